@@ -1,0 +1,1 @@
+"""Values of the trading day; nothing in here does I/O."""

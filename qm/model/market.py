@@ -1,0 +1,102 @@
+"""The one stream in which the market, and the passing of time, reaches the engine."""
+
+from __future__ import annotations
+
+from enum import IntEnum, IntFlag
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+EVENT = np.dtype(
+    [
+        ("ts", "<i8"),
+        ("event_ts", "<i8"),
+        ("sym", "<i4"),
+        ("kind", "u1"),
+        ("flag", "u1"),
+        ("code", "<i2"),
+        ("a", "<f8"),
+        ("b", "<f8"),
+        ("c", "<f8"),
+        ("d", "<f8"),
+        ("e", "<f8"),
+    ]
+)
+"""One market record: 64 bytes, one cache line.
+
+`ts` is when it was known (ns UTC; a bar is known at its end), `event_ts` when it happened (a bar: its start), `sym` the
+row of its symbol. The meaning of the rest depends on `kind`:
+
+| kind   | flag            | code             | a     | b    | c        | d        | e      |
+|--------|-----------------|------------------|-------|------|----------|----------|--------|
+| BAR    | -               | length, seconds  | open  | high | low      | close    | volume |
+| TRADE  | `Print` bits    | -                | price | size | -        | -        | -      |
+| QUOTE  | -               | -                | bid   | ask  | bid size | ask size | -      |
+| STATUS | -               | `Status`         | -     | -    | -        | -        | -      |
+| CLOCK  | -               | -                | -     | -    | -        | -        | -      |
+
+A price of 0 or NaN means "no such side"; it is never a price.
+"""
+
+Events = npt.NDArray[np.void]
+"""A one-dimensional array of dtype `EVENT`, ordered by `ts`."""
+
+
+class Kind(IntEnum):
+    """What a market record is."""
+
+    BAR = 1
+    TRADE = 2
+    QUOTE = 3
+    STATUS = 4
+    CLOCK = 5
+
+
+class Print(IntFlag):
+    """What a trade print may change, by its sale conditions."""
+
+    LAST = 1
+    HIGH_LOW = 2
+    VOLUME = 4
+    ALL = 7
+
+
+class Status(IntEnum):
+    """Trading status of a symbol; UNKNOWN until the feed says otherwise or a print shows that it trades."""
+
+    UNKNOWN = 0
+    TRADING = 1
+    HALTED = 2
+    PAUSED = 3
+    """A limit-up limit-down volatility pause."""
+
+
+def events(rows: list[tuple[Any, ...]]) -> Events:
+    """Build an event array from tuples in `EVENT` order, for tests and small feeds."""
+    return np.array(rows, dtype=EVENT)
+
+
+def bar(ts: int, sym: int, o: float, h: float, low: float, c: float, v: float, seconds: int = 60) -> tuple[Any, ...]:
+    """Return the record of a bar that became known at `ts`, its end."""
+    return (ts, ts - seconds * 1_000_000_000, sym, Kind.BAR, 0, seconds, o, h, low, c, v)
+
+
+def trade(ts: int, sym: int, price: float, size: float, flag: int = Print.ALL) -> tuple[Any, ...]:
+    """Return the record of a trade print."""
+    return (ts, ts, sym, Kind.TRADE, flag, 0, price, size, 0.0, 0.0, 0.0)
+
+
+def quote(ts: int, sym: int, bid: float, ask: float, bid_size: float = 100, ask_size: float = 100) -> tuple[Any, ...]:
+    """Return the record of a best bid and offer; sizes in shares."""
+    return (ts, ts, sym, Kind.QUOTE, 0, 0, bid, ask, bid_size, ask_size, 0.0)
+
+
+def status(ts: int, sym: int, code: Status) -> tuple[Any, ...]:
+    """Return the record of a change of trading status."""
+    return (ts, ts, sym, Kind.STATUS, 0, int(code), 0.0, 0.0, 0.0, 0.0, 0.0)
+
+
+def clock(ts: int) -> tuple[Any, ...]:
+    """Return the record that says only that time has passed."""
+    return (ts, ts, -1, Kind.CLOCK, 0, 0, 0.0, 0.0, 0.0, 0.0, 0.0)
