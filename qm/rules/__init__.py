@@ -1,0 +1,1 @@
+"""The rules of the market as dated data: sessions, fees, ticks and limits."""

@@ -1,0 +1,177 @@
+"""The opening and closing auctions: which orders they take, until when, and which prints are their official prices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from qm.clock import SECOND
+from qm.rules.calendar import Session
+from qm.rules.dated import Schedule, schedule
+
+
+class AuctionOrder(StrEnum):
+    """Orders that trade in an auction only."""
+
+    MOO = "market_on_open"
+    LOO = "limit_on_open"
+    IO_OPEN = "imbalance_only_open"
+    MOC = "market_on_close"
+    LOC = "limit_on_close"
+    IO_CLOSE = "imbalance_only_close"
+
+    @property
+    def opening(self) -> bool:
+        """Whether it is for the opening auction."""
+        return self in {AuctionOrder.MOO, AuctionOrder.LOO, AuctionOrder.IO_OPEN}
+
+
+class Venue(StrEnum):
+    """To whom an auction order is sent: the listing exchange, or a broker with cut-offs of its own."""
+
+    NYSE = "nyse"
+    NASDAQ = "nasdaq"
+    ARCA = "arca"
+    ALPACA = "alpaca"
+
+
+class Until(NamedTuple):
+    """Seconds before the auction, 09:30 or the close, from which an order is no longer taken, or given back."""
+
+    enter_s: int
+    cancel_s: int
+
+
+Cutoffs = dict[AuctionOrder, Until]
+
+
+def _cutoffs(**orders: tuple[str, str]) -> Cutoffs:
+    return {AuctionOrder[name]: Until(_seconds(enter), _seconds(cancel)) for name, (enter, cancel) in orders.items()}
+
+
+def _seconds(clock: str) -> int:
+    """`2:00` before the auction in seconds."""
+    minutes, seconds = clock.split(":")
+    return int(minutes) * 60 + int(seconds)
+
+
+_NASDAQ_OPEN: Final = {"MOO": ("2:00", "5:00"), "LOO": ("0:30", "5:00"), "IO_OPEN": ("0:00", "5:00")}
+_NYSE_OPEN: Final = {"MOO": ("0:00", "0:00"), "LOO": ("0:00", "0:00")}
+_NYSE_OLD: Final = {"MOO": ("2:00", "2:00"), "LOO": ("2:00", "2:00")}
+_UNREAD: Final = "; day of implementation not read, set on the careful side"
+
+AUCTIONS: Final[dict[Venue, Schedule[Cutoffs]]] = {
+    Venue.NYSE: schedule(
+        "NYSE auction cut-offs",
+        (
+            "1998-01-01",
+            _cutoffs(**_NYSE_OLD, MOC=("20:00", "20:00"), LOC=("20:00", "20:00")),
+            "NYSE Rule 123C before 2010; not read in the original.",
+        ),
+        (
+            "2010-03-01",
+            _cutoffs(**_NYSE_OLD, MOC=("15:00", "15:00"), LOC=("15:00", "15:00")),
+            "NYSE Rule 123C, SEC Rel. 34-60974.",
+        ),
+        (
+            "2019-03-01",
+            _cutoffs(**_NYSE_OPEN, MOC=("10:00", "10:00"), LOC=("10:00", "10:00")),
+            "SEC Rel. 34-85021 of 2019-01-31" + _UNREAD + "; opening: NYSE auctions fact sheet.",
+        ),
+    ),
+    Venue.NASDAQ: schedule(
+        "Nasdaq auction cut-offs",
+        (
+            "1998-01-01",
+            _cutoffs(**_NASDAQ_OPEN, MOC=("10:00", "10:00"), LOC=("10:00", "10:00"), IO_CLOSE=("0:00", "10:00")),
+            "Nasdaq crosses since 2004, used for the years before them as well.",
+        ),
+        (
+            "2017-11-01",
+            _cutoffs(**_NASDAQ_OPEN, MOC=("10:00", "10:00"), LOC=("5:00", "10:00"), IO_CLOSE=("0:00", "10:00")),
+            "Nasdaq Equity Trader Alert 2017-176 (phased in from October 2017)" + _UNREAD + ".",
+        ),
+        (
+            "2018-11-01",
+            _cutoffs(**_NASDAQ_OPEN, MOC=("5:00", "10:00"), LOC=("5:00", "10:00"), IO_CLOSE=("0:00", "10:00")),
+            "SEC Rel. 34-84454 of 2018-10-19" + _UNREAD + ".",
+        ),
+        (
+            "2019-11-01",
+            _cutoffs(**_NASDAQ_OPEN, MOC=("5:00", "10:00"), LOC=("2:00", "10:00"), IO_CLOSE=("0:00", "10:00")),
+            "SR-NASDAQ-2019-064, SEC Rel. 34-86642" + _UNREAD + "; cancels: Nasdaq quick reference guide.",
+        ),
+    ),
+    Venue.ARCA: schedule(
+        "NYSE Arca auction cut-offs",
+        (
+            "1998-01-01",
+            _cutoffs(MOO=("0:05", "0:05"), LOO=("0:05", "0:05"), MOC=("1:00", "1:00"), LOC=("1:00", "1:00")),
+            "NYSE Arca Rule 7.35-E imbalance freezes; not read in the original.",
+        ),
+    ),
+    Venue.ALPACA: schedule(
+        "Alpaca auction cut-offs",
+        (
+            "1998-01-01",
+            _cutoffs(MOO=("2:00", "2:00"), LOO=("2:00", "2:00"), MOC=("10:00", "10:00"), LOC=("10:00", "10:00")),
+            "Alpaca, Placing Orders (opg and cls); cancels not read; some accounts are refused all auction orders.",
+        ),
+    ),
+}
+"""A late Nasdaq LOO (after 09:28) or LOC (after 15:55) may be repriced to a reference price; that is not modelled."""
+
+
+class Official(NamedTuple):
+    """Sale conditions of the listing exchange's prints."""
+
+    opening: str
+    """Market center official open."""
+    closing: str
+    """Market center official close."""
+    crosses: frozenset[str]
+    """Prints of the auctions themselves: opening, closing and reopening; they carry the volume."""
+
+
+OFFICIAL: Final = schedule(
+    "official prices",
+    (
+        "1998-01-01",
+        Official("Q", "M", frozenset({"O", "6", "5"})),
+        "CTA and UTP specifications, sale conditions; used for the years before these codes as well.",
+    ),
+)
+"""Official open and close are the auction's print on the listing exchange, not the first and last trade of the day."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuctionTimes:
+    """The times of one kind of order in one session, ns UTC."""
+
+    auction_ns: int
+    enter_until_ns: int
+    """From here on it is refused."""
+    cancel_until_ns: int
+    """From here on it cannot be taken back."""
+
+
+def auction_times(venue: Venue, order: AuctionOrder, of: Session) -> AuctionTimes | None:
+    """Return the times of an auction order, a half day's shifted with its close; None where it takes none."""
+    until = AUCTIONS[venue].at(of.date).get(order)
+    if until is None:
+        return None
+    auction = of.open_ns if order.opening else of.close_ns
+    return AuctionTimes(auction, auction - until.enter_s * SECOND, auction - until.cancel_s * SECOND)
+
+
+def may_enter(venue: Venue, order: AuctionOrder, of: Session, ns: int) -> bool:
+    """Say whether the order is taken at `ns` for the auction of this session, from the start of its extended hours."""
+    times = auction_times(venue, order, of)
+    return times is not None and of.pre_ns <= ns < times.enter_until_ns
+
+
+def may_cancel(venue: Venue, order: AuctionOrder, of: Session, ns: int) -> bool:
+    """Say whether the order can still be taken back at `ns`."""
+    times = auction_times(venue, order, of)
+    return times is not None and ns < times.cancel_until_ns

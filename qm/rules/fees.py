@@ -1,0 +1,144 @@
+"""What a trade costs on top of its price: regulatory fees by date, and the broker's commission.
+
+Section 31 and the trading activity fee are charged on sales, the audit trail fee on both sides. Alpaca adds each of
+them up per account and day and rounds the sum up to the cent. What differs from broker to broker is the commission.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, Decimal
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+from qm.model.order import Side
+from qm.rules.rates import CAT, SECTION_31, TAF
+
+ZERO: Final = Decimal(0)
+CENT: Final = Decimal("0.01")
+
+
+class Fees(NamedTuple):
+    """The parts of what an execution costs, $."""
+
+    commission: Decimal
+    sec: Decimal
+    """SEC Section 31."""
+    taf: Decimal
+    """FINRA trading activity fee."""
+    cat: Decimal
+    """Consolidated audit trail."""
+
+    @property
+    def total(self) -> Decimal:
+        return self.commission + self.sec + self.taf + self.cat
+
+    def rounded_up(self) -> Fees:
+        """Each part rounded up to the cent."""
+        return Fees(*(part.quantize(CENT, ROUND_CEILING) for part in self))
+
+
+@dataclass(frozen=True, slots=True)
+class Commission:
+    """A broker's price list for one order: per share, with a minimum, and a maximum as a fraction of its value."""
+
+    id: str
+    per_share: Decimal = ZERO
+    minimum: Decimal = ZERO
+    maximum_fraction: Decimal | None = None
+
+    def of(self, qty: int, price: Decimal) -> Decimal:
+        """Return the commission of an order filled at once, $."""
+        charge = max(self.per_share * qty, self.minimum)
+        if self.maximum_fraction is not None:
+            charge = min(charge, self.maximum_fraction * qty * price)
+        return charge
+
+
+NO_COMMISSION: Final = Commission("zero")
+IBKR_FIXED: Final = Commission("ibkr_fixed", Decimal("0.005"), Decimal(1), Decimal("0.01"))
+
+
+def per_share(rate: Decimal) -> Commission:
+    """Return a commission of `rate` $ per share without a minimum."""
+    return Commission(f"per_share_{rate}", rate)
+
+
+class _Rates(NamedTuple):
+    sec: Decimal
+    """$ per $ sold."""
+    taf: Decimal
+    taf_cap: Decimal
+    cat: Decimal
+
+
+@lru_cache(maxsize=16_384)
+def _rates(day: dt.date) -> _Rates:
+    return _Rates(SECTION_31.at(day) / 1_000_000, *TAF.at(day), CAT.at(day))
+
+
+def buy_fees(day: dt.date, qty: int) -> Fees:
+    """Return the regulatory fees of a purchase of `qty` shares, not rounded; its price does not matter."""
+    return Fees(ZERO, ZERO, ZERO, _rates(day).cat * qty)
+
+
+def sell_fees(day: dt.date, qty: int, price: Decimal) -> Fees:
+    """Return the regulatory fees of a sale, long or short, of `qty` shares at `price`, not rounded."""
+    sec, taf, taf_cap, cat = _rates(day)
+    return Fees(ZERO, sec * price * qty, min(taf * qty, taf_cap), cat * qty)
+
+
+@dataclass(frozen=True, slots=True)
+class FeeSchedule:
+    """The fees of one account: regulatory ones by date, and the commission of its broker."""
+
+    commission: Commission = NO_COMMISSION
+
+    @property
+    def id(self) -> str:
+        """What results and journals call this schedule."""
+        return f"us_equities+{self.commission.id}"
+
+    def parts(self, side: Side, qty: int, price: Decimal, date: dt.date) -> Fees:
+        """Return the parts of the fees of an execution, not rounded."""
+        fees = buy_fees(date, qty) if side is Side.BUY else sell_fees(date, qty, price)
+        if self.commission is NO_COMMISSION:
+            return fees
+        return fees._replace(commission=self.commission.of(qty, price))
+
+    def fee(self, side: Side, qty: int, price: Decimal, date: dt.date) -> Decimal:
+        """Return all fees of an execution that is its account's only one that day, each part rounded up to the cent."""
+        # Written out, because this stands in the inner loop of every backtest.
+        sec, taf, taf_cap, cat = _rates(date)
+        shares = Decimal(qty)
+        total = (cat * shares).quantize(CENT, ROUND_CEILING)
+        if side is Side.SELL:
+            total += (sec * price * shares).quantize(CENT, ROUND_CEILING)
+            if taf:
+                total += min(taf * shares, taf_cap).quantize(CENT, ROUND_CEILING)
+        if self.commission is not NO_COMMISSION:
+            total += self.commission.of(qty, price).quantize(CENT, ROUND_CEILING)
+        return total
+
+
+class DayFees:
+    """The fees of an account's day as its executions come in: each part is rounded up once, over the whole day.
+
+    The charges of the executions add up to what the broker takes in the evening, however small the fills were.
+    """
+
+    def __init__(self, schedule: FeeSchedule, date: dt.date) -> None:
+        self.schedule = schedule
+        self.date = date
+        self._sum = Fees(ZERO, ZERO, ZERO, ZERO)
+        self.charged = ZERO
+        """$ charged so far."""
+
+    def charge(self, side: Side, qty: int, price: Decimal) -> Decimal:
+        """Return what this execution adds to the day's fees, $; zero while cents rounded up before still cover it."""
+        parts = self.schedule.parts(side, qty, price, self.date)
+        self._sum = Fees(*(total + part for total, part in zip(self._sum, parts, strict=True)))
+        due = self._sum.rounded_up().total - self.charged
+        self.charged += due
+        return due

@@ -1,0 +1,82 @@
+"""Cut-offs of the auctions, by venue and date."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from qm.clock import at_ny
+from qm.rules.auctions import AUCTIONS, OFFICIAL, AuctionOrder, Venue, auction_times, may_cancel, may_enter
+from qm.rules.calendar import session
+
+D = dt.date
+MOO, LOO, MOC, LOC = AuctionOrder.MOO, AuctionOrder.LOO, AuctionOrder.MOC, AuctionOrder.LOC
+
+
+@pytest.mark.parametrize(
+    ("venue", "order", "date", "enter", "cancel"),
+    [
+        (Venue.NYSE, MOC, D(2026, 11, 23), "15:50", "15:50"),
+        (Venue.NYSE, LOC, D(2026, 11, 27), "12:50", "12:50"),
+        (Venue.NYSE, MOC, D(2019, 2, 28), "15:45", "15:45"),
+        (Venue.NYSE, MOC, D(2019, 3, 1), "15:50", "15:50"),
+        (Venue.NYSE, MOC, D(2010, 2, 26), "15:40", "15:40"),
+        (Venue.NYSE, MOC, D(2010, 3, 1), "15:45", "15:45"),
+        (Venue.NYSE, MOO, D(2026, 11, 23), "09:30", "09:30"),
+        (Venue.NASDAQ, MOC, D(2026, 11, 23), "15:55", "15:50"),
+        (Venue.NASDAQ, LOC, D(2026, 11, 23), "15:58", "15:50"),
+        (Venue.NASDAQ, LOC, D(2026, 12, 24), "12:58", "12:50"),
+        (Venue.NASDAQ, AuctionOrder.IO_CLOSE, D(2026, 11, 23), "16:00", "15:50"),
+        (Venue.NASDAQ, MOO, D(2026, 11, 23), "09:28", "09:25"),
+        (Venue.NASDAQ, LOO, D(2026, 11, 23), "09:29:30", "09:25"),
+        (Venue.NASDAQ, MOO, D(2026, 11, 27), "09:28", "09:25"),
+        (Venue.NASDAQ, MOC, D(2018, 10, 31), "15:50", "15:50"),
+        (Venue.NASDAQ, MOC, D(2018, 11, 1), "15:55", "15:50"),
+        (Venue.NASDAQ, LOC, D(2017, 10, 31), "15:50", "15:50"),
+        (Venue.NASDAQ, LOC, D(2017, 11, 1), "15:55", "15:50"),
+        (Venue.NASDAQ, LOC, D(2019, 10, 31), "15:55", "15:50"),
+        (Venue.NASDAQ, LOC, D(2019, 11, 1), "15:58", "15:50"),
+        (Venue.ARCA, MOC, D(2026, 11, 23), "15:59", "15:59"),
+        (Venue.ALPACA, MOO, D(2026, 11, 23), "09:28", "09:28"),
+        (Venue.ALPACA, LOC, D(2026, 11, 23), "15:50", "15:50"),
+        (Venue.ALPACA, MOC, D(2026, 11, 27), "12:50", "12:50"),
+    ],
+)
+def test_cutoffs(venue: Venue, order: AuctionOrder, date: dt.date, enter: str, cancel: str) -> None:
+    of = session(date)
+    times = auction_times(venue, order, of)
+    assert times is not None
+    assert times.auction_ns == (of.open_ns if order.opening else of.close_ns)
+    assert (times.enter_until_ns, times.cancel_until_ns) == (at_ny(date, enter), at_ny(date, cancel))
+    assert may_enter(venue, order, of, at_ny(date, enter) - 1)
+    assert not may_enter(venue, order, of, at_ny(date, enter))
+    assert not may_enter(venue, order, of, of.pre_ns - 1)
+    assert may_cancel(venue, order, of, at_ny(date, cancel) - 1)
+    assert not may_cancel(venue, order, of, at_ny(date, cancel))
+
+
+def test_what_a_venue_does_not_take() -> None:
+    of = session(D(2026, 11, 23))
+    assert auction_times(Venue.ALPACA, AuctionOrder.IO_CLOSE, of) is None
+    assert not may_enter(Venue.ALPACA, AuctionOrder.IO_CLOSE, of, of.open_ns)
+    assert not may_cancel(Venue.ALPACA, AuctionOrder.IO_CLOSE, of, of.open_ns)
+
+
+def test_the_clocks_move_with_new_york() -> None:
+    summer, winter = session(D(2026, 10, 30)), session(D(2026, 11, 2))
+    times = [auction_times(Venue.NYSE, MOC, of) for of in (summer, winter)]
+    assert [t is not None and t.enter_until_ns // 60_000_000_000 % 1440 for t in times] == [19 * 60 + 50, 20 * 60 + 50]
+
+
+def test_official_prints() -> None:
+    official = OFFICIAL.at(D(2026, 11, 23))
+    assert (official.opening, official.closing) == ("Q", "M")
+    assert official.crosses == {"O", "6", "5"}
+
+
+@pytest.mark.parametrize("venue", Venue)
+def test_nothing_can_be_entered_after_its_auction_and_all_have_sources(venue: Venue) -> None:
+    for row in AUCTIONS[venue]:
+        assert row.source
+        assert all(until.enter_s >= 0 and until.cancel_s >= 0 for until in row.value.values())

@@ -1,0 +1,108 @@
+"""Fees by hand-checked vectors, and the properties that hold for all of them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qm.errors import DataError
+from qm.model.order import Side
+from qm.rules.closures import FIRST_YEAR, LAST_YEAR
+from qm.rules.fees import IBKR_FIXED, DayFees, FeeSchedule, buy_fees, per_share, sell_fees
+from qm.rules.rates import CAT, SECTION_31, TAF
+
+D = dt.date
+ALPACA = FeeSchedule()
+PRICES = st.decimals("0.01", "5000", places=2)
+DATES = st.dates(D(FIRST_YEAR, 1, 1), D(LAST_YEAR, 12, 31))
+
+
+@pytest.mark.parametrize(
+    ("day", "qty", "price", "fee"),
+    [
+        (D(2026, 6, 15), 1_000, "25.00", "0.73"),
+        (D(2026, 11, 20), 1_000, "25.00", "0.53"),
+        (D(2026, 3, 2), 1_000, "25.00", "0.21"),
+    ],
+)
+def test_a_sale_costs_what_was_worked_out_by_hand(day: dt.date, qty: int, price: str, fee: str) -> None:
+    assert ALPACA.fee(Side.SELL, qty, Decimal(price), day) == Decimal(fee)
+    assert ALPACA.parts(Side.SELL, qty, Decimal(price), day).rounded_up().total == Decimal(fee)
+
+
+def test_the_parts_of_a_sale() -> None:
+    fees = sell_fees(D(2026, 6, 15), 1_000, Decimal("25.00"))
+    assert (fees.sec, fees.taf, fees.cat) == (Decimal("0.515"), Decimal("0.195"), Decimal("0.003"))
+    assert fees.rounded_up()[1:] == (Decimal("0.52"), Decimal("0.20"), Decimal("0.01"))
+    assert sell_fees(D(2026, 6, 15), 60_000, Decimal("25.00")).taf == Decimal("9.79")
+
+
+def test_a_purchase_pays_the_audit_trail_only() -> None:
+    fees = buy_fees(D(2026, 6, 15), 1_000)
+    assert fees.total == fees.cat == Decimal("0.003")
+    assert ALPACA.fee(Side.BUY, 1_000, Decimal("25.00"), D(2026, 6, 15)) == Decimal("0.01")
+    assert ALPACA.fee(Side.BUY, 1_000, Decimal("25.00"), D(2023, 6, 15)) == 0
+
+
+@pytest.mark.parametrize(
+    ("day", "rate"),
+    [
+        (D(2025, 5, 13), "27.80"),
+        (D(2025, 5, 14), "0"),
+        (D(2026, 4, 3), "0"),
+        (D(2026, 4, 4), "20.60"),
+        (D(2021, 2, 24), "22.10"),
+        (D(2021, 2, 25), "5.10"),
+    ],
+)
+def test_a_rate_changes_on_its_day(day: dt.date, rate: str) -> None:
+    assert SECTION_31.at(day) == Decimal(rate)
+
+
+def test_the_trading_activity_fee_takes_a_holiday() -> None:
+    for day, rate in ((D(2026, 9, 30), "0.000195"), (D(2026, 10, 1), "0"), (D(2026, 12, 31), "0")):
+        assert TAF.at(day).per_share == Decimal(rate)
+    assert TAF.at(D(2027, 1, 1)) == (Decimal("0.000195"), Decimal("9.79"))
+
+
+def test_every_rate_says_where_it_comes_from() -> None:
+    for table in (SECTION_31, TAF, CAT):
+        assert all(row.source for row in table)
+        with pytest.raises(DataError, match="is not known"):
+            table.at(D(1997, 12, 31))
+
+
+def test_commissions() -> None:
+    half_cent = FeeSchedule(per_share(Decimal("0.005")))
+    assert half_cent.fee(Side.BUY, 1_000, Decimal(10), D(2023, 6, 15)) == Decimal("5.00")
+    assert half_cent.id == "us_equities+per_share_0.005"
+    fixed = FeeSchedule(IBKR_FIXED)
+    assert fixed.fee(Side.BUY, 10, Decimal(20), D(2023, 6, 15)) == Decimal("1.00")
+    assert fixed.fee(Side.BUY, 10, Decimal(2), D(2023, 6, 15)) == Decimal("0.20")
+
+
+@given(st.sampled_from(Side), st.integers(1, 100_000), PRICES, DATES)
+def test_a_fee_is_whole_cents_and_never_less_than_its_parts(side: Side, qty: int, price: Decimal, day: dt.date) -> None:
+    for schedule in (ALPACA, FeeSchedule(IBKR_FIXED)):
+        fee, parts = schedule.fee(side, qty, price, day), schedule.parts(side, qty, price, day)
+        assert fee == parts.rounded_up().total
+        assert parts.total <= fee < parts.total + Decimal("0.04")
+        assert fee == fee.quantize(Decimal("0.01"))
+
+
+@given(st.lists(st.tuples(st.sampled_from(Side), st.integers(1, 5_000), PRICES), min_size=1, max_size=20), DATES)
+def test_the_charges_of_a_day_add_up_to_one_rounding(fills: list[tuple[Side, int, Decimal]], day: dt.date) -> None:
+    running = DayFees(ALPACA, day)
+    charges = [running.charge(*fill) for fill in fills]
+    exact = [ALPACA.parts(*fill, day) for fill in fills]
+    assert min(charges) >= 0
+    assert sum(charges) == running.charged
+    assert sum((part.total for part in exact), Decimal(0)) <= running.charged
+    assert running.charged <= sum(ALPACA.fee(*fill, day) for fill in fills)
+    assert running.charged == sum(
+        sum(column, Decimal(0)).quantize(Decimal("0.01"), "ROUND_CEILING") for column in zip(*exact, strict=True)
+    )
