@@ -1,0 +1,155 @@
+"""The compiled loop against plain Python written from the meaning of the records."""
+
+from __future__ import annotations
+
+from math import inf, nan
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from qm.market import kernel
+from qm.market.rows import new_rows
+from qm.market.timers import NEVER
+from qm.model.market import Kind, Print, Status, bar, events, quote, status, trade
+from tests.qm.market.reference import MINUTE, Reference
+from tests.qm.strategies.stage import SESSION, at
+
+SYMBOLS = 3
+FIELDS = [
+    *("last", "high", "low", "open", "volume", "pv", "ts", "high_ts", "prints", "status", "source"),
+    *("bid", "ask", "quote_ts", "since_high", "since_low", "bar_start"),
+]
+Record = tuple[Any, ...]
+
+rows = st.integers(0, SYMBOLS - 1)
+cents = st.integers(900, 1100).map(lambda c: c / 100)
+prices = st.one_of(cents, cents, cents, cents, st.sampled_from([0.0, nan, -1.0]))
+sizes = st.one_of(st.integers(0, 5000).map(float), st.just(nan))
+
+
+@st.composite
+def bars(draw: st.DrawFn) -> Record:
+    o, h, low, c = (draw(prices) for _ in range(4))
+    if draw(st.integers(0, 9)):
+        low, o, c, h = sorted((o, h, low, c))
+    return bar(0, draw(rows), o, h, low, c, draw(sizes))
+
+
+@st.composite
+def trades(draw: st.DrawFn) -> Record:
+    made = trade(0, draw(rows), draw(prices), draw(sizes), draw(st.integers(0, 7)))
+    # Some are told late: they happened up to three minutes ago.
+    return (0, -draw(st.sampled_from([0, 0, 0, 1, 40, 70, 180])) * 1_000_000_000, *made[2:])
+
+
+quotes = st.builds(lambda row, bid, ask: quote(0, row, bid, ask), rows, prices, prices)
+statuses = st.builds(lambda row, code: status(0, row, code), rows, st.sampled_from(Status))
+steps = st.sampled_from([0, 1, 1_000_000_000, 20_000_000_000, 61_000_000_000])
+tapes = st.lists(st.tuples(steps, st.one_of(trades(), trades(), bars(), quotes, statuses)), max_size=40)
+levels = st.tuples(
+    st.one_of(st.just(inf), cents), st.one_of(st.just(-inf), cents), st.one_of(st.just(inf), cents),
+    st.one_of(st.just(-inf), cents), st.integers(0, 1), st.integers(0, 1),
+)  # fmt: skip
+
+
+def timed(tape: list[tuple[int, Record]], start: int) -> list[Record]:
+    """Put records one after the other; what they say of time was relative."""
+    now, timed = start, []
+    for step, record in tape:
+        now += step
+        known = now + MINUTE if record[3] == Kind.BAR else now
+        happened = now if record[3] == Kind.BAR else now + record[1]
+        timed.append((known, happened, *record[2:]))
+    return sorted(timed, key=lambda record: record[0])
+
+
+def arm(row: Any, symbol: Any, level: tuple[Any, ...]) -> None:
+    for name, value in zip(("up", "down", "close_up", "close_down", "follow", "next"), level, strict=True):
+        row[name] = value
+        setattr(symbol, name, value)
+
+
+@settings(max_examples=400)
+@given(tapes, st.lists(levels, min_size=SYMBOLS, max_size=SYMBOLS), st.sampled_from([-2, 0, 388, 389]))
+def test_rows_and_wakes_are_those_of_plain_python(
+    tape: list[tuple[int, Record]], armed: list[tuple[Any, ...]], start: int
+) -> None:
+    market, expected = new_rows(SYMBOLS), Reference(SYMBOLS, SESSION.open_ns, SESSION.close_ns)
+    for k in range(SYMBOLS):
+        arm(market[k], expected.symbols[k], armed[k])
+    records = timed(tape, at(start))
+    whys = [expected.consume(record) for record in records]
+
+    woken, index, batch = [], 0, events(records)
+    while index < len(batch):
+        index, why = kernel.run(market, batch, index, NEVER, SESSION.open_ns, SESSION.close_ns)
+        if why:
+            woken.append((index - 1, why))
+    assert woken == [(n, why) for n, why in enumerate(whys) if why]
+
+    for k, symbol in enumerate(expected.symbols):
+        row = market[k]
+        for name in FIELDS:
+            assert row[name] == pytest.approx(getattr(symbol, name), rel=1e-12, nan_ok=True), name
+        for name, value in symbol.bar.items():
+            assert row[f"bar_{name}"] == pytest.approx(value), name
+
+
+@given(tapes, st.lists(st.integers(0, 40), max_size=3))
+def test_a_timer_fires_before_the_first_record_that_is_later(tape: list[tuple[int, Record]], dues: list[int]) -> None:
+    records = events(timed(tape, at(0)))
+    market, index = new_rows(SYMBOLS), 0
+    for due in sorted(at(0, 3 * due) for due in dues):
+        while index < len(records):
+            index, why = kernel.run(market, records, index, due, SESSION.open_ns, SESSION.close_ns)
+            if why == kernel.TIMER:
+                assert records["ts"][index] > due
+                break
+        assert (records["ts"][:index] <= due).all()
+
+
+@given(tapes, st.lists(levels, min_size=SYMBOLS, max_size=SYMBOLS))
+def test_bars_of_prints_end_at_their_boundary(tape: list[tuple[int, Record]], armed: list[tuple[Any, ...]]) -> None:
+    market, expected = new_rows(SYMBOLS), Reference(SYMBOLS, SESSION.open_ns, SESSION.close_ns)
+    records = timed(tape, at(0))
+    for k in range(SYMBOLS):
+        arm(market[k], expected.symbols[k], armed[k])
+        market[k]["next"] = expected.symbols[k].next = 0
+    for record in records:
+        expected.consume(record)
+        kernel.run(market, events([record]), 0, NEVER, SESSION.open_ns, SESSION.close_ns)
+    ended, whys = np.empty(SYMBOLS, np.int64), np.empty(SYMBOLS, np.int64)
+    for boundary in {s.bar_start + MINUTE for s in expected.symbols if s.bar}:
+        n = kernel.ended_minutes(market, boundary, ended, whys)
+        wanted = []
+        for k, s in enumerate(expected.symbols):
+            if s.source == 2 and s.bar and s.bar_start + MINUTE == boundary:
+                beyond = s.bar["close"] > s.close_up or s.bar["close"] <= s.close_down
+                why = (kernel.CLOSE if beyond else 0) | (kernel.BAR if s.follow else 0)
+                wanted += [(k, why)] if why else []
+        assert list(zip(ended[:n].tolist(), whys[:n].tolist(), strict=True)) == wanted
+
+
+@pytest.mark.parametrize("price", [0.0, nan, -1.0])
+@pytest.mark.parametrize("kind", ["print", "bar"])
+def test_what_is_no_price_changes_nothing(price: float, kind: str) -> None:
+    market = new_rows(1)
+    good = trade(at(1), 0, 10.0, 100.0) if kind == "print" else bar(at(1), 0, 10.0, 10.1, 9.9, 10.0, 100.0)
+    bad = trade(at(2), 0, price, 100.0) if kind == "print" else bar(at(2), 0, 10.0, 10.1, price, price, 100.0)
+    kernel.run(market, events([good]), 0, NEVER, SESSION.open_ns, SESSION.close_ns)
+    before = market.copy()
+    kernel.run(market, events([bad]), 0, NEVER, SESSION.open_ns, SESSION.close_ns)
+    assert market.tobytes() == before.tobytes()
+
+
+def test_only_what_a_print_may_change_is_changed() -> None:
+    market = new_rows(1)
+    for flag in (0, Print.LAST, Print.HIGH_LOW, Print.VOLUME):
+        kernel.run(
+            market, events([trade(at(1), 0, 10.0 + flag, 100.0, flag)]), 0, NEVER, SESSION.open_ns, SESSION.close_ns
+        )
+    row = market[0]
+    assert (row["last"], row["high"], row["low"], row["open"], row["volume"]) == (11.0, 12.0, 12.0, 12.0, 100.0)
