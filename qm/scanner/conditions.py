@@ -1,0 +1,237 @@
+"""Conditions over the features of all symbols: they compose with `& | ~`, and say why they held or failed.
+
+A condition has three answers: true, false, and unknown where a feature is NaN; only true passes a scan. `~` is carried
+down to the comparisons when it is written (`~(a & b)` is `~a | ~b`, `~at_least` is less than), and no comparison holds
+for NaN, so unknown passes neither a condition nor its opposite. A part that is false settles `&`, a part that is true
+settles `|`, whatever the unknown one would have said.
+"""
+
+from __future__ import annotations
+
+import operator
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import reduce
+from math import isfinite
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from qm.errors import NotFoundError, UsageError
+from qm.market.features import UNITS, Features
+from qm.model.events import Check
+
+Mask = npt.NDArray[np.bool_]
+
+FLAGS: Final = ("halted",)
+"""Features that are 0 or 1."""
+
+_HOLDS: Final[dict[str, Callable[[Any, Any], Any]]] = {
+    ">=": operator.ge,
+    "<=": operator.le,
+    ">": operator.gt,
+    "<": operator.lt,
+}
+_INDENT: Final = "  "
+_OPPOSITE: Final = {">=": "<", "<=": ">", ">": "<=", "<": ">="}
+
+
+class Condition(ABC):
+    """What a scan asks of each symbol."""
+
+    @abstractmethod
+    def mask(self, features: Features) -> Mask:
+        """Return for each row whether the condition is true; unknown is not."""
+
+    @abstractmethod
+    def why(self, features: Features, row: int) -> tuple[Check, ...]:
+        """Return every comparison with what one symbol had, in the order in which they are written."""
+
+    @abstractmethod
+    def names(self) -> tuple[str, ...]:
+        """Return the features that it asks for, each once, in the order in which they are written."""
+
+    @abstractmethod
+    def outline(self, depth: int = 0) -> list[str]:
+        """Return it line by line for people to read, what belongs together indented alike."""
+
+    @abstractmethod
+    def __invert__(self) -> Condition: ...
+
+    def __and__(self, other: Condition) -> Condition:
+        return _All((*_parts(self, _All), *_parts(other, _All)))
+
+    def __or__(self, other: Condition) -> Condition:
+        return _Any((*_parts(self, _Any), *_parts(other, _Any)))
+
+
+def at_least(feature: str, limit: float) -> Condition:
+    """Hold where the feature is `limit` or more; NotFoundError for a feature that is none."""
+    return _Bound(_known(feature), ">=", _finite(feature, limit))
+
+
+def at_most(feature: str, limit: float) -> Condition:
+    """Hold where the feature is `limit` or less; NotFoundError for a feature that is none."""
+    return _Bound(_known(feature), "<=", _finite(feature, limit))
+
+
+def above(feature: str, limit: float) -> Condition:
+    """Hold where the feature is more than `limit`; NotFoundError for a feature that is none."""
+    return _Bound(_known(feature), ">", _finite(feature, limit))
+
+
+def below(feature: str, limit: float) -> Condition:
+    """Hold where the feature is less than `limit`; NotFoundError for a feature that is none."""
+    return _Bound(_known(feature), "<", _finite(feature, limit))
+
+
+def within(feature: str, low: float, high: float) -> Condition:
+    """Hold where the feature lies between two limits, both included; NotFoundError for a feature that is none."""
+    if low > high:
+        raise UsageError(f"{feature} cannot lie within {low:g}..{high:g}.", "Write the smaller limit first.")
+    return at_least(feature, low) & at_most(feature, high)
+
+
+def flag(feature: str) -> Condition:
+    """Hold where the flag is set; NotFoundError for a flag that is none."""
+    if feature not in FLAGS:
+        raise NotFoundError.of("flag", feature, FLAGS)
+    return _Flag(feature, wanted=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Bound(Condition):
+    feature: str
+    relation: str
+    limit: float
+
+    def mask(self, features: Features) -> Mask:
+        held: Mask = _HOLDS[self.relation](features[self.feature], self.limit)
+        return held
+
+    def why(self, features: Features, row: int) -> tuple[Check, ...]:
+        value = float(features[self.feature][row])
+        return (
+            Check(
+                name=f"{self.feature} {self.relation}",
+                value=round(value, 6) if isfinite(value) else None,
+                limit=self.limit,
+                passed=bool(_HOLDS[self.relation](value, self.limit)),
+                unit=UNITS[self.feature],
+            ),
+        )
+
+    def names(self) -> tuple[str, ...]:
+        return (self.feature,)
+
+    def outline(self, depth: int = 0) -> list[str]:
+        return [_INDENT * depth + str(self)]
+
+    def __invert__(self) -> Condition:
+        return _Bound(self.feature, _OPPOSITE[self.relation], self.limit)
+
+    def __str__(self) -> str:
+        return f"{self.feature} {self.relation} {_exactly(self.limit)} {UNITS[self.feature]}".rstrip()
+
+
+@dataclass(frozen=True, slots=True)
+class _Flag(Condition):
+    feature: str
+    wanted: bool
+
+    def mask(self, features: Features) -> Mask:
+        value = features[self.feature]
+        return value > 0 if self.wanted else value == 0
+
+    def why(self, features: Features, row: int) -> tuple[Check, ...]:
+        value = float(features[self.feature][row])
+        return (
+            Check(
+                name=str(self),
+                value=value if isfinite(value) else None,
+                limit=None,
+                passed=value > 0 if self.wanted else value == 0,
+                unit=UNITS[self.feature],
+            ),
+        )
+
+    def names(self) -> tuple[str, ...]:
+        return (self.feature,)
+
+    def outline(self, depth: int = 0) -> list[str]:
+        return [_INDENT * depth + str(self)]
+
+    def __invert__(self) -> Condition:
+        return _Flag(self.feature, not self.wanted)
+
+    def __str__(self) -> str:
+        return self.feature if self.wanted else f"~{self.feature}"
+
+
+@dataclass(frozen=True, slots=True)
+class _All(Condition):
+    parts: tuple[Condition, ...]
+
+    def mask(self, features: Features) -> Mask:
+        return reduce(operator.and_, (part.mask(features) for part in self.parts))
+
+    def why(self, features: Features, row: int) -> tuple[Check, ...]:
+        return tuple(check for part in self.parts for check in part.why(features, row))
+
+    def names(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(name for part in self.parts for name in part.names()))
+
+    def outline(self, depth: int = 0) -> list[str]:
+        return [f"{_INDENT * depth}all of", *(line for part in self.parts for line in part.outline(depth + 1))]
+
+    def __invert__(self) -> Condition:
+        return _Any(tuple(~part for part in self.parts))
+
+    def __str__(self) -> str:
+        return " & ".join(f"({part})" if isinstance(part, _Any) else str(part) for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Any(Condition):
+    parts: tuple[Condition, ...]
+
+    def mask(self, features: Features) -> Mask:
+        return reduce(operator.or_, (part.mask(features) for part in self.parts))
+
+    def why(self, features: Features, row: int) -> tuple[Check, ...]:
+        return tuple(check for part in self.parts for check in part.why(features, row))
+
+    def names(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(name for part in self.parts for name in part.names()))
+
+    def outline(self, depth: int = 0) -> list[str]:
+        return [f"{_INDENT * depth}any of", *(line for part in self.parts for line in part.outline(depth + 1))]
+
+    def __invert__(self) -> Condition:
+        return _All(tuple(~part for part in self.parts))
+
+    def __str__(self) -> str:
+        return " | ".join(str(part) for part in self.parts)
+
+
+def _parts(condition: Condition, join: type[_All | _Any]) -> tuple[Condition, ...]:
+    return condition.parts if isinstance(condition, join) else (condition,)
+
+
+def _known(feature: str) -> str:
+    if feature not in UNITS:
+        raise NotFoundError.of("feature", feature, UNITS)
+    return feature
+
+
+def _finite(feature: str, limit: float) -> float:
+    if not isfinite(limit):
+        raise UsageError(f"{feature} cannot be compared with {limit}.", "Write a finite number.")
+    return float(limit)
+
+
+def _exactly(limit: float) -> str:
+    short = f"{limit:,.12g}"
+    return short if float(short.replace(",", "")) == limit else repr(limit)
