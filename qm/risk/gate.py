@@ -1,0 +1,179 @@
+"""The last gate before every order. Entries pass every check; exits pass those that cannot trap a position.
+
+A check compares so that an unknown value fails: `not (value <= limit)`. Only this module makes an `Approved`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple
+
+from qm.model.approved import Approved
+from qm.model.events import Check, EntriesResumed, EntriesStopped, Entry, Intended, SessionStarted, Signal, Sizing
+from qm.model.order import Order, Purpose
+from qm.risk.limits import RiskSettings
+
+MINUTE_NS = 60_000_000_000
+
+
+class Picture(NamedTuple):
+    """What the gate looks at, gathered at the moment of decision; None is unknown."""
+
+    now: int
+    open_ns: int
+    close_ns: int
+    age_s: float | None
+    halted: bool
+    spread_bps: float | None
+    quoted: bool
+    """The feed has quotes, so a missing spread is a fault and not a property of the feed."""
+    equity_usd: float
+    gross_usd: float
+    """Positions and working entries."""
+    heat_usd: float
+    day_usd: float
+    busy: int
+    """Positions and working entries; an entry that filled in part counts as both."""
+    in_symbol: int
+    """Positions and working orders in this symbol."""
+    attempts: int
+    per_day: int
+    unknown: int
+    """Orders whose outcome is not known."""
+
+
+class Gate:
+    """Judges signals; remembers whether entries are stopped, and how many were sent of late."""
+
+    def __init__(self, limits: RiskSettings) -> None:
+        self.limits = limits
+        self.stopped: str = ""
+        """Why there are no new positions; empty when there may be."""
+        self.stopped_today = False
+        """It ends by itself with the session."""
+        self._sent: deque[int] = deque()
+
+    def appliers(self) -> dict[type, Callable[[Entry], None]]:
+        """Return how each event changes the gate."""
+        return {
+            SessionStarted: self._on_session,
+            EntriesStopped: self._on_stopped,
+            EntriesResumed: self._on_resumed,
+            Intended: self._on_intended,
+        }
+
+    def judge(self, signal: Signal, sizing: Sizing, seen: Picture) -> tuple[Check, ...]:
+        """Return every check of an entry, passed or not."""
+        lim = self.limits
+        price = signal.trigger or signal.price
+        stop = signal.stop
+        # Three cents are three cents, whatever their binary fractions say.
+        gap = None if stop is None else round(signal.side.sign * (price - stop), 8)
+        minute = (seen.now - seen.open_ns) / MINUTE_NS
+        last = (seen.close_ns - seen.open_ns) / MINUTE_NS - lim.last_entry_min
+        notional = price * sizing.shares
+        checks = [
+            Check("entries allowed", 0.0 if self.stopped else 1.0, 1.0, not self.stopped),
+            _between("minutes since the open", minute, 0.0, last, "min"),
+            _most("age of the price", seen.age_s, lim.max_age_s, "s"),
+            Check("not halted", 1.0 if seen.halted else 0.0, 0.0, not seen.halted),
+            _between("price", price, lim.min_price, lim.max_price, "$"),
+            _between("stop distance", gap, lim.min_stop_ticks / 100, price * lim.max_stop_pct / 100, "$"),
+            _least("shares", sizing.shares, 1, "shares"),
+            _least("risk taken", sizing.risk_usd, self._worth_it(sizing, seen), "$"),
+            _most("position", notional, seen.equity_usd * lim.max_notional, "$"),
+            _most("gross exposure", seen.gross_usd + notional, seen.equity_usd * lim.max_gross, "$"),
+            _most("buying power used", seen.gross_usd + notional, seen.equity_usd * lim.leverage, "$"),
+            _most("open risk", seen.heat_usd + sizing.risk_usd, seen.equity_usd * lim.max_heat, "$"),
+            _least("day result", seen.day_usd, -seen.equity_usd * lim.day_loss, "$"),
+            _most("positions and entries", seen.busy + 1, lim.max_positions, ""),
+            _most("already in this symbol", seen.in_symbol, 0, ""),
+            _most("attempts today", seen.attempts, seen.per_day, ""),
+            _most("orders of unknown outcome", seen.unknown, 0, ""),
+            _most("entries in a minute", self._rate(seen.now) + 1, lim.max_orders_per_min, ""),
+        ]
+        if seen.quoted:
+            checks.append(_most("spread", seen.spread_bps, lim.max_spread_bps, "bp"))
+        return tuple(checks)
+
+    def approve(self, order: Order, checks: tuple[Check, ...]) -> Approved[Order] | None:
+        """Stamp an entry whose checks all passed; None when one failed."""
+        if not checks or not all(check.passed for check in checks):
+            return None
+        return Approved(order)
+
+    def approve_leaving(self, order: Order, held: int, leaving: int) -> Approved[Order] | None:
+        """Stamp an order that can only reduce a position: it may not cross zero together with those under way."""
+        if order.purpose is Purpose.ENTRY or order.side.sign * held >= 0:
+            return None
+        if not 0 < order.qty <= abs(held) - leaving:
+            return None
+        return Approved(order)
+
+    def approve_leg(self, leg: Order, entry: Approved[Order]) -> Approved[Order]:
+        """Stamp the protective leg of an approved entry: same symbol, opposite side, never larger."""
+        parent = entry.value
+        fits = leg.symbol == parent.symbol and leg.side is parent.side.opposite and 0 < leg.qty <= parent.qty
+        if leg.parent != parent.id or leg.purpose is not Purpose.PROTECT or not fits:
+            raise ValueError(f"leg {leg.id} does not protect {parent.id}")
+        return Approved(leg)
+
+    def state(self) -> object:
+        """Return what must be equal after a restart."""
+        return [self.stopped, self.stopped_today, list(self._sent)]
+
+    def _worth_it(self, sizing: Sizing, seen: Picture) -> float:
+        wanted = seen.equity_usd * self.limits.risk_per_trade * self.limits.min_risk_used
+        return 0.0 if sizing.binding == "fixed" else wanted
+
+    def _rate(self, now: int) -> int:
+        # Old times are not dropped here: judging must not change state, or a fold would differ.
+        old = 0
+        for ts in self._sent:
+            if ts > now - MINUTE_NS:
+                break
+            old += 1
+        return len(self._sent) - old
+
+    def _on_session(self, entry: Entry) -> None:
+        self._sent.clear()
+        if self.stopped_today:
+            self.stopped, self.stopped_today = "", False
+
+    def _on_stopped(self, entry: Entry) -> None:
+        body = entry.body
+        assert isinstance(body, EntriesStopped)
+        # A stop for good is not shortened by one for the day.
+        if not self.stopped or self.stopped_today:
+            self.stopped, self.stopped_today = body.reason, body.today
+
+    def _on_resumed(self, entry: Entry) -> None:
+        self.stopped, self.stopped_today = "", False
+
+    def _on_intended(self, entry: Entry) -> None:
+        body = entry.body
+        assert isinstance(body, Intended)
+        if body.order.purpose is Purpose.ENTRY:
+            self._sent.append(entry.ts)
+            while self._sent and self._sent[0] <= entry.ts - MINUTE_NS:
+                self._sent.popleft()
+
+
+def _most(name: str, value: float | None, limit: float, unit: str) -> Check:
+    return _check(name, value, limit, value is not None and value <= limit, unit)
+
+
+def _least(name: str, value: float | None, limit: float, unit: str) -> Check:
+    return _check(name, value, limit, value is not None and value >= limit, unit)
+
+
+def _between(name: str, value: float | None, low: float, high: float, unit: str) -> Check:
+    if value is None or not value >= low:
+        return _check(name, value, low, passed=False, unit=unit)
+    return _check(name, value, high, value <= high, unit)
+
+
+def _check(name: str, value: float | None, limit: float, passed: bool, unit: str) -> Check:
+    # A count is written as the number that it is read back as: an entry has one encoding.
+    return Check(name, None if value is None else float(value), float(limit), passed, unit)

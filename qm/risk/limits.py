@@ -1,0 +1,49 @@
+"""The limits of the account, as settings."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+Share = Annotated[float, Meta(gt=0, le=1)]
+
+
+class RiskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Limits that no strategy can pass; shares are fractions of equity."""
+
+    risk_per_trade: Annotated[float, Meta(gt=0, le=0.02)] = 0.005
+    """What a stopped-out trade may lose."""
+    max_notional: Annotated[float, Meta(gt=0, le=4)] = 0.25
+    """Largest position."""
+    max_gross: Annotated[float, Meta(gt=0, le=4)] = 2.0
+    """All positions and working entries together, longs and shorts both counted as positive."""
+    max_heat: Share = 0.02
+    """What all open trades together may lose if every stop is hit."""
+    day_loss: Share = 0.02
+    """After losing this much in a session there are no new positions."""
+    leverage: Annotated[float, Meta(gt=0, le=4)] = 2.0
+    """Buying power as a multiple of equity."""
+    max_positions: Annotated[int, Meta(ge=1, le=100_000)] = 20
+    """Open positions and working entries at once."""
+    min_price: Annotated[float, Meta(ge=0)] = 1.0
+    """Cheaper shares are not bought, $."""
+    max_price: Annotated[float, Meta(gt=0)] = 10_000.0
+    """A price above is taken for an error, $."""
+    max_spread_bps: Annotated[float, Meta(gt=0)] = 60.0
+    """A wider market is not entered; checked once the feed has quotes."""
+    max_age_s: Annotated[float, Meta(gt=0)] = 90.0
+    """A price older than this is no price to enter at."""
+    last_entry_min: Annotated[int, Meta(ge=0, le=390)] = 30
+    """No new position in the last minutes before the close."""
+    min_stop_ticks: Annotated[float, Meta(ge=0)] = 3.0
+    """A nearer stop is noise, in cents."""
+    max_stop_pct: Annotated[float, Meta(gt=0, le=100)] = 25.0
+    """A stop farther away than this, in per cent of the price, is an error."""
+    slippage_bps: Annotated[float, Meta(ge=0)] = 8.0
+    """Counted into the risk per share when sizing, per side."""
+    min_risk_used: Annotated[float, Meta(ge=0, le=1)] = 0.2
+    """A position cut down by other caps to less than this share of its risk is not worth its costs."""
+    max_orders_per_min: Annotated[int, Meta(ge=1)] = 60
+    """More entries than this in a minute stop the entries."""

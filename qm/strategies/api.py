@@ -1,0 +1,293 @@
+"""The contract of a strategy: what it sees, when it is asked, and what it may wish for.
+
+A strategy is two independent parts: entry signals, asked while the symbol is flat, and exit signals, asked while a
+position is open. Neither acts: they return wishes, which the core states as events, checks and executes. A strategy
+keeps no memory of its own; what it must remember of a symbol it puts into the `note` of a `Plan`, so that a restart
+finds it in the journal. A wish that the journal could not hold cannot be made: TypeError or ValueError.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite, nan
+from operator import index
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from msgspec.structs import force_setattr
+
+from qm.market.bars import Bar
+from qm.market.market import Market
+from qm.model.order import OrderType, Side
+
+STOPS = frozenset({OrderType.STOP, OrderType.STOP_LIMIT})
+LIMITS = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})
+
+
+class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Typed, bounded parameters of a strategy; the bounds (msgspec.Meta) also feed sweeps."""
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """Levels and times at which to be woken, for this symbol or, in a group, for several at once.
+
+    Each array is empty (arms nothing) or runs parallel to `symbols`; NaN arms nothing for that symbol. A new plan
+    replaces the earlier levels of its symbols; an empty plan disarms them.
+    """
+
+    rows: Sequence[int] = ()
+    """Rows of the symbols; empty for the symbol that was asked about."""
+    up: Sequence[float] = ()
+    down: Sequence[float] = ()
+    close_up: Sequence[float] = ()
+    close_down: Sequence[float] = ()
+    follow: bool = False
+    """Ask at every bar close."""
+    wake_at: int = 0
+    """Ask `on_time` then, ns UTC."""
+    note: Mapping[str, float | Sequence[float]] = {}
+    """What to remember, by name: a number for all symbols, or an array like the levels. Empty keeps the last."""
+
+    def __post_init__(self) -> None:
+        symbols = len(self.rows) or 1
+        for values in (self.up, self.down, self.close_up, self.close_down):
+            if len(values) not in (0, symbols):
+                raise ValueError(f"levels of a plan have {len(values)} values for {symbols} symbols")
+        for name, noted in self.note.items():
+            _must_be(str, name)
+            if isinstance(noted, Sequence) and len(noted) != symbols:
+                raise ValueError(f"{name} of a plan has {len(noted)} values for {symbols} symbols")
+        if self.rows and min(self.rows) < 0:
+            raise ValueError(f"a plan for row {min(self.rows)}")
+        _must_be(bool, self.follow)
+        if type(self.wake_at) is not int:
+            force_setattr(self, "wake_at", index(self.wake_at))
+
+
+class Enter(msgspec.Struct, frozen=True):
+    """Open a position."""
+
+    side: Side
+    stop: float
+    """Initial stop, $ per share; it defines R."""
+    reason: str
+    type: OrderType = OrderType.MARKET
+    trigger: float | None = None
+    limit: float | None = None
+    resting_stop: bool = True
+    """False: no stop rests at the broker, the strategy leaves at a bar's close."""
+    shares: int | None = None
+    """A fixed number of shares instead of one sized by risk."""
+    until: int = 0
+    """What has not filled by then is canceled, ns UTC; 0 leaves it working."""
+    row: int | None = None
+    """The symbol, when a group was asked."""
+
+    def __post_init__(self) -> None:
+        _must_be(Side, self.side)
+        _must_be(OrderType, self.type)
+        _must_be(str, self.reason)
+        _must_be(bool, self.resting_stop)
+        if (self.trigger is not None) != (self.type in STOPS) or (self.limit is not None) != (self.type in LIMITS):
+            raise ValueError(f"a {self.type} entry with trigger {self.trigger} and limit {self.limit}")
+        # The journal knows plain numbers only; a strategy may well have computed with others.
+        for name, price in (("stop", self.stop), ("trigger", self.trigger), ("limit", self.limit)):
+            if price is None and name != "stop":
+                continue
+            if not isfinite(price):  # type: ignore[arg-type]
+                raise ValueError(f"an entry with {name} {price}")
+            if type(price) is not float:
+                force_setattr(self, name, float(price))  # type: ignore[arg-type]
+        for name, number in (("shares", self.shares), ("until", self.until), ("row", self.row)):
+            if number is not None and type(number) is not int:
+                force_setattr(self, name, index(number))
+
+
+class Exit(msgspec.Struct, frozen=True):
+    """Close the position."""
+
+    reason: str
+
+    def __post_init__(self) -> None:
+        _must_be(str, self.reason)
+
+
+class Done(msgspec.Struct, frozen=True):
+    """Stop working this symbol today; working entries are canceled."""
+
+    reason: str
+    row: int | None = None
+    """The symbol, when a group was asked."""
+
+    def __post_init__(self) -> None:
+        _must_be(str, self.reason)
+
+
+def _must_be(kind: type, value: object) -> None:
+    if not isinstance(value, kind):
+        raise TypeError(f"{value!r} is no {kind.__name__}")
+
+
+Wish = Plan | Enter | Exit | Done
+Wishes = Sequence[Wish]
+NOTHING: Wishes = ()
+
+
+class Held(NamedTuple):
+    """The open position, as the exit part sees it."""
+
+    qty: int
+    """Signed shares."""
+    price: float
+    """Average entry, $ per share."""
+    stop: float
+    """Initial stop, $ per share."""
+    opened: int
+    """First execution, ns UTC."""
+
+
+class View:
+    """One symbol at one moment, read-only."""
+
+    __slots__ = ("_held", "market", "note", "now", "row")
+
+    def __init__(
+        self, market: Market, row: int, note: dict[str, float], held: Callable[[int], Held | None] | None = None
+    ) -> None:
+        self.market, self.row, self.note, self._held = market, row, note, held
+        self.now = market.now
+
+    @property
+    def held(self) -> Held | None:
+        """The open position; None while flat."""
+        return self._held(self.row) if self._held else None
+
+    def __getattr__(self, name: str) -> float:
+        """Return a field of the symbol's market row by name, such as `last` or `high`."""
+        if name in View.__slots__:
+            raise AttributeError(name)
+        try:
+            return float(self.market.col[name][self.row])
+        except KeyError:
+            raise AttributeError(f"{name!r} is not a field of a market row") from None
+
+    @property
+    def symbol(self) -> str:
+        """Its name."""
+        return self.market.table.names[self.row]
+
+    @property
+    def vwap(self) -> float:
+        """Volume-weighted average price of the regular session, $; NaN before the first print."""
+        volume = float(self.market.col["volume"][self.row])
+        return float(self.market.col["pv"][self.row]) / volume if volume > 0 else nan
+
+    @property
+    def bars(self) -> deque[Bar]:
+        """Recent closed bars, oldest first; filled only while the symbol is followed."""
+        return self.market.bars.of(self.row)
+
+    @property
+    def atr(self) -> float:
+        """Daily ATR(14) known before the session, $; NaN when unknown."""
+        return float(self.market.reference.atr[self.row])
+
+    @property
+    def minute(self) -> int:
+        """Whole minutes since the open; negative before it."""
+        return (self.now - self.market.session.open_ns) // 60_000_000_000
+
+
+class Group:
+    """The symbols of one strategy that are asked at one moment: as arrays, or one by one."""
+
+    __slots__ = ("_notes", "market", "now", "rows")
+
+    def __init__(self, market: Market, rows: Sequence[int], notes: Callable[[int], dict[str, float]]) -> None:
+        self.market, self.now, self._notes = market, market.now, notes
+        self.rows: npt.NDArray[np.int64] = np.asarray(rows, np.int64)
+
+    def col(self, name: str) -> npt.NDArray[Any]:
+        """Return a field of the market rows for these symbols, in their order."""
+        column: npt.NDArray[Any] = self.market.col[name][self.rows]
+        return column
+
+    def each(self) -> Iterator[View]:
+        """Go through the symbols one by one."""
+        for row in self.rows.tolist():
+            yield View(self.market, row, self._notes(row))
+
+    @property
+    def open_ns(self) -> int:
+        """The session's open, ns UTC."""
+        return self.market.session.open_ns
+
+
+class EntrySignals:
+    """Says when to open; every method may return wishes and by default has none."""
+
+    def on_start(self, group: Group) -> Wishes:
+        """Take over symbols: at the session's start when assigned, or when allocated during the day."""
+        return NOTHING
+
+    def on_time(self, group: Group) -> Wishes:
+        """A planned time has come, for those symbols that are still flat."""
+        return NOTHING
+
+    def on_touch(self, view: View) -> Wishes:
+        """A planned price was touched."""
+        return NOTHING
+
+    def on_close(self, view: View) -> Wishes:
+        """A bar closed beyond a planned close level."""
+        return NOTHING
+
+    def on_bar(self, view: View) -> Wishes:
+        """A bar of a followed symbol closed."""
+        return NOTHING
+
+
+class ExitSignals:
+    """Says when to leave; asked only while a position is open."""
+
+    def on_open(self, view: View) -> Wishes:
+        """The first shares were bought (or sold short)."""
+        return NOTHING
+
+    def on_touch(self, view: View) -> Wishes:
+        """A planned price was touched."""
+        return NOTHING
+
+    def on_close(self, view: View) -> Wishes:
+        """A bar closed beyond a planned close level."""
+        return NOTHING
+
+    def on_bar(self, view: View) -> Wishes:
+        """A bar of a followed symbol closed."""
+        return NOTHING
+
+    def on_time(self, view: View) -> Wishes:
+        """A planned time has come."""
+        return NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """A named, versioned pair of entry and exit signals with their parameters."""
+
+    name: str
+    version: str
+    status: str
+    """`supported` or `experimental`."""
+    about: str
+    params: Params
+    entry: EntrySignals
+    exit: ExitSignals
+    scans: tuple[str, ...] = ()
+    """Scans whose hits it takes; empty for strategies that are assigned a list of symbols."""
+    per_day: int = 1
+    """Entries allowed per symbol and day."""

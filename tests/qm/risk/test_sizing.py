@@ -1,0 +1,126 @@
+"""How many shares: the trader's own arithmetic, and what must never happen to it."""
+
+from __future__ import annotations
+
+from math import floor, inf, nan
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qm.model.events import Signal
+from qm.model.order import Side
+from qm.risk.limits import RiskSettings
+from qm.risk.sizing import size
+
+LIMITS = RiskSettings()
+
+
+def signal(
+    price: float = 12.40, stop: float | None = 12.10, side: Side = Side.BUY, shares: int | None = None
+) -> Signal:
+    return Signal("AAA", "s", side, entry=True, reason="r", price=price, stop=stop, shares=shares)
+
+
+def test_half_a_per_cent_of_fifty_thousand_with_a_stop_of_thirty_cents_is_735_shares() -> None:
+    # Slippage of 4 cents in all, as 2 x 16.129 bp of 12.40.
+    limits = RiskSettings(risk_per_trade=0.005, max_notional=0.25, slippage_bps=0.02 / 12.40 * 1e4)
+    sized = size(signal(), 50_000.0, 0.0, 0.0, inf, limits)
+    assert sized.shares == 735
+    assert sized.binding == "risk"
+    assert sized.caps["notional"] == 1008
+    assert sized.risk_per_share == pytest.approx(0.34)
+    assert sized.risk_usd == pytest.approx(735 * 0.34)
+
+
+@pytest.mark.parametrize(
+    ("values", "binding", "shares"),
+    [
+        ({"gross_usd": 99_000.0}, "gross", floor(1000 / 12.4)),
+        ({"heat_usd": 990.0}, "heat", floor(10 / (0.3 + 2 * 12.4 * 8e-4))),
+        ({"budget_usd": 100.0}, "budget", 8),
+        ({"gross_usd": 100_001.0}, "gross", 0),
+        ({"heat_usd": 1_001.0}, "heat", 0),
+    ],
+)
+def test_the_smallest_cap_binds_and_is_named(values: dict[str, float], binding: str, shares: int) -> None:
+    room = {"gross_usd": 0.0, "heat_usd": 0.0, "budget_usd": inf} | values
+    sized = size(signal(), 50_000.0, limits=LIMITS, **room)
+    assert (sized.binding, sized.shares) == (binding, shares)
+
+
+def test_a_tight_stop_is_capped_by_the_largest_position() -> None:
+    sized = size(signal(stop=12.37), 50_000.0, 0.0, 0.0, inf, LIMITS)
+    assert (sized.binding, sized.shares) == ("notional", 1008)
+
+
+@pytest.mark.parametrize(
+    "wrong", [signal(stop=None), signal(stop=nan), signal(stop=12.40), signal(price=nan), signal(price=0.0)]
+)
+def test_without_a_stop_or_a_price_there_are_no_shares(wrong: Signal) -> None:
+    assert size(wrong, 50_000.0, 0.0, 0.0, inf, LIMITS).shares == 0
+
+
+@pytest.mark.parametrize("unknown", ["equity_usd", "gross_usd", "heat_usd", "budget_usd"])
+@pytest.mark.parametrize("budget", [inf, 10_000.0])
+def test_an_unknown_account_gives_no_shares(unknown: str, budget: float) -> None:
+    room = {"equity_usd": 50_000.0, "gross_usd": 0.0, "heat_usd": 0.0, "budget_usd": budget} | {unknown: nan}
+    sized = size(signal(), limits=LIMITS, **room)
+    assert sized.shares == 0
+    assert sized.risk_usd == 0.0
+
+
+def test_a_fixed_number_of_shares_is_taken_as_it_is_and_its_risk_told() -> None:
+    sized = size(signal(shares=100), 50_000.0, 0.0, 0.0, inf, LIMITS)
+    assert (sized.shares, sized.binding) == (100, "fixed")
+    assert sized.risk_usd == pytest.approx(100 * (0.3 + 2 * 12.4 * 8e-4))
+
+
+def test_a_trigger_counts_as_the_price_of_the_entry() -> None:
+    by_trigger = Signal("AAA", "s", Side.BUY, entry=True, reason="r", price=12.0, trigger=12.40, stop=12.10)
+    assert size(by_trigger, 50_000.0, 0.0, 0.0, inf, LIMITS) == size(signal(), 50_000.0, 0.0, 0.0, inf, LIMITS)
+
+
+prices = st.floats(1.0, 1000.0).map(lambda p: round(p, 2))
+distances = st.floats(0.01, 50.0).map(lambda d: round(d, 2))
+equities = st.floats(1_000.0, 5_000_000.0)
+
+
+@given(prices, distances, equities, st.sampled_from(Side))
+def test_the_caps_hold(price: float, distance: float, equity: float, side: Side) -> None:
+    sized = size(signal(price, price - side.sign * distance, side), equity, 0.0, 0.0, inf, LIMITS)
+    slack = 1 + 1e-9
+    assert sized.shares >= 0
+    assert sized.shares * price <= equity * LIMITS.max_notional * slack
+    assert sized.risk_usd <= equity * LIMITS.risk_per_trade * slack + 1e-4
+    assert sized.shares == min(sized.caps.values()) == sized.caps[sized.binding]
+    assert sized.risk_per_share > distance * (1 - 1e-6)
+
+
+@given(prices, distances, distances, equities)
+def test_a_wider_stop_never_takes_more_shares(price: float, one: float, other: float, equity: float) -> None:
+    near, far = sorted((one, other))
+    shares = [size(signal(price, price - d), equity, 0.0, 0.0, inf, LIMITS).shares for d in (near, far)]
+    assert shares[0] >= shares[1]
+
+
+@given(prices, distances, equities, st.floats(1.0, 2.0))
+def test_more_equity_never_takes_fewer_shares(price: float, distance: float, equity: float, more: float) -> None:
+    one = signal(price, price - distance)
+    assert size(one, equity * more, 0.0, 0.0, inf, LIMITS).shares >= size(one, equity, 0.0, 0.0, inf, LIMITS).shares
+
+
+@given(prices, distances, equities, st.floats(0.0, 3.0), st.floats(0.0, 0.03))
+def test_what_is_at_risk_already_never_adds_shares(
+    price: float, distance: float, equity: float, gross: float, heat: float
+) -> None:
+    one = signal(price, price - distance)
+    used = size(one, equity, gross * equity, heat * equity, inf, LIMITS)
+    assert 0 <= used.shares <= size(one, equity, 0.0, 0.0, inf, LIMITS).shares
+
+
+@given(prices, distances, equities)
+def test_longs_and_shorts_of_the_same_width_are_sized_alike(price: float, distance: float, equity: float) -> None:
+    long = size(signal(price, price - distance), equity, 0.0, 0.0, inf, LIMITS)
+    short = size(signal(price, price + distance, Side.SELL), equity, 0.0, 0.0, inf, LIMITS)
+    assert long.shares == pytest.approx(short.shares, abs=1)

@@ -1,0 +1,189 @@
+"""The opening-range breakout on hand-made tapes: what it must buy, at which price, and what it must leave alone."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from math import nan
+
+import pytest
+
+from qm.model.events import Assigned, Filled, Intended, Refused, Released, Signal, TradeClosed
+from qm.model.order import Order, OrderType, Purpose, Side
+from qm.risk.limits import RiskSettings
+from qm.strategies.api import Strategy
+from qm.strategies.presets import strategy
+from tests.qm.strategies.stage import WIDE, Stage, at, minute
+
+RANGE = [
+    (20.00, 20.10, 19.90, 20.05),
+    (20.05, 20.30, 20.00, 20.25),
+    (20.25, 20.40, 20.10, 20.35),
+    (20.35, 20.50, 20.20, 20.30),
+    (20.30, 20.45, 20.15, 20.40),
+]
+"""Closes up, between 19.90 and 20.50."""
+DOWN = [(o, h, low, c) for o, h, low, c in [(20.5, 20.6, 20.3, 20.4), *[(20.4, 20.5, 20.0, 20.1)] * 4]]
+"""Closes down, between 20.00 and 20.60."""
+
+
+def stage(of: Strategy, bars: list[tuple[float, float, float, float]] = RANGE, **more: object) -> Stage:
+    made = Stage(of, **more)  # type: ignore[arg-type]
+    for n, ohlc in enumerate(bars):
+        made.feed(minute(n, *ohlc))
+    return made
+
+
+def robust(**params: object) -> Strategy:
+    return strategy("orb_robust", params)
+
+
+def paper(**params: object) -> Strategy:
+    return strategy("orb_paper", params)
+
+
+def intended(of: Stage, purpose: Purpose) -> tuple[int, Order]:
+    """When the one order of this purpose was intended, and the order."""
+    ((ts, body),) = [
+        (e.ts, e.body) for e in of.entries if isinstance(e.body, Intended) and e.body.order.purpose is purpose
+    ]
+    return ts, body.order
+
+
+def test_robust_waits_with_a_stop_limit_at_the_high_and_a_stop_of_one_atr() -> None:
+    on = stage(robust()).pass_time(5)
+    ts, order = intended(on, Purpose.ENTRY)
+    assert ts == at(5)
+    assert (order.side, order.type) == (Side.BUY, OrderType.STOP_LIMIT)
+    assert (order.stop, order.limit) == (Decimal("20.50"), Decimal("20.51"))
+    _, leg = intended(on, Purpose.PROTECT)
+    assert leg.stop == Decimal("18.50")
+    # 0.5 % of 100,000 $ over 2.00 $ and twice 8 bp of 20.50 $.
+    assert order.qty == int(500 / (2.0 + 2 * 20.5 * 8e-4)) == 245
+    assert on.held() == 0
+
+
+def test_robust_buys_when_the_high_is_touched_and_holds_to_its_exit_time() -> None:
+    on = stage(robust())
+    on.feed(minute(5, 20.40, 20.45, 20.30, 20.40))
+    assert on.held() == 0
+    on.feed(minute(6, 20.45, 20.60, 20.40, 20.55))
+    fill = on.only(Filled).execution
+    assert (fill.qty, fill.price, fill.ts) == (245, Decimal("20.50"), at(6))
+    on.feed(minute(100, 21.0, 21.0, 21.0, 21.0), minute(387, 22.0, 22.0, 22.0, 22.0))
+    closed = on.only(TradeClosed)
+    assert (closed.reason, closed.exit_price) == ("end of day", Decimal("22.00"))
+    assert closed.r == pytest.approx(245 * 1.5 / closed.risk_usd, abs=1e-3)
+
+
+def test_robust_is_stopped_out_one_atr_below_the_trigger() -> None:
+    on = stage(robust())
+    on.feed(minute(5, 20.45, 20.60, 20.40, 20.55), minute(6, 19.0, 19.0, 18.4, 18.6))
+    closed = on.only(TradeClosed)
+    assert (closed.reason, closed.exit_price, closed.closed) == ("stop", Decimal("18.50"), at(6))
+    assert on.only(Released).reason == "no attempts left today"
+
+
+def test_robust_does_not_chase_a_gap_over_its_limit() -> None:
+    on = stage(robust()).feed(minute(5, 20.80, 20.90, 20.70, 20.80))
+    assert on.held() == 0
+
+
+def test_paper_pays_what_the_gap_asks_and_stops_a_tenth_of_an_atr_below() -> None:
+    on = stage(paper()).feed(minute(5, 20.80, 20.90, 20.70, 20.80))
+    fill = on.only(Filled).execution
+    assert fill.price == Decimal("20.80")
+    _, leg = intended(on, Purpose.PROTECT)
+    assert leg.stop == Decimal("20.30")
+
+
+def test_paper_sells_short_below_a_range_that_closed_down() -> None:
+    on = stage(paper(), DOWN).feed(minute(5, 20.10, 20.15, 19.90, 19.95))
+    fill = on.only(Filled)
+    assert (fill.side, fill.execution.price) == (Side.SELL, Decimal("20.00"))
+    _, leg = intended(on, Purpose.PROTECT)
+    assert (leg.side, leg.stop) == (Side.BUY, Decimal("20.20"))
+
+
+# --- near misses -------------------------------------------------------------------------------------------------
+
+
+def doji(close: float) -> list[tuple[float, float, float, float]]:
+    return [*RANGE[:4], (20.30, 20.45, 19.95, close)]
+
+
+@pytest.mark.parametrize(("close", "trades"), [(20.00, False), (20.0019, False), (20.0021, True), (20.01, True)])
+def test_a_range_without_direction_is_left_alone(close: float, trades: bool) -> None:
+    on = stage(robust(), doji(close)).pass_time(5)
+    assert bool(on.all(Signal)) is trades
+    if not trades:
+        assert "no direction" in on.only(Released).reason
+
+
+def test_a_range_that_closed_down_is_left_alone_when_shorts_are_off() -> None:
+    on = stage(robust(), DOWN).feed(minute(5, 20.1, 20.1, 19.0, 19.0), minute(6, 19.0, 21.0, 19.0, 21.0))
+    assert on.all(Signal) == []
+    assert on.only(Released).reason == "the range closed down and shorts are off"
+
+
+@pytest.mark.parametrize("atr", [nan, 0.0, -1.0])
+def test_without_an_atr_there_is_no_stop_and_no_trade(atr: float) -> None:
+    on = stage(robust(), atr=atr).pass_time(5)
+    assert on.all(Signal) == []
+    assert on.only(Released).reason == "range or ATR not known"
+
+
+def test_a_symbol_that_has_not_traded_is_left_alone() -> None:
+    on = stage(robust(), []).pass_time(5)
+    assert on.only(Released).reason == "range or ATR not known"
+
+
+def test_what_was_not_triggered_by_the_cutoff_is_taken_back() -> None:
+    on = stage(robust()).pass_time(60)
+    assert on.only(Released).reason == "no breakout within 60 minutes"
+    assert on.core.book.orders.open_symbols() == []
+    on.feed(minute(60, 20.4, 21.0, 20.4, 21.0))
+    assert on.held() == 0
+
+
+def test_the_last_second_before_the_cutoff_still_counts() -> None:
+    on = stage(robust()).feed(minute(59, 20.4, 20.6, 20.4, 20.5))
+    assert on.held() == 245
+
+
+@pytest.mark.parametrize("late", [60, 61, 120])
+def test_nothing_is_sent_for_a_symbol_that_comes_after_the_cutoff(late: float) -> None:
+    on = stage(robust(), assigned={})
+    on.pass_time(late)
+    on.core.book.state(Assigned("orb_robust", ("AAA",)))
+    on.core.trading.start("orb_robust", [0])
+    on.session.flush()
+    assert on.all(Signal) == []
+    assert on.only(Released).reason == "no breakout within 60 minutes"
+
+
+@pytest.mark.parametrize(
+    ("atr", "risk", "refused"),
+    [
+        (0.1, WIDE, False),
+        (0.1, RiskSettings(min_stop_ticks=11), True),
+        (2.0, RiskSettings(max_stop_pct=9.0), True),
+        (2.0, RiskSettings(max_stop_pct=10.0), False),
+    ],
+)
+def test_a_stop_too_near_or_too_far_is_refused_and_says_so(atr: float, risk: RiskSettings, refused: bool) -> None:
+    on = stage(robust(), atr=atr, risk=risk).pass_time(5)
+    failed = [c.name for body in on.all(Refused) for c in body.checks if not c.passed]
+    assert failed == (["stop distance"] if refused else [])
+    assert bool(on.all(Intended)) is not refused
+
+
+def test_a_wide_stop_below_zero_is_refused_and_no_failure() -> None:
+    on = stage(robust(), atr=30.0).pass_time(5)
+    assert "stop distance" in [c.name for c in on.only(Refused).checks if not c.passed]
+
+
+def test_one_attempt_a_day() -> None:
+    on = stage(robust())
+    on.feed(minute(5, 20.45, 20.60, 20.40, 20.55), minute(6, 19.0, 19.0, 18.4, 18.6))
+    on.feed(minute(7, 18.6, 21.0, 18.6, 21.0), minute(8, 21.0, 22.0, 21.0, 22.0))
+    assert len(on.all(Signal)) == 1
