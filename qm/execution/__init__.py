@@ -1,0 +1,1 @@
+"""Orders: the book of record, and the order of steps in which a position is left."""

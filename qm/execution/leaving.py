@@ -1,0 +1,115 @@
+"""Which symbols are to be left, and the next step of leaving each: free the shares first, then sell them once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from qm.execution.orders import Orders
+from qm.model.events import Entry, Flattened, FlattenStarted, SessionStarted, Signal, TradeClosed
+from qm.model.order import OrderStatus, Purpose
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A symbol that is to become flat, and why."""
+
+    purpose: Purpose
+    reason: str
+    seq: int
+    """The entry that asked for it."""
+
+
+class Step(NamedTuple):
+    """What to do next: cancel these orders, or send an exit of so many shares, or wait."""
+
+    cancel: tuple[str, ...] = ()
+    sell: int = 0
+
+
+WAIT = Step()
+
+
+class Leaving:
+    """Folds wishes to leave; a wish ends when the trade is closed, never when an exit was merely sent."""
+
+    def __init__(self) -> None:
+        self.wishes: dict[str, Wish] = {}
+        self.flatten_all = ""
+        """Why everything is being closed; empty when it is not."""
+        self.flatten_seq = 0
+
+    def appliers(self) -> dict[type, Callable[[Entry], None]]:
+        """Return how each event changes what is to be left."""
+        return {
+            SessionStarted: self._on_session,
+            Signal: self._on_signal,
+            FlattenStarted: self._on_flatten,
+            Flattened: self._on_flattened,
+            TradeClosed: self._on_closed,
+        }
+
+    @property
+    def any(self) -> bool:
+        """Something is to be left."""
+        return bool(self.wishes or self.flatten_all)
+
+    def wish(self, symbol: str) -> Wish | None:
+        """Return why a symbol is to be left, or None."""
+        own = self.wishes.get(symbol)
+        if self.flatten_all and (own is None or own.purpose is not Purpose.FLATTEN):
+            return Wish(Purpose.FLATTEN, self.flatten_all, self.flatten_seq)
+        return own
+
+    def step(self, symbol: str, held: int, orders: Orders) -> Step:
+        """Return the next step for a symbol that is to be left; `held` in signed shares.
+
+        Working entries and protection go first, and their end is awaited: shares that another order may still sell are
+        not sold twice. An order of unknown outcome is waited for too.
+        """
+        pending = [w for w in orders.open(symbol) if w.order.purpose not in (Purpose.EXIT, Purpose.FLATTEN)]
+        to_cancel = tuple(w.order.id for w in pending if not w.asked and w.status is not OrderStatus.INTENDED)
+        if to_cancel:
+            return Step(cancel=to_cancel)
+        if pending:
+            return WAIT
+        return Step(sell=max(0, abs(held) - orders.leaving(symbol)))
+
+    def state(self) -> object:
+        """Return what must be equal after a restart."""
+        wishes = [[symbol, w.purpose, w.reason, w.seq] for symbol, w in sorted(self.wishes.items())]
+        return [wishes, self.flatten_all, self.flatten_seq]
+
+    def _on_session(self, entry: Entry) -> None:
+        self.wishes.clear()
+        self.flatten_all, self.flatten_seq = "", 0
+
+    def _on_signal(self, entry: Entry) -> None:
+        body = entry.body
+        assert isinstance(body, Signal)
+        if not body.entry and body.symbol not in self.wishes:
+            self.wishes[body.symbol] = Wish(Purpose.EXIT, body.reason, entry.seq)
+
+    def _on_flatten(self, entry: Entry) -> None:
+        body = entry.body
+        assert isinstance(body, FlattenStarted)
+        if body.symbol is None:
+            self.flatten_all, self.flatten_seq = body.reason, entry.seq
+        else:
+            self.wishes[body.symbol] = Wish(Purpose.FLATTEN, body.reason, entry.seq)
+
+    def _on_flattened(self, entry: Entry) -> None:
+        body = entry.body
+        assert isinstance(body, Flattened)
+        if body.symbol is None:
+            self.flatten_all, self.flatten_seq = "", 0
+        else:
+            self.wishes.pop(body.symbol, None)
+
+    def _on_closed(self, entry: Entry) -> None:
+        body = entry.body
+        assert isinstance(body, TradeClosed)
+        wish = self.wishes.get(body.symbol)
+        if wish is not None and wish.purpose is Purpose.EXIT:
+            del self.wishes[body.symbol]

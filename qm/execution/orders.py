@@ -1,0 +1,295 @@
+"""The order book of record: every order of the session, as far as we know it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from qm.model.events import (
+    Acked,
+    Activated,
+    Anomaly,
+    CancelAsked,
+    Canceled,
+    Entry,
+    Expired,
+    Filled,
+    Intended,
+    Rejected,
+    SessionStarted,
+    Triggered,
+    WentUnknown,
+)
+from qm.model.inputs import Accepted, AnyReport, Fill, Gone, LegActive, NoAnswer, Refusal, StopMet
+from qm.model.order import MOVES, TERMINAL, Execution, Order, OrderStatus, Purpose
+
+Fact = Acked | Activated | Triggered | Rejected | Canceled | Expired | WentUnknown | Anomaly | Execution
+"""What a report amounts to; an Execution still needs the portfolio to become a Filled."""
+
+
+FINE = 10_000
+"""Parts of a dollar in which reservations are counted."""
+
+
+class Working:
+    """An order and where it stands."""
+
+    __slots__ = (
+        "active",
+        "asked",
+        "broker_id",
+        "filled",
+        "note",
+        "order",
+        "price",
+        "risk",
+        "sent",
+        "seq",
+        "status",
+        "triggered",
+        "ts",
+        "until",
+    )
+
+    def __init__(self, order: Order, price: float, risk: float, seq: int, ts: int) -> None:
+        self.order = order
+        self.risk = risk
+        """What a share is expected to lose if the trade goes wrong, $."""
+        self.price = price
+        """What a share is worth while the order reserves it, $."""
+        self.seq = seq
+        """The last entry about it."""
+        self.ts = self.sent = ts
+        self.status = OrderStatus.INTENDED
+        self.filled = 0
+        self.active = 0 if order.parent else order.qty
+        """Shares that it may fill: a leg grows with its parent's fills."""
+        self.asked = False
+        """A cancel was asked for."""
+        self.broker_id = ""
+        self.note = ""
+        self.triggered = False
+        """It met its stop, and no longer waits for it."""
+        self.until = 0
+        """What has not filled by then is canceled, ns UTC; 0 leaves it working."""
+
+    @property
+    def left(self) -> int:
+        """Shares that may still fill."""
+        return max(0, self.active - self.filled)
+
+    @property
+    def done(self) -> bool:
+        """No fill is expected any more."""
+        return self.status in TERMINAL
+
+
+class Orders:
+    """Folds what happened to orders; judges what a broker reports."""
+
+    def __init__(self) -> None:
+        self.all: dict[str, Working] = {}
+        """Orders of the session by client order id, oldest first."""
+        self._open: dict[str, list[Working]] = {}
+        self._entries: dict[str, Working] = {}
+        # Whole numbers, so that what is added and taken away again leaves nothing behind.
+        self._notional = self._risk = 0
+        self._unknown: dict[str, None] = {}
+        self._executions: dict[str, None] = {}
+        self._told: dict[str, None] = {}
+        """Executions of the session before."""
+        self.count = 0
+        """Orders intended in the run; the next one is numbered by it."""
+        self.refusals: dict[str, int] = {}
+        """How often the broker did not let us out of a symbol today: refused an exit, or ended one unasked."""
+        self.executions = 0
+        """Executions booked in the run."""
+
+    def appliers(self) -> dict[type, Callable[[Entry], None]]:
+        """Return how each event changes the book."""
+        return {
+            SessionStarted: self._on_session,
+            Intended: self._on_intended,
+            Acked: self._on_acked,
+            Activated: self._on_activated,
+            Triggered: self._on_triggered,
+            Rejected: self._on_end,
+            Canceled: self._on_end,
+            Expired: self._on_end,
+            WentUnknown: self._on_unknown,
+            CancelAsked: self._on_cancel_asked,
+            Filled: self._on_filled,
+        }
+
+    def open(self, symbol: str) -> list[Working]:
+        """Return the orders of a symbol that may still fill, oldest first."""
+        return self._open.get(symbol, [])
+
+    def open_symbols(self) -> list[str]:
+        """Return the symbols with an order that may still fill."""
+        return list(self._open)
+
+    def reserved(self) -> tuple[float, float]:
+        """Return (notional, risk) of all entries that may still fill, $, at the worst price they allow."""
+        return self._notional / FINE, self._risk / FINE
+
+    def limited(self) -> list[Working]:
+        """Return the entries that are to be canceled at some time."""
+        return [w for w in self._entries.values() if w.until]
+
+    def entering(self) -> int:
+        """Return how many entries may still fill."""
+        return len(self._entries)
+
+    def unknown(self) -> int:
+        """Return how many orders have an outcome that is not known."""
+        return len(self._unknown)
+
+    def protecting(self, symbol: str) -> int:
+        """Return the shares of a symbol that stops working at the broker cover; held legs cover nothing."""
+        return sum(
+            w.left for w in self.open(symbol) if w.order.purpose is Purpose.PROTECT and w.status is OrderStatus.WORKING
+        )
+
+    def leaving(self, symbol: str) -> int:
+        """Return the shares that working exits are about to close."""
+        return sum(w.left for w in self.open(symbol) if w.order.purpose in (Purpose.EXIT, Purpose.FLATTEN))
+
+    def judge(self, report: AnyReport) -> Fact | None:
+        """Say what a report means for the book; None when it repeats what is known."""
+        w = self.all.get(report.order)
+        if w is None:
+            return Anomaly(report.order, f"a report for an order we do not know: {type(report).__name__}")
+        if isinstance(report, Fill):
+            if report.execution.id in self._executions or report.execution.id in self._told:
+                return None
+            if w.status is OrderStatus.REJECTED or not 0 < report.execution.qty <= w.order.qty - w.filled:
+                return Anomaly(report.order, f"a fill of {report.execution.qty} that cannot be: {w.status}, {w.filled}")
+            return report.execution
+        if isinstance(report, Accepted):
+            if w.status not in (OrderStatus.INTENDED, OrderStatus.UNKNOWN):
+                return None
+            return Acked(report.order, report.broker_id, report.held)
+        if isinstance(report, LegActive):
+            # A leg grows with its parent's fills; what says less is older than what we know.
+            return Activated(report.order, report.qty) if not w.done and report.qty > w.active else None
+        if isinstance(report, StopMet):
+            return None if w.done or w.triggered else Triggered(report.order)
+        if isinstance(report, NoAnswer):
+            return None if w.done else WentUnknown(report.order, report.reason)
+        wanted = OrderStatus.REJECTED if isinstance(report, Refusal) else OrderStatus.CANCELED
+        if w.done or wanted not in MOVES[w.status]:
+            return None
+        if isinstance(report, Refusal):
+            # What has filled was not refused: only its rest is gone, and more fills may be on their way.
+            return Canceled(report.order, report.reason) if w.filled else Rejected(report.order, report.reason)
+        assert isinstance(report, Gone)
+        return Expired(report.order) if report.expired else Canceled(report.order, report.reason)
+
+    def state(self) -> object:
+        """Return what must be equal after a restart."""
+        return [[w.order.id, w.status, w.filled, w.active, w.asked, w.seq] for w in self.all.values()]
+
+    def _on_session(self, entry: Entry) -> None:
+        self.all = {w.order.id: w for orders in self._open.values() for w in orders}
+        # A fill of yesterday may be told again today.
+        self._told, self._executions = self._executions, {}
+        self.refusals.clear()
+
+    def _on_intended(self, entry: Entry) -> None:
+        body = entry.body
+        assert isinstance(body, Intended)
+        order = body.order
+        price = float(order.limit or order.stop or body.price)
+        risk = body.sizing.risk_per_share if body.sizing else 0.0
+        w = self.all[order.id] = Working(order, price, risk, entry.seq, entry.ts)
+        w.until = body.until
+        self.count += 1
+        self._open.setdefault(order.symbol, []).append(w)
+        if order.purpose is Purpose.ENTRY:
+            self._entries[order.id] = w
+            self._reserve(w, order.qty)
+
+    def _on_acked(self, entry: Entry) -> None:
+        body = entry.body
+        assert isinstance(body, Acked)
+        w = self._touch(body.order, entry)
+        w.broker_id = body.broker_id
+        if w.status is OrderStatus.UNKNOWN:
+            # It was asked about, and works: a cancel that was sent before did not arrive.
+            w.asked = False
+            del self._unknown[body.order]
+        w.status = OrderStatus.HELD if body.held else OrderStatus.WORKING
+
+    def _on_activated(self, entry: Entry) -> None:
+        body = entry.body
+        assert isinstance(body, Activated)
+        w = self._touch(body.order, entry)
+        w.active = body.qty
+        if w.status is not OrderStatus.UNKNOWN:
+            w.status = OrderStatus.WORKING
+
+    def _on_triggered(self, entry: Entry) -> None:
+        body = entry.body
+        assert isinstance(body, Triggered)
+        self._touch(body.order, entry).triggered = True
+
+    def _on_unknown(self, entry: Entry) -> None:
+        body = entry.body
+        assert isinstance(body, WentUnknown)
+        w = self._touch(body.order, entry)
+        w.status, w.note = OrderStatus.UNKNOWN, body.reason
+        self._unknown[body.order] = None
+
+    def _on_cancel_asked(self, entry: Entry) -> None:
+        body = entry.body
+        assert isinstance(body, CancelAsked)
+        self._touch(body.order, entry).asked = True
+
+    def _on_end(self, entry: Entry) -> None:
+        body = entry.body
+        assert isinstance(body, Rejected | Canceled | Expired)
+        w = self._touch(body.order, entry)
+        # An exit that ends although nobody asked for it was not let out either: it may not be repeated without end.
+        if w.order.purpose in (Purpose.EXIT, Purpose.FLATTEN) and not w.asked:
+            self.refusals[w.order.symbol] = self.refusals.get(w.order.symbol, 0) + 1
+        if isinstance(body, Rejected):
+            w.status, w.note = OrderStatus.REJECTED, body.reason
+        elif isinstance(body, Canceled):
+            w.status, w.note = OrderStatus.CANCELED, body.reason
+        else:
+            w.status, w.note = OrderStatus.EXPIRED, "expired"
+        self._close(w)
+
+    def _on_filled(self, entry: Entry) -> None:
+        body = entry.body
+        assert isinstance(body, Filled)
+        execution = body.execution
+        w = self._touch(execution.order, entry)
+        self._executions[execution.id] = None
+        self.executions += 1
+        if execution.order in self._entries:
+            self._reserve(w, -execution.qty)
+        w.filled += execution.qty
+        w.active = max(w.active, w.filled)
+        if w.filled == w.order.qty:
+            w.status = OrderStatus.FILLED
+            self._close(w)
+
+    def _touch(self, order_id: str, entry: Entry) -> Working:
+        w = self.all[order_id]
+        w.seq, w.ts = entry.seq, entry.ts
+        return w
+
+    def _reserve(self, w: Working, shares: int) -> None:
+        self._notional += round(w.price * FINE) * shares
+        self._risk += round(w.risk * FINE) * shares
+
+    def _close(self, w: Working) -> None:
+        if self._entries.pop(w.order.id, None) is not None:
+            self._reserve(w, w.filled - w.order.qty)
+        self._unknown.pop(w.order.id, None)
+        orders = self._open.get(w.order.symbol)
+        if orders and w in orders:
+            orders.remove(w)
+            if not orders:
+                del self._open[w.order.symbol]

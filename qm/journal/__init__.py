@@ -1,0 +1,1 @@
+"""The trade journal: trades built from executions, and the explanation of each."""

@@ -1,0 +1,268 @@
+"""Why a trade was made, or a signal was not: the walk along the causes, in words and numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from qm.clock import ny
+from qm.model.events import (
+    Allocated,
+    Assigned,
+    Beat,
+    Check,
+    Entry,
+    Filled,
+    Hit,
+    Intended,
+    Planned,
+    Refused,
+    Signal,
+    Sizing,
+    TradeClosed,
+    Watched,
+)
+from qm.model.order import Purpose
+
+COMPARISONS = frozenset({">=", "<=", ">", "<"})
+"""How the checks of a scan end their names."""
+Words = tuple[str, str, Iterable[str]]
+"""What it is, what is said of it, and details."""
+
+
+class Reader(Protocol):
+    """What an explanation needs of a journal."""
+
+    def entry(self, run: str, seq: int) -> Entry:
+        """Return one entry."""
+        ...
+
+    def chain_of_causes(self, run: str, seq: int) -> list[Entry]:
+        """Return an entry and what led to it, the first cause last."""
+        ...
+
+    def entries_about(
+        self, run: str, *, symbol: str | None = None, order: str | None = None, trade: str | None = None
+    ) -> list[Entry]:
+        """Return the entries that name a symbol, an order, or the orders of a trade."""
+        ...
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One link of the explanation."""
+
+    seq: int
+    ts: int
+    what: str
+    """radar, hit, watch, allocation, plan, signal, order, execution, result, refusal."""
+    text: str
+    details: tuple[str, ...] = ()
+
+
+class Explanation(msgspec.Struct, frozen=True):
+    """The whole why-chain of one trade or of one refused signal."""
+
+    subject: str
+    run: str
+    steps: tuple[Step, ...]
+
+    def text(self) -> str:
+        """Return it for a terminal: one line per step, details indented below."""
+        lines = [f"{self.subject}   (run {self.run})", ""]
+        for step in self.steps:
+            clock = ny(step.ts).strftime("%H:%M:%S") if step.ts else "        "
+            lines.append(f"{clock}  {step.what:<10} {step.text}   #{step.seq}")
+            lines += [f"{'':22}{detail}" for detail in step.details]
+        return "\n".join(lines)
+
+
+def explain_trade(reader: Reader, run: str, trade: str) -> Explanation | None:
+    """Explain a trade by its id; None when the run has no such trade."""
+    about = reader.entries_about(run, trade=trade)
+    opens = (e for e in about if isinstance(e.body, Intended) and e.body.order.id == trade == e.body.order.trade)
+    opening = next(opens, None)
+    if opening is None:
+        return None
+    walked: dict[int, Entry] = {}
+    for entry in about:
+        for cause in reader.chain_of_causes(run, entry.seq):
+            walked[cause.seq] = cause
+    steps = tuple(step(walked[seq]) for seq in sorted(walked))
+    assert isinstance(opening.body, Intended)
+    return Explanation(f"Trade {trade}", run, steps)
+
+
+def explain_symbol(reader: Reader, run: str, symbol: str, limit: int = 200) -> Explanation | None:
+    """Tell everything that was decided about a symbol in a run, traded or not; None when nothing was."""
+    about = reader.entries_about(run, symbol=symbol)
+    if not about:
+        return None
+    return Explanation(f"{symbol}: every decision", run, tuple(step(entry) for entry in about[-limit:]))
+
+
+def explain(reader: Reader, run: str, what: str) -> Explanation | None:
+    """Explain a trade id, an order id or a symbol; None when the run knows nothing of it."""
+    found = explain_trade(reader, run, what)
+    if found is not None:
+        return found
+    orders = reader.entries_about(run, order=what)
+    for entry in orders:
+        if isinstance(entry.body, Intended) and entry.body.order.trade:
+            return explain_trade(reader, run, entry.body.order.trade)
+    return explain_symbol(reader, run, what.upper())
+
+
+def step(entry: Entry) -> Step:
+    """Put one entry into words."""
+    what, text, details = _words(entry)
+    return Step(entry.seq, entry.ts, what, text, tuple(details))
+
+
+def _words(entry: Entry) -> Words:
+    body = entry.body
+    say = SAYING.get(type(body))
+    if say is not None:
+        return say(body)
+    fields = msgspec.to_builtins(body)
+    kind = fields.pop(body.__struct_config__.tag_field or "type", type(body).__name__)
+    return str(kind), ", ".join(f"{k} {v}" for k, v in fields.items() if v not in ("", None, False)), ()
+
+
+def _beat(body: Beat) -> Words:
+    return "radar", f"{body.ranked} symbols were ranked, {body.best or 'none'} first", ()
+
+
+def _hit(body: Hit) -> Words:
+    row = body.row
+    parts = [
+        f"{c.name} {_number(c.value)} gave {c.points:.1f} points" for c in sorted(row.parts, key=lambda c: -c.points)
+    ]
+    text = f"{body.symbol} is number {row.rank} on the radar (score {row.score:.1f}) and a hit of {body.scan}"
+    return "hit", text, [*_checks(body.why), *parts]
+
+
+def _watched(body: Watched) -> Words:
+    return "watch", f"{body.symbol} is watched: {body.reason}", ()
+
+
+def _allocated(body: Allocated) -> Words:
+    others = [f"not {a.strategy}: {a.why}" for a in body.alternatives]
+    text = f"{body.symbol} goes to {body.strategy}, at most ${body.budget_usd:,.0f}: {body.why}"
+    return "allocation", text, others
+
+
+def _assigned(body: Assigned) -> Words:
+    return "allocation", f"{len(body.symbols)} symbols were given to {body.strategy}", ()
+
+
+def _signal(body: Signal) -> Words:
+    known = [f"{name} {_number(value)}" for name, value in body.features.items()]
+    way = "in" if body.entry else "out"
+    text = f"{body.strategy} wants {way}: {body.side} {body.symbol} at {body.price:g}: {body.reason}"
+    stop = [f"stop {body.stop:g}"] if body.stop is not None else []
+    return "signal", text, [*stop, ", ".join(known)] if known else stop
+
+
+def _refused(body: Refused) -> Words:
+    why = "; ".join(_check(c) for c in body.checks if not c.passed)
+    return "refusal", f"not traded: {why}", [*_sizing(body.sizing), *_checks(body.checks)]
+
+
+def _intended(body: Intended) -> Words:
+    return "order", _order(body), [*_sizing(body.sizing), *_checks(body.checks)]
+
+
+def _filled(body: Filled) -> Words:
+    x = body.execution
+    note = " (pessimistic: the bar leaves the order of events open)" if x.ambiguous else ""
+    side = "bought" if body.side == "buy" else "sold"
+    return "execution", f"{side} {x.qty} {body.symbol} at {x.price}, fees ${x.fee}{note}", ()
+
+
+def _closed(body: TradeClosed) -> Words:
+    r = f" = {body.r:+.2f}R" if body.r is not None else ""
+    text = f"{body.symbol} {body.net_usd:+.2f} ${r}: {body.reason}"
+    held = (body.closed - body.opened) / 60e9
+    way = f"best {body.mfe_usd:+.2f} $, worst {-body.mae_usd:+.2f} $"
+    return "result", text, (f"{way}, held {held:.0f} min, risk ${body.risk_usd:.2f}",)
+
+
+def _order(body: Intended) -> str:
+    order = body.order
+    price = "".join(
+        [f" stop {order.stop}" if order.stop is not None else "", f" limit {order.limit}" if order.limit else ""]
+    )
+    aim = {
+        Purpose.ENTRY: "enter",
+        Purpose.EXIT: "leave",
+        Purpose.PROTECT: "protect",
+        Purpose.FLATTEN: "flatten",
+    }[order.purpose]
+    return f"to {aim}: {order.side} {order.qty} {order.symbol} {order.type}{price} ({order.id})"
+
+
+def _waits(body: Planned) -> str:
+    names = body.symbols[0] if len(body.symbols) == 1 else f"{len(body.symbols)} symbols"
+    waits = [
+        label
+        for label, wanted in (
+            ("a touch above", body.up),
+            ("a touch below", body.down),
+            ("a close above", body.close_up),
+            ("a close below", body.close_down),
+        )
+        if any(value is not None for value in wanted)
+    ]
+    if body.follow:
+        waits.append("every bar")
+    if body.wake_at:
+        waits.append(ny(body.wake_at).strftime("%H:%M"))
+    return f"{body.strategy} waits in {names} for {', '.join(waits) or 'nothing'}"
+
+
+def _sizing(sizing: Sizing | None) -> list[str]:
+    if sizing is None:
+        return []
+    caps = ", ".join(f"{name} {shares:,}" for name, shares in sizing.caps.items())
+    return [f"size {sizing.shares:,} shares, ${sizing.risk_usd:,.2f} at risk; caps: {caps}; {sizing.binding} binds"]
+
+
+def _checks(checks: Sequence[Check]) -> list[str]:
+    return [("ok   " if c.passed else "FAIL ") + _check(c) for c in checks]
+
+
+def _check(c: Check) -> str:
+    unit = f" {c.unit}" if c.unit else ""
+    name, _, wanted = c.name.rpartition(" ")
+    if wanted in COMPARISONS:
+        return f"{name} {_number(c.value)}{unit}, wanted {wanted} {_number(c.limit)}"
+    limit = f" (limit {_number(c.limit)})" if c.limit is not None else ""
+    return f"{c.name} {_number(c.value)}{unit}{limit}"
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "unknown"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def _planned(body: Planned) -> Words:
+    return "plan", _waits(body), ()
+
+
+SAYING: dict[type, Callable[[Any], Words]] = {
+    Beat: _beat,
+    Hit: _hit,
+    Watched: _watched,
+    Allocated: _allocated,
+    Assigned: _assigned,
+    Planned: _planned,
+    Signal: _signal,
+    Refused: _refused,
+    Intended: _intended,
+    Filled: _filled,
+    TradeClosed: _closed,
+}
+"""How the arrows of a trade are told; an event that is not here is told by its fields."""

@@ -1,0 +1,1 @@
+"""What the account holds and earned: a double-entry ledger in Decimal."""
