@@ -1,0 +1,1 @@
+"""The engine: one synchronous step that turns inputs into events and effects."""

@@ -1,0 +1,199 @@
+"""From an open position back to flat: leaving, protecting, and the flatten protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from qm.engine.book import Book
+from qm.execution.orders import Working
+from qm.market.market import MINUTE_NS
+from qm.model.effects import Cancel, Notify, Submit
+from qm.model.events import CancelAsked, Flattened, FlattenStarted, Intended, Unprotected
+from qm.model.order import Order, OrderStatus, OrderType, Purpose, Side
+from qm.rules.ticks import Rounding, round_to_tick
+
+MAX_RENEWALS = 3
+"""Protection of a symbol is renewed so often in a session; after that the position is closed instead."""
+MAX_REJECTS = 3
+"""An exit refused so often by the broker is not repeated before a minute has passed."""
+RETRY = "retry"
+"""Key of the timer that repeats what was refused."""
+
+
+class Closing:
+    """Takes positions down, and sees that every open share is covered until then."""
+
+    def __init__(self, book: Book, id_prefix: str) -> None:
+        self.book = book
+        self.id_prefix = id_prefix
+        """Mode letter and run number: the part of an order id that no other run shares."""
+
+    def leave(self, symbol: str, patient: bool = False) -> None:
+        """Take the next step towards flat in a symbol that is to be left; `patient` repeats what was refused."""
+        book = self.book
+        wish = book.leaving.wish(symbol)
+        if wish is None or symbol not in book.market.table:
+            return
+        held = book.portfolio.qty(symbol)
+        step = book.leaving.step(symbol, held, book.orders)
+        for order_id in step.cancel:
+            self._cancel(order_id, wish.reason, wish.seq)
+        if not step.sell:
+            return
+        if not patient and book.orders.refusals.get(symbol, 0) >= MAX_REJECTS:
+            book.effects.append(Notify("critical", f"{symbol}: the broker refuses to let us out; trying every minute"))
+            if not book.market.timers.has(RETRY):
+                book.market.timers.set(book.market.now + MINUTE_NS, RETRY)
+            return
+        strategy = book.trades.open[symbol].strategy if symbol in book.trades.open else "operator"
+        order = Order(
+            id=self.order_id(strategy, symbol, "X"),
+            symbol=symbol,
+            side=Side.SELL if held > 0 else Side.BUY,
+            qty=step.sell,
+            type=OrderType.MARKET,
+            purpose=wish.purpose,
+            strategy=strategy,
+            trade=book.trades.open[symbol].id if symbol in book.trades.open else "",
+        )
+        self._send_out(order, held, wish.seq)
+
+    def retry(self) -> None:
+        """Send again what was refused a minute ago."""
+        self.flatten_on(patient=True)
+
+    def tidy(self, symbol: str) -> None:
+        """Cancel what would still close a position that is flat already, before it opens another."""
+        book = self.book
+        if book.portfolio.qty(symbol):
+            return
+        for w in list(book.orders.open(symbol)):
+            asleep = w.status is OrderStatus.HELD and not self._parent_done(w)
+            if w.order.purpose is not Purpose.ENTRY and not (asleep or w.asked or w.status is OrderStatus.INTENDED):
+                self._cancel(w.order.id, "the position is flat", w.seq)
+
+    def protect(self, symbol: str, overdue: bool = False) -> None:
+        """Make sure that every open share of a symbol is covered: by a stop, by its strategy, or by being sold.
+
+        A stop whose answer is under way is waited for; when it is `overdue`, a leg that did not wake is replaced.
+        """
+        book = self.book
+        held = book.portfolio.qty(symbol)
+        if not held or book.leaving.wish(symbol) is not None or symbol not in book.market.table:
+            return
+        trade = book.trades.open.get(symbol)
+        row = book.market.table.row(symbol)
+        bare = abs(held) - book.orders.protecting(symbol)
+        if bare <= 0:
+            return
+        if trade is None:
+            text = f"{symbol}: {held} shares are held outside any trade, and nothing protects them"
+            book.effects.append(Notify("critical", text))
+            return
+        work = book.desk.works.get(row)
+        if not trade.resting and work is not None and work.strategy == trade.strategy:
+            return
+        awaited = [w for w in book.orders.open(symbol) if w.order.purpose is Purpose.PROTECT and self.awaits(w)]
+        if awaited:
+            if overdue:
+                self._hurry(awaited)
+            return
+        stated = book.state(Unprotected(symbol, bare), trade.entry_seq)
+        last = float(book.market.col["last"][row])
+        stop = trade.stop
+        broken = stop is None or not (last - stop) * held > 0
+        if broken or book.unprotected[symbol] > MAX_RENEWALS:
+            self.flatten(symbol, "no stop could be placed", stated.seq)
+            return
+        assert stop is not None
+        order = Order(
+            id=self.order_id(trade.strategy, symbol, "P"),
+            symbol=symbol,
+            side=Side.SELL if held > 0 else Side.BUY,
+            qty=bare,
+            type=OrderType.STOP,
+            purpose=Purpose.PROTECT,
+            strategy=trade.strategy,
+            stop=self.price(stop),
+            trade=trade.id,
+        )
+        self._send_out(order, held, stated.seq)
+
+    def flatten(self, symbol: str | None, reason: str, cause: int = 0) -> None:
+        """Begin to close a symbol, or everything; it ends when the fills say flat."""
+        self.book.state(FlattenStarted(symbol, reason), cause)
+        self.flatten_on(patient=True)
+
+    def flatten_on(self, patient: bool = False) -> None:
+        """Go on with flattening: take the next step in every symbol that is not flat."""
+        book = self.book
+        everything = bool(book.leaving.flatten_all)
+        symbols = dict.fromkeys([*book.leaving.wishes])
+        if everything:
+            symbols |= dict.fromkeys([*book.portfolio.positions, *book.orders.open_symbols()])
+        for symbol in symbols:
+            self.leave(symbol, patient)
+        self.flattened(symbols)
+
+    def flattened(self, symbols: Iterable[str]) -> None:
+        """State which of these symbols has become flat, and whether everything has."""
+        book = self.book
+        for symbol in symbols:
+            wish = book.leaving.wishes.get(symbol)
+            if wish is not None and not book.portfolio.qty(symbol) and not book.orders.open(symbol):
+                book.state(Flattened(symbol), wish.seq)
+        if book.leaving.flatten_all and not book.portfolio.positions and not book.orders.open_symbols():
+            book.state(Flattened(None), book.leaving.flatten_seq)
+
+    def cancel(self, order_id: str, reason: str, cause: int) -> bool:
+        """Ask for an order to be canceled; False when there is nothing to cancel."""
+        w = self.book.orders.all.get(order_id)
+        if w is None or w.done:
+            return False
+        self._cancel(order_id, reason, cause)
+        return True
+
+    def price(self, price: float) -> Decimal:
+        """Return a price as an order may carry it."""
+        return round_to_tick(price, Rounding.NEAREST, self.book.market.session.date)
+
+    def order_id(self, strategy: str, symbol: str, leg: str) -> str:
+        """Return the id of the next order: derived, and never used before."""
+        day = self.book.market.session.date.isoformat().replace("-", "")
+        name = strategy.replace("_", "")[:6]
+        # Counting in the fold, and not in memory, is what keeps an id from being used twice after a restart.
+        plain = symbol.replace(".", "").replace("-", "")[:6]
+        return f"{self.id_prefix}-{name}-{day}-{plain}-{self.book.orders.count + 1}{leg}"
+
+    def awaits(self, w: Working) -> bool:
+        """Say whether an order's next report is on its way: its fate, or its waking after its parent's fill."""
+        if w.status in (OrderStatus.INTENDED, OrderStatus.UNKNOWN):
+            return True
+        parent = self.book.orders.all.get(w.order.parent or "")
+        return parent is not None and parent.filled > w.active
+
+    def _parent_done(self, w: Working) -> bool:
+        parent = self.book.orders.all.get(w.order.parent or "")
+        return parent is None or parent.done
+
+    def _hurry(self, awaited: list[Working]) -> None:
+        for w in awaited:
+            if w.status in (OrderStatus.INTENDED, OrderStatus.UNKNOWN):
+                text = f"{w.order.symbol}: it is not known whether the stop {w.order.id} works"
+                self.book.effects.append(Notify("critical", text))
+            elif not w.asked:
+                self._cancel(w.order.id, "it did not wake when its parent filled", w.seq)
+
+    def _send_out(self, order: Order, held: int, cause: int) -> None:
+        book = self.book
+        approved = book.gate.approve_leaving(order, held, book.orders.leaving(order.symbol))
+        if approved is None:
+            return
+        last = float(book.market.col["last"][book.market.table.row(order.symbol)])
+        book.state(Intended(order, last), cause)
+        book.effects.append(Submit(approved))
+
+    def _cancel(self, order_id: str, reason: str, cause: int) -> None:
+        self.book.state(CancelAsked(order_id, reason), cause)
+        self.book.effects.append(Cancel(order_id))

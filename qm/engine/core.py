@@ -1,0 +1,347 @@
+"""The core: one input in, numbered events and effects out; it reads no clock, no file and no random number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+import msgspec
+
+from qm.engine.book import Book
+from qm.engine.closing import RETRY, Closing
+from qm.engine.settings import EngineSettings
+from qm.engine.trading import UNTIL, Trading
+from qm.market.features import features
+from qm.market.market import MINUTE_NS, Market
+from qm.model.commands import AnyCommand, CancelOrder, Flatten, Pin, ResumeEntries, StopEntries, Unpin
+from qm.model.effects import Notify
+from qm.model.events import (
+    Assigned,
+    Beat,
+    Checkpoint,
+    Commanded,
+    EntriesResumed,
+    EntriesStopped,
+    Filled,
+    Hit,
+    Minute,
+    SessionEnded,
+    SessionStarted,
+    StrategyUsed,
+    Unwatched,
+    Watched,
+    Woke,
+)
+from qm.model.inputs import Accepted, AnyReport, Wake, Why
+from qm.model.order import TERMINAL, Execution, Purpose
+from qm.radar.ranking import Ranking
+from qm.strategies.api import Strategy
+
+END = "end"
+"""Key of the timer that ends the session, a minute after the close."""
+CHECKPOINT_MINUTES = 30
+"""A digest of the state is journaled so often; a fold that arrives elsewhere is refused."""
+
+
+class Core:
+    """Decides. `wake`, `reports` and `command` are the only ways in; what came of them waits in the book."""
+
+    def __init__(
+        self,
+        settings: EngineSettings,
+        strategies: dict[str, Strategy],
+        market: Market,
+        mode: str,
+        run_number: int = 0,
+    ) -> None:
+        self.settings, self.mode = settings, mode
+        self.book = Book(settings, strategies, market)
+        self.closing = Closing(self.book, f"{mode[0].upper()}{run_number}")
+        self.trading = Trading(self.book, self.closing)
+        self.ranking: Ranking | None = None
+        """The radar at its last beat."""
+
+    # --- sessions ------------------------------------------------------------------------------------------------
+
+    def start_session(
+        self, market: Market, equity: Decimal, assigned: Mapping[str, Sequence[str]] | None = None
+    ) -> None:
+        """Begin a session: state it, set its timers, hand out symbols that are assigned."""
+        book = self.book
+        if market is not book.market:
+            book.open(market)
+        used = tuple(
+            StrategyUsed(s.name, s.version, msgspec.to_builtins(s.params)) for s in book.desk.strategies.values()
+        )
+        date = market.session.date.isoformat()
+        started = book.state(SessionStarted(date, self.mode, equity, len(market.table), self.settings.digest(), used))
+        self.set_timers()
+        for symbol in book.portfolio.positions:
+            if symbol not in market.table:
+                text = f"{symbol}: {book.portfolio.qty(symbol)} shares are held, and this session cannot trade them"
+                book.effects.append(Notify("critical", text))
+        if book.portfolio.positions:
+            self.closing.flatten(None, "held over from the session before", started.seq)
+        for strategy, symbols in (assigned or {}).items():
+            book.state(Assigned(strategy, tuple(symbols)), started.seq)
+            self.trading.start(strategy, market.table.rows(symbols))
+
+    @property
+    def _step_ns(self) -> int:
+        # Without a radar and without prints nothing happens on the minute: a look now and then is enough.
+        return MINUTE_NS if self.settings.scans or self.book.market.prints else CHECKPOINT_MINUTES * MINUTE_NS
+
+    def set_timers(self) -> None:
+        """Set the session's own timers, from where the session stands on."""
+        book, session = self.book, self.book.market.session
+        timers = book.market.timers
+        start = session.pre_ns if self.settings.scans else session.open_ns
+        timers.set(max(start, book.last_minute) // MINUTE_NS * MINUTE_NS + self._step_ns, "minute")
+        if self.settings.scans and self.settings.beat_s < 60:
+            beat = self.settings.beat_s * 1_000_000_000
+            timers.set(max(start, book.last_beat) // beat * beat + beat, "beat")
+        flat = int(session.close_ns - self.settings.flat_min * MINUTE_NS)
+        if self.settings.flat_min and not book.leaving.flatten_all:
+            timers.set(flat, "flat")
+        for w in book.orders.limited():
+            timers.set(w.until, f"{UNTIL}:{w.order.id}")
+        timers.set(session.close_ns + MINUTE_NS, END)
+
+    # --- inputs --------------------------------------------------------------------------------------------------
+
+    def wake(self, wake: Wake) -> None:
+        """The market needs a decision."""
+        if not wake.why & Why.TIMER:
+            self.trading.on_symbol(wake.sym, wake.why)
+            return
+        due, key = self.book.market.timers.pop()
+        name, _, rest = key.partition(":")
+        if name == "minute":
+            self._on_minute(due)
+        elif name == "beat":
+            self.book.market.timers.set(due + self.settings.beat_s * 1_000_000_000, "beat")
+            self._beat(due)
+        elif name == "plan":
+            self._on_plan(rest)
+        elif name == "flat":
+            self._flat()
+        elif name == UNTIL:
+            self._end_entry(rest)
+        elif name == RETRY:
+            self.closing.retry()
+        elif name == END:
+            self._end()
+
+    def reports(self, reports: Sequence[AnyReport]) -> None:
+        """The broker says what became of orders; several that came together are judged together."""
+        touched: dict[str, None] = {}
+        for report in reports:
+            self._on_report(report)
+            w = self.book.orders.all.get(report.order)
+            # That an entry arrived changes nothing for its symbol, unless it is to be canceled on arrival.
+            arrived = isinstance(report, Accepted) and w is not None and w.order.purpose is Purpose.ENTRY
+            if w is not None and (self.book.leaving.any or not arrived):
+                touched[w.order.symbol] = None
+        if self.book.leaving.any:
+            for symbol in touched:
+                self.closing.leave(symbol)
+        for symbol in touched:
+            self.closing.protect(symbol)
+            self.closing.tidy(symbol)
+        if self.book.leaving.any:
+            self.closing.flattened(touched)
+
+    def command(self, command: AnyCommand, who: str) -> Commanded:
+        """Carry out an operator's command, at most once per id; returns what came of it."""
+        book = self.book
+        known = book.commands.get(command.id)
+        if known is not None:
+            return known
+        outcome = self._outcome(command)
+        done = Commanded(command.id, who, command, outcome)
+        cause = book.state(done).seq
+        if outcome != "accepted":
+            return done
+        match command:
+            case StopEntries():
+                book.state(EntriesStopped(command.reason), cause)
+                self._cancel_entries(cause)
+            case ResumeEntries():
+                book.state(EntriesResumed(command.reason), cause)
+            case Flatten():
+                if command.symbol is None:
+                    book.state(EntriesStopped(f"flatten: {command.reason}"), cause)
+                self.closing.flatten(command.symbol, command.reason, cause)
+            case CancelOrder():
+                self.closing.cancel(command.order, "operator", cause)
+            case Pin():
+                for watched in book.watchlist.pin(command.symbol):
+                    book.state(watched, cause)
+            case Unpin():
+                self._unpin(command.symbol, cause)
+        return done
+
+    # --- timers --------------------------------------------------------------------------------------------------
+
+    def _on_minute(self, due: int) -> None:
+        book, market = self.book, self.book.market
+        if due < market.session.close_ns:
+            market.timers.set(due + self._step_ns, "minute")
+        book.state(Minute(due))
+        for wake in market.end_minute(due):
+            self.trading.on_symbol(wake.sym, wake.why)
+        if self.settings.scans and self.settings.beat_s >= 60:
+            self._beat(due)
+        for symbol in list(book.trades.open):
+            self.closing.protect(symbol, overdue=True)
+        self._lock_after_losses()
+        if book.leaving.any:
+            self.closing.flatten_on(patient=True)
+        if due // MINUTE_NS % CHECKPOINT_MINUTES == 0 and self._step_ns == MINUTE_NS:
+            book.state(Checkpoint(book.digest()))
+
+    def _beat(self, due: int) -> None:
+        book, now = self.book, self.book.market.now
+        seen = features(book.market)
+        self.ranking = ranking = book.radar.beat(book.market, seen)
+        best = ranking.order[:1].tolist()
+        beat = book.state(Beat(due, ranking.count, book.market.table.names[best[0]] if best else ""))
+        for found in book.scanner.on_beat(seen, ranking, now):
+            hit = book.state(found, beat.seq)
+            if isinstance(found, Hit):
+                changes = book.watchlist.on_hit(hit, now, self._held(), ranking)
+                if not changes and found.symbol in book.watchlist:
+                    # Watched already, and perhaps let go by the strategy of an earlier hit.
+                    self._allocate(found.symbol, found.scan, hit.seq)
+                for change in changes:
+                    if isinstance(change, Watched):
+                        watched = book.state(change, hit.seq)
+                        self._allocate(change.symbol, found.scan, watched.seq)
+                    else:
+                        self._unwatch(change, hit.seq)
+        for gone in book.watchlist.on_beat(now, book.scanner.active_symbols(), self._held()):
+            self._unwatch(gone, beat.seq)
+
+    def _held(self) -> dict[str, None]:
+        book = self.book
+        return {**dict.fromkeys(book.portfolio.positions), **dict.fromkeys(book.orders.open_symbols())}
+
+    def _unwatch(self, gone: Unwatched, cause: int) -> None:
+        left = self.book.state(gone, cause)
+        self.trading.release(self.book.market.table.row(gone.symbol), gone.reason, left.seq)
+
+    def _allocate(self, symbol: str, scan: str, cause: int) -> None:
+        book = self.book
+        row = book.market.table.row(symbol)
+        if row in book.desk.works or symbol in self._held():
+            return
+        equity = float(book.portfolio.day_equity)
+        for allocated in book.allocator.on_watched(symbol, scan, equity):
+            book.state(allocated, cause)
+            self.trading.start(allocated.strategy, [row])
+
+    def _on_plan(self, rest: str) -> None:
+        strategy, _, number = rest.partition(":")
+        plan = int(number)
+        rows = self.book.desk.waiting(plan)
+        if rows is None:
+            return
+        self.book.state(Woke(strategy, plan), plan)
+        if rows:
+            self.trading.on_plan_time(strategy, rows)
+
+    def _end_entry(self, order_id: str) -> None:
+        w = self.book.orders.all.get(order_id)
+        if w is not None and not (w.done or w.asked):
+            self.closing.cancel(order_id, "its time is over", w.seq)
+
+    def _lock_after_losses(self) -> None:
+        book = self.book
+        limit = float(book.portfolio.day_equity) * self.settings.risk.day_loss
+        lost = -book.portfolio.day_usd()
+        # An unknown result locks, too.
+        if not lost <= limit and not book.gate.stopped:
+            stopped = book.state(EntriesStopped(f"lost ${lost:,.0f} today, the limit is ${limit:,.0f}", today=True))
+            book.effects.append(Notify("critical", f"entries are stopped: {book.gate.stopped}"))
+            self._cancel_entries(stopped.seq)
+
+    def _cancel_entries(self, cause: int) -> None:
+        for w in list(self.book.orders.all.values()):
+            if w.order.purpose is Purpose.ENTRY and not w.done and not w.asked:
+                self.closing.cancel(w.order.id, self.book.gate.stopped, cause)
+
+    def _flat(self) -> None:
+        book = self.book
+        book.state(EntriesStopped("end of day", today=True))
+        if book.portfolio.positions or book.orders.open_symbols():
+            self.closing.flatten(None, "end of day")
+
+    def _end(self) -> None:
+        self.book.state(SessionEnded(self.book.market.session.date.isoformat(), self.book.portfolio.equity()))
+
+    # --- reports and commands ------------------------------------------------------------------------------------
+
+    def _on_report(self, report: AnyReport) -> None:
+        book = self.book
+        fact = book.orders.judge(report)
+        if fact is None:
+            return
+        w = book.orders.all.get(report.order)
+        cause = w.seq if w else 0
+        if not isinstance(fact, Execution):
+            book.state(fact, cause)
+            return
+        assert w is not None
+        order = w.order
+        position, realized = book.portfolio.effect(order.symbol, order.side, fact.qty, fact.price)
+        body = Filled(fact, order.symbol, order.side, position, realized)
+        # The whole trade is read off before the fill ends it, and stated after the fill that caused it.
+        closed = book.trades.close(body)
+        opening = order.symbol not in book.trades.open
+        filled = book.state(body, cause)
+        if closed is not None:
+            book.state(closed, filled.seq)
+            self._after_trade(order.symbol, closed.strategy, filled.seq)
+        elif opening:
+            self._after_open(order.symbol)
+
+    def _after_open(self, symbol: str) -> None:
+        row = self.book.market.table.row(symbol)
+        work = self.book.desk.works.get(row)
+        if work is not None:
+            self.trading.on_open(row, work)
+
+    def _after_trade(self, symbol: str, strategy: str, cause: int) -> None:
+        row = self.book.market.table.row(symbol)
+        work = self.book.desk.works.get(row)
+        if work is None or work.strategy != strategy:
+            return
+        if work.entries >= self.book.desk.strategies[strategy].per_day:
+            self.trading.release(row, "no attempts left today", cause)
+        else:
+            self.trading.start(strategy, [row])
+
+    def _unpin(self, symbol: str, cause: int) -> None:
+        book = self.book
+        held = [symbol] if book.portfolio.qty(symbol) or book.orders.open(symbol) else []
+        for change in book.watchlist.unpin(symbol, book.market.now, held):
+            if isinstance(change, Watched):
+                book.state(change, cause)
+            else:
+                self._unwatch(change, cause)
+
+    def _outcome(self, command: AnyCommand) -> str:
+        book = self.book
+        if isinstance(command, Pin | Unpin) and command.symbol not in book.market.table:
+            return f"refused: {command.symbol} is not in this session"
+        if isinstance(command, Flatten) and command.symbol is not None and command.symbol not in book.market.table:
+            return f"refused: {command.symbol} is not in this session"
+        if isinstance(command, CancelOrder):
+            w = book.orders.all.get(command.order)
+            if w is None:
+                return f"refused: no order {command.order}"
+            if w.status in TERMINAL:
+                return f"refused: order {command.order} is {w.status}"
+            if w.order.purpose is Purpose.PROTECT:
+                return f"refused: {command.order} protects a position; flatten {w.order.symbol} instead"
+        return "accepted"

@@ -1,0 +1,330 @@
+"""From a strategy's wish to an order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isfinite
+
+from qm.engine.book import Book
+from qm.engine.closing import Closing
+from qm.market.features import features_of
+from qm.model.approved import Approved
+from qm.model.effects import Notify, Submit
+from qm.model.events import (
+    Intended,
+    Planned,
+    Refused,
+    Released,
+    Signal,
+    StrategyFailed,
+)
+from qm.model.inputs import Why
+from qm.model.market import Kind, Status
+from qm.model.order import Order, OrderType, Purpose, Side
+from qm.risk.gate import Picture
+from qm.risk.sizing import size
+from qm.strategies.api import Done, Enter, Exit, Group, Held, Plan, View, Wishes
+from qm.strategies.desk import Work
+
+ASKING = Why.TOUCH | Why.CLOSE | Why.BAR | Why.NEXT
+"""Wakes that can concern a strategy: where bars are all there is, a fill becomes known with its bar's close, and levels
+that were armed on the fill must meet that close, too."""
+UNTIL = "until"
+"""Key of the timers that end entries; the order id follows."""
+
+
+class Trading:
+    """Asks strategies, grants their wishes, sizes, checks and sends."""
+
+    def __init__(self, book: Book, closing: Closing) -> None:
+        self.book = book
+        self.closing = closing
+
+    # --- asking strategies ---------------------------------------------------------------------------------------
+
+    def start(self, strategy: str, rows: list[int]) -> None:
+        """Let a strategy take over symbols."""
+        entry = self.book.desk.strategies[strategy].entry
+        try:
+            self._grant(strategy, None, entry.on_start(self._group(rows)))
+        except Exception as error:  # noqa: BLE001 - a strategy is foreign code: whatever it raises is isolated
+            self.fail(strategy, None, error)
+
+    def on_plan_time(self, strategy: str, rows: list[int]) -> None:
+        """The time of a plan has come: ask the entry part for flat symbols and the exit part for held ones."""
+        signals = self.book.desk.strategies[strategy]
+        held = [row for row in rows if self._in_trade(row)]
+        flat = [row for row in rows if not self._in_trade(row)]
+        try:
+            if flat:
+                self._grant(strategy, None, signals.entry.on_time(self._group(flat)))
+            for row in held:
+                view = self._view(row)
+                self._grant(strategy, row, signals.exit.on_time(view))
+        except Exception as error:  # noqa: BLE001 - foreign code
+            self.fail(strategy, None, error)
+
+    def on_symbol(self, row: int, why: int) -> None:
+        """Something armed was reached in a symbol: ask the strategy that works it."""
+        work = self.book.desk.works.get(row)
+        if work is None or not why & ASKING:
+            return
+        owner = work.strategy
+        touched = why & Why.TOUCH and self._touched(row, owner)
+        closed = why & (Why.CLOSE | Why.NEXT) and self._closed_beyond(row, owner)
+        followed = why & Why.BAR and owner in self.book.market.levels.followers(row)
+        if not (touched or closed or followed):
+            return
+        view = self._view(row, work)
+        signals = self.book.desk.strategies[owner]
+        part = signals.exit if self._in_trade(row) else signals.entry
+        try:
+            if touched:
+                self._grant(owner, row, part.on_touch(view))
+            if closed:
+                self._grant(owner, row, part.on_close(view))
+            if followed:
+                self._grant(owner, row, part.on_bar(view))
+        except Exception as error:  # noqa: BLE001 - foreign code
+            self.fail(owner, row, error)
+
+    def on_open(self, row: int, work: Work) -> None:
+        """The first shares of a trade were filled: ask the exit part what it wants to be woken for."""
+        try:
+            part = self.book.desk.strategies[work.strategy].exit
+            self._grant(work.strategy, row, part.on_open(self._view(row, work)))
+        except Exception as error:  # noqa: BLE001 - foreign code
+            self.fail(work.strategy, row, error)
+
+    def fail(self, strategy: str, row: int | None, error: Exception) -> None:
+        """Isolate a strategy: it gets nothing more, its flat symbols are released, its positions stay protected."""
+        book, names = self.book, self.book.market.table.names
+        symbol = None if row is None else names[row]
+        text = _told(error)
+        entry = book.state(StrategyFailed(strategy, symbol, text))
+        book.effects.append(Notify("critical", f"strategy {strategy} failed and is isolated: {text}"))
+        for each in [r for r, work in book.desk.works.items() if work.strategy == strategy]:
+            self.release(each, f"{strategy} failed", entry.seq)
+        for trade in list(book.trades.open.values()):
+            if trade.strategy == strategy:
+                self.closing.protect(trade.symbol)
+
+    def release(self, row: int, reason: str, cause: int) -> None:
+        """Take a symbol from its strategy; entries that still work are canceled."""
+        book = self.book
+        work = book.desk.works.get(row)
+        if work is None:
+            return
+        symbol = book.market.table.names[row]
+        book.state(Released(symbol, work.strategy, reason), cause)
+        for w in book.orders.open(symbol):
+            if w.order.purpose is Purpose.ENTRY and not w.asked:
+                self.closing.cancel(w.order.id, reason, cause)
+
+    # --- granting wishes -----------------------------------------------------------------------------------------
+
+    def _grant(self, strategy: str, row: int | None, wishes: Wishes) -> None:
+        for wish in wishes:
+            at = row if isinstance(wish, Exit | Plan) else (wish.row if wish.row is not None else row)
+            if isinstance(wish, Plan):
+                self._plan(strategy, at, wish)
+            elif at is None:
+                raise ValueError(f"{type(wish).__name__} names no symbol")
+            elif isinstance(wish, Enter):
+                self._enter(strategy, at, wish)
+            elif isinstance(wish, Exit):
+                self._signal_exit(strategy, at, wish)
+            elif isinstance(wish, Done):
+                work = self.book.desk.works.get(at)
+                self.release(at, wish.reason, work.seq if work else 0)
+            else:
+                raise TypeError(f"a strategy may not return {type(wish).__name__}")
+
+    def _plan(self, strategy: str, row: int | None, plan: Plan) -> None:
+        rows = list(plan.rows) if plan.rows else [row] if row is not None else []
+        names = self.book.market.table.names
+        works = self.book.desk.works
+        cause = works[rows[0]].seq if rows and rows[0] in works else 0
+        self.book.state(
+            Planned(
+                strategy=strategy,
+                symbols=tuple([names[r] for r in rows]),
+                up=_armed(plan.up),
+                down=_armed(plan.down),
+                close_up=_armed(plan.close_up),
+                close_down=_armed(plan.close_down),
+                follow=plan.follow,
+                wake_at=plan.wake_at,
+                note={k: _armed(v if isinstance(v, Sequence) else (v,)) for k, v in plan.note.items()},
+            ),
+            cause,
+        )
+
+    def _enter(self, strategy: str, row: int, wish: Enter) -> None:
+        book, market = self.book, self.book.market
+        work = book.desk.works.get(row)
+        if work is None or work.strategy != strategy:
+            return
+        last = float(market.col["last"][row])
+        symbol = market.table.names[row]
+        price = wish.trigger if wish.trigger is not None else last
+        if not (isfinite(wish.stop) and isfinite(price) and price > 0):
+            raise ValueError(f"an entry in {symbol} at {price} with a stop at {wish.stop}")
+        signal = Signal(
+            symbol=symbol,
+            strategy=strategy,
+            side=wish.side,
+            entry=True,
+            reason=wish.reason,
+            price=last,
+            type=wish.type,
+            trigger=wish.trigger,
+            limit=wish.limit,
+            stop=wish.stop,
+            resting_stop=wish.resting_stop,
+            shares=wish.shares,
+            features=features_of(market, row),
+        )
+        stated = book.state(signal, work.seq)
+        seen = self._look(row, work)
+        sizing = size(signal, seen.equity_usd, seen.gross_usd, seen.heat_usd, work.budget_usd, book.settings.risk)
+        checks = book.gate.judge(signal, sizing, seen)
+        if not all(check.passed for check in checks):
+            book.state(Refused(symbol, strategy, checks, sizing), stated.seq)
+            return
+        order = self._entry_order(signal, sizing.shares)
+        approved = book.gate.approve(order, checks)
+        assert approved is not None
+        leg = self._leg(approved, wish.stop) if wish.resting_stop else None
+        intended = book.state(Intended(order, last, checks, sizing, wish.until), stated.seq)
+        if wish.until:
+            market.timers.set(wish.until, f"{UNTIL}:{order.id}")
+        if leg is not None:
+            book.state(Intended(leg.value, last), intended.seq)
+        book.effects.append(Submit(approved, leg))
+
+    def _entry_order(self, signal: Signal, shares: int) -> Order:
+        identity = self.closing.order_id(signal.strategy, signal.symbol, "E")
+        return Order(
+            id=identity,
+            symbol=signal.symbol,
+            side=signal.side,
+            qty=shares,
+            type=signal.type,
+            purpose=Purpose.ENTRY,
+            strategy=signal.strategy,
+            limit=None if signal.limit is None else self.closing.price(signal.limit),
+            stop=None if signal.trigger is None else self.closing.price(signal.trigger),
+            trade=identity,
+        )
+
+    def _leg(self, entry: Approved[Order], stop: float) -> Approved[Order]:
+        parent = entry.value
+        leg = Order(
+            id=parent.id[:-1] + "P",
+            symbol=parent.symbol,
+            side=parent.side.opposite,
+            qty=parent.qty,
+            type=OrderType.STOP,
+            purpose=Purpose.PROTECT,
+            strategy=parent.strategy,
+            stop=self.closing.price(stop),
+            parent=parent.id,
+            trade=parent.trade,
+        )
+        return self.book.gate.approve_leg(leg, entry)
+
+    # --- leaving ---------------------------------------------------------------------------------------------------
+
+    def _signal_exit(self, strategy: str, row: int, wish: Exit) -> None:
+        book, market = self.book, self.book.market
+        symbol = market.table.names[row]
+        held = book.portfolio.qty(symbol)
+        if not held or book.leaving.wish(symbol) is not None:
+            return
+        trade = book.trades.open[symbol]
+        signal = Signal(
+            symbol=symbol,
+            strategy=strategy,
+            side=Side.SELL if held > 0 else Side.BUY,
+            entry=False,
+            reason=wish.reason,
+            price=float(market.col["last"][row]),
+            features=features_of(market, row),
+        )
+        book.state(signal, trade.entry_seq)
+        self.closing.leave(symbol)
+
+    # --- small parts ---------------------------------------------------------------------------------------------
+
+    def _look(self, row: int, work: Work) -> Picture:
+        book, market = self.book, self.book.market
+        col, symbol = market.col, market.table.names[row]
+        bid, ask = float(col["bid"][row]), float(col["ask"][row])
+        ts = int(col["ts"][row])
+        net, gross = book.portfolio.marks()
+        notional, risk = book.orders.reserved()
+        mine = book.orders.open(symbol)
+        return Picture(
+            now=market.now,
+            open_ns=market.session.open_ns,
+            close_ns=market.session.close_ns,
+            age_s=(market.now - ts) / 1e9 if ts else None,
+            halted=int(col["status"][row]) >= Status.HALTED,
+            spread_bps=2e4 * (ask - bid) / (ask + bid) if ask >= bid > 0 else None,
+            quoted=market.prints and bool(col["quote_ts"].any()),
+            equity_usd=float(book.portfolio.cash) + net,
+            gross_usd=gross + notional,
+            heat_usd=book.trades.heat_usd() + risk,
+            day_usd=float(book.portfolio.cash - book.portfolio.day_equity) + net,
+            busy=len(book.portfolio.positions) + book.orders.entering(),
+            in_symbol=(1 if book.portfolio.qty(symbol) else 0) + len(mine),
+            attempts=work.entries + 1,
+            per_day=book.desk.strategies[work.strategy].per_day,
+            unknown=book.orders.unknown(),
+        )
+
+    def _group(self, rows: list[int]) -> Group:
+        works = self.book.desk.works
+        return Group(self.book.market, rows, lambda row: dict(works[row].note) if row in works else {})
+
+    def _view(self, row: int, work: Work | None = None) -> View:
+        # A copy: what a strategy writes into it is gone, and cannot differ after a restart.
+        note = dict(work.note) if work else {}
+        return View(self.book.market, row, note, self._held)
+
+    def _in_trade(self, row: int) -> bool:
+        return self.book.market.table.names[row] in self.book.trades.open
+
+    def _held(self, row: int) -> Held | None:
+        book = self.book
+        symbol = book.market.table.names[row]
+        trade = book.trades.open.get(symbol)
+        if trade is None:
+            return None
+        position = book.portfolio.positions[symbol]
+        return Held(position.qty, float(position.price), trade.stop or float("nan"), trade.first_ts)
+
+    def _touched(self, row: int, owner: str) -> bool:
+        market = self.book.market
+        up, down, _, _ = market.levels.of(row, owner)
+        return market.reached(row, up, down)
+
+    def _closed_beyond(self, row: int, owner: str) -> bool:
+        market = self.book.market
+        if market.record is not None and market.record[3] != Kind.BAR:
+            return False
+        _, _, up, down = market.levels.of(row, owner)
+        close = float(market.col["bar_close"][row])
+        return close > up or close <= down
+
+
+def _armed(values: Sequence[float]) -> tuple[float | None, ...]:
+    return tuple([v if isfinite(v) else None for v in map(float, values)])
+
+
+def _told(error: Exception) -> str:
+    try:
+        return f"{type(error).__name__}: {error}"[:300]
+    except Exception:  # noqa: BLE001 - even its message is foreign code
+        return type(error).__name__
