@@ -1,0 +1,1 @@
+"""The journal, which is the truth, and the tables projected from it."""
