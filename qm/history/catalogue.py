@@ -1,0 +1,196 @@
+"""Market data at rest: Parquet by dataset, kind and session, each file with its manifest."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from qm.errors import DataError, NotFoundError, UsageError
+from qm.history.daycache import DayCache
+from qm.history.files import fill, sha256_of, write_whole
+from qm.history.layout import Array, SessionData, columns_of, events_of, is_kind, length_of, merged
+from qm.history.manifest import Manifest, read_manifest, write_manifest
+from qm.model.instrument import SymbolTable
+from qm.model.market import Events
+
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_\-]{0,63}\Z")
+
+
+class Dataset(msgspec.Struct, frozen=True):
+    """One kind of data of a dataset, over all its sessions."""
+
+    name: str
+    kind: str
+    sessions: int
+    first: str
+    """Earliest session date."""
+    last: str
+    rows: int
+    symbols: int
+    """Most symbols in one session."""
+    bytes: int
+    source: str
+
+
+class Catalogue:
+    """The datasets below `folder`, as `<dataset>/<kind>/<YYYY-MM-DD>.parquet`; `cache` may be deleted at any time."""
+
+    def __init__(self, folder: Path, cache: Path) -> None:
+        self._folder = folder
+        self._cache = DayCache(cache)
+
+    def names(self) -> list[str]:
+        """Return the names of all datasets."""
+        if not self._folder.is_dir():
+            return []
+        return sorted(path.name for path in self._folder.iterdir() if _NAME.match(path.name) and self._kinds(path.name))
+
+    def ls(self) -> list[Dataset]:
+        """Return what there is, by name and kind; DataError for a damaged manifest."""
+        return [self._summary(name, kind) for name in self.names() for kind in self._kinds(name)]
+
+    def kinds(self, dataset: str) -> list[str]:
+        """Return the kinds of data that a dataset has; NotFoundError with the nearest names for an unknown one."""
+        if not _NAME.match(dataset) or not (kinds := self._kinds(dataset)):
+            known = self.names()
+            error = NotFoundError.of("dataset", dataset, known)
+            if error.nearest:
+                raise error
+            there_is = (
+                f"There is {', '.join(known)}." if known else "There is none yet: import one with qm data import."
+            )
+            raise NotFoundError(error.problem, there_is)
+        return kinds
+
+    def sessions(
+        self, dataset: str, since: dt.date | None = None, until: dt.date | None = None, kind: str | None = None
+    ) -> list[dt.date]:
+        """Return the session dates of a dataset, in order, both ends included; NotFoundError like `kinds`."""
+        chosen = self._choose(dataset, kind)
+        dates = set.intersection(*(self._dates(dataset, each) for each in chosen))
+        return sorted(date for date in dates if (since or date) <= date <= (until or date))
+
+    def manifest(self, dataset: str, kind: str, session: dt.date) -> Manifest | None:
+        """Return the manifest of a session, None when there is none; DataError when it is damaged."""
+        path = self._path(dataset, kind, session).with_suffix(".json")
+        return read_manifest(path) if path.exists() else None
+
+    def load(self, dataset: str, session: dt.date, kind: str | None = None) -> SessionData:
+        """Return a session of a dataset as events.
+
+        `kind` is needed where the dataset has several; `trades+quotes` merges two. The events are memory-mapped from
+        the day cache, which the first load builds. Raises NotFoundError like `kinds`, UsageError when the kind is not
+        clear, and DataError when the session is missing or a file is damaged.
+        """
+        chosen = self._choose(dataset, kind)
+        manifests = [self._known(dataset, each, session) for each in chosen]
+        return self._cache.load(manifests, session, lambda: self._read(manifests, session))
+
+    def sha256(self, dataset: str, kind: str, session: dt.date) -> str | None:
+        """Return the sha256 of a stored session, None when there is none or its manifest is damaged."""
+        with suppress(DataError):
+            found = self.manifest(dataset, kind, session)
+            return None if found is None else found.sha256
+        return None
+
+    def put(self, manifest: Manifest, data: bytes) -> None:
+        """Store a session, Parquet sorted by (ts, symbol), in place of what is there."""
+        check_name(manifest.dataset)
+        path = self._path(manifest.dataset, manifest.kind, dt.date.fromisoformat(manifest.session))
+        write_whole(path, lambda part: fill(part, data))
+        # Between the two, a reader finds the new file with the old manifest and says that it is damaged, not worse.
+        write_manifest(path.with_suffix(".json"), manifest)
+
+    def _choose(self, dataset: str, kind: str | None) -> list[str]:
+        there = self.kinds(dataset)
+        if kind is None:
+            if len(there) > 1:
+                raise UsageError(f"Dataset {dataset} has {', '.join(there)}: say which one.", "Use --kind.")
+            return there
+        wanted = kind.split("+")
+        for each in wanted:
+            if each not in there:
+                raise NotFoundError(f"Dataset {dataset} has no {each}.", f"It has {', '.join(there)}.")
+        return wanted
+
+    def _read(self, manifests: list[Manifest], session: dt.date) -> tuple[SymbolTable, Events]:
+        tables = [(manifest, self._columns(manifest, session)) for manifest in manifests]
+        names = sorted({str(name) for _, columns in tables for name in columns["names"]})
+        symbols = SymbolTable(names)
+        parts = []
+        for manifest, columns in tables:
+            rows = np.array(symbols.rows(map(str, columns["names"])), np.int32)[columns["symbol"]]
+            parts.append(events_of(manifest.kind, columns, rows, manifest.seconds))
+        return symbols, parts[0] if len(parts) == 1 else merged(parts)
+
+    def _columns(self, manifest: Manifest, session: dt.date) -> dict[str, Array]:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        path = self._path(manifest.dataset, manifest.kind, session)
+        try:
+            sound = sha256_of(path) == manifest.sha256
+            table = pq.read_table(path, partitioning=None) if sound else None
+        except (OSError, pa.ArrowException) as error:
+            raise _damaged(path, str(error)) from error
+        if table is None:
+            raise _damaged(path, "its content is not what its manifest says")
+        missing = {"ts", "symbol", *columns_of(manifest.kind)}.difference(table.column_names)
+        if missing:
+            raise _damaged(path, f"it has no column {', '.join(sorted(missing))}")
+        symbol = table.column("symbol").combine_chunks()
+        coded = symbol if pa.types.is_dictionary(symbol.type) else symbol.dictionary_encode()
+        columns = {name: table.column(name).to_numpy() for name in table.column_names if name != "symbol"}
+        columns["symbol"] = coded.indices.to_numpy(zero_copy_only=False)
+        columns["names"] = coded.dictionary.to_numpy(zero_copy_only=False)
+        return columns
+
+    def _known(self, dataset: str, kind: str, session: dt.date) -> Manifest:
+        found = self.manifest(dataset, kind, session)
+        if found is None:
+            dates = sorted(self._dates(dataset, kind))
+            raise DataError(f"Dataset {dataset} has no {kind} of {session}.", f"It has {dates[0]} to {dates[-1]}.")
+        return found
+
+    def _summary(self, name: str, kind: str) -> Dataset:
+        found = [self._known(name, kind, date) for date in sorted(self._dates(name, kind))]
+        return Dataset(
+            name=name,
+            kind=kind,
+            sessions=len(found),
+            first=found[0].session,
+            last=found[-1].session,
+            rows=sum(each.rows for each in found),
+            symbols=max(each.symbols for each in found),
+            bytes=sum(each.bytes for each in found),
+            source=found[-1].source,
+        )
+
+    def _kinds(self, dataset: str) -> list[str]:
+        folder = self._folder / dataset
+        if not folder.is_dir():
+            return []
+        kinds = [path.name for path in folder.iterdir() if is_kind(path.name) and self._dates(dataset, path.name)]
+        return sorted(kinds, key=lambda kind: (length_of(kind) or 0, kind))
+
+    def _dates(self, dataset: str, kind: str) -> set[dt.date]:
+        return {dt.date.fromisoformat(path.stem) for path in (self._folder / dataset / kind).glob("????-??-??.json")}
+
+    def _path(self, dataset: str, kind: str, session: dt.date) -> Path:
+        return self._folder / dataset / kind / f"{session.isoformat()}.parquet"
+
+
+def check_name(dataset: str) -> None:
+    """Raise UsageError when a dataset may not be called so."""
+    if not _NAME.match(dataset):
+        raise UsageError(f"{dataset!r} cannot name a dataset.", "Use lower case letters, digits, _ and -, at most 64.")
+
+
+def _damaged(path: Path, why: str) -> DataError:
+    return DataError(f"{path} is damaged: {why}.", "Import the session again with --replace.")

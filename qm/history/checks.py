@@ -1,0 +1,163 @@
+"""What is wrong with rows of market data, and what is done about it: repaired, refused, or kept and named."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from qm.clock import SECOND, utc
+from qm.history.layout import TRADES, Array
+from qm.history.source import BARS, Columns
+from qm.model.instrument import SYMBOL
+
+_EXAMPLES: Final = 3
+_JUMP: Final = 0.5
+_LENGTHS: Final = (1, 5, 10, 15, 30, 60, 120, 180, 300, 600, 900, 1_800, 3_600, 86_400)
+
+
+class Action(StrEnum):
+    """What was done with the rows of a finding."""
+
+    REPAIRED = "repaired"
+    REFUSED = "refused"
+    KEPT = "kept"
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One thing that was wrong or looks strange."""
+
+    what: str
+    rows: int
+    action: Action
+    examples: tuple[str, ...] = ()
+
+
+def checked(columns: Columns, findings: list[Finding]) -> Columns:
+    """Return the sound rows, sorted by (ts, symbol) with names in order; adds to `findings` what was wrong."""
+    columns = _sorted(_valid_symbols(columns, findings), findings)
+    if columns.layout == BARS:
+        return _no_twins(_sound_bars(columns, findings), findings)
+    if columns.layout == TRADES:
+        columns = refuse(columns, ~_is_price(columns.values["price"]), "price is no positive number", findings)
+        return refuse(columns, ~(columns.values["size"] > 0), "size is no positive number", findings)
+    return _sound_quotes(columns, findings)
+
+
+def bar_seconds(columns: Columns) -> int | None:
+    """Return the length of bars, in seconds, as the commonest step between two bars of a symbol; None when unclear."""
+    order = np.lexsort((columns.ts, columns.symbol))
+    steps = np.diff(columns.ts[order])[np.diff(columns.symbol[order]) == 0]
+    values, counts = np.unique(steps[steps > 0], return_counts=True)
+    if not len(values):
+        return None
+    commonest = int(values[np.argmax(counts)]) / SECOND
+    if 82_800 <= commonest <= 90_000:
+        return 86_400
+    return int(commonest) if commonest in _LENGTHS else None
+
+
+def strange_bars(columns: Columns, seconds: int, findings: list[Finding]) -> None:
+    """Add what looks strange in sorted bars but is kept: labels off the grid, overlaps, jumps, bars without volume."""
+    off = columns.ts % (seconds * SECOND) != 0
+    _found(columns, off, f"label is no multiple of {seconds} s", Action.KEPT, findings)
+    order = np.lexsort((columns.ts, columns.symbol))
+    same = np.diff(columns.symbol[order]) == 0
+    steps = np.diff(columns.ts[order])
+    close, opens = columns.values["close"][order], columns.values["open"][order]
+    overlap = np.zeros(len(order), bool)
+    overlap[order[1:]] = same & (steps < seconds * SECOND)
+    _found(columns, overlap, "overlaps the bar before", Action.KEPT, findings)
+    jump = np.zeros(len(order), bool)
+    near = same & (steps <= max(1_800, 2 * seconds) * SECOND)
+    jump[order[1:]] = near & ~(np.abs(opens[1:] / close[:-1] - 1.0) <= _JUMP)
+    _found(columns, jump, f"opens more than {_JUMP:.0%} away from the close before", Action.KEPT, findings)
+    _found(columns, columns.values["volume"] == 0, "no volume", Action.KEPT, findings)
+
+
+def _valid_symbols(columns: Columns, findings: list[Finding]) -> Columns:
+    bad = [name for name in columns.names if not SYMBOL.match(name)]
+    if bad:
+        places = [i for i, name in enumerate(columns.names) if not SYMBOL.match(name)]
+        rows = np.isin(columns.symbol, places)
+        findings.append(Finding("not a valid symbol", int(rows.sum()), Action.REFUSED, tuple(map(ascii, bad))))
+        columns = columns.take(~rows)
+    # Codes follow the order of the names from here on, so that sorting by code sorts by name.
+    used = [columns.names[i] for i in np.unique(columns.symbol)]
+    names = tuple(sorted(used))
+    place = {name: i for i, name in enumerate(names)}
+    code = np.array([place.get(name, -1) for name in columns.names], np.int32)
+    return Columns(columns.layout, columns.ts, code[columns.symbol], names, columns.values)
+
+
+def _sorted(columns: Columns, findings: list[Finding]) -> Columns:
+    by_symbol = np.argsort(columns.symbol, kind="stable")
+    same = np.diff(columns.symbol[by_symbol]) == 0
+    late = np.zeros(len(columns.ts), bool)
+    late[by_symbol[1:]] = same & (np.diff(columns.ts[by_symbol]) < 0)
+    _found(columns, late, "earlier than the row before it", Action.REPAIRED, findings)
+    # Stable: prints of one symbol at one moment stay in the order in which they were told.
+    return columns.take(np.lexsort((columns.symbol, columns.ts)))
+
+
+def _sound_bars(columns: Columns, findings: list[Finding]) -> Columns:
+    v = columns.values
+    prices = [_is_price(v[name]) for name in ("open", "high", "low", "close")]
+    columns = refuse(columns, ~np.logical_and.reduce(prices), "a price is no positive number", findings)
+    columns = refuse(columns, ~(columns.values["volume"] >= 0), "volume is missing or negative", findings)
+    v = columns.values
+    columns = refuse(columns, v["high"] < v["low"], "high below low", findings)
+    v = columns.values
+    high, low = np.maximum(v["open"], v["close"]), np.minimum(v["open"], v["close"])
+    outside = (v["high"] < high) | (v["low"] > low)
+    # Open and close are prints of the bar, so its range must hold them.
+    _found(columns, outside, "open or close outside high and low", Action.REPAIRED, findings)
+    values = v | {"high": np.maximum(v["high"], high), "low": np.minimum(v["low"], low)}
+    return Columns(columns.layout, columns.ts, columns.symbol, columns.names, values)
+
+
+def _no_twins(columns: Columns, findings: list[Finding]) -> Columns:
+    again = np.zeros(len(columns.ts), bool)
+    again[1:] = (np.diff(columns.ts) == 0) & (np.diff(columns.symbol) == 0)
+    equal = again.copy()
+    for column in columns.values.values():
+        equal[1:] &= (column[1:] == column[:-1]) | (np.isnan(column[1:]) & np.isnan(column[:-1]))
+    _found(columns, equal, "the same bar twice", Action.REPAIRED, findings)
+    _found(columns, again & ~equal, "another bar of the same moment: the first is kept", Action.REFUSED, findings)
+    return columns.take(~again)
+
+
+def _sound_quotes(columns: Columns, findings: list[Finding]) -> Columns:
+    v = columns.values
+    # A side that is 0 or NaN is a side that is not there.
+    sides = [np.isnan(v[name]) | (v[name] >= 0) for name in ("bid", "ask")]
+    columns = refuse(columns, ~(sides[0] & sides[1]), "a price is negative", findings)
+    v = columns.values
+    sizes = (v["bid_size"] >= 0) & (v["ask_size"] >= 0)
+    columns = refuse(columns, ~sizes, "a size is missing or negative", findings)
+    v = columns.values
+    crossed = (v["bid"] > v["ask"]) & (v["ask"] > 0)
+    _found(columns, crossed, "crossed", Action.KEPT, findings)
+    return columns
+
+
+def _is_price(column: Array) -> Array:
+    return np.isfinite(column) & (column > 0)
+
+
+def refuse(columns: Columns, bad: Array, what: str, findings: list[Finding]) -> Columns:
+    """Return the rows without the bad ones, and add the finding."""
+    _found(columns, bad, what, Action.REFUSED, findings)
+    return columns.take(~bad) if bad.any() else columns
+
+
+def _found(columns: Columns, rows: Array, what: str, action: Action, findings: list[Finding]) -> None:
+    places = np.flatnonzero(rows)
+    if len(places):
+        examples = (
+            f"{columns.names[columns.symbol[i]]} {utc(int(columns.ts[i])):%Y-%m-%d %H:%M:%S} UTC"
+            for i in places[:_EXAMPLES]
+        )
+        findings.append(Finding(what, len(places), action, tuple(examples)))

@@ -1,0 +1,89 @@
+"""How market data lies at rest, by kind, and how it becomes the stream of events."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from qm.clock import SECOND
+from qm.model.instrument import SymbolTable
+from qm.model.market import EVENT, Events, Kind, Print
+
+BAR_COLUMNS: Final = ("open", "high", "low", "close", "volume")
+TRADE_COLUMNS: Final = ("price", "size")
+QUOTE_COLUMNS: Final = ("bid", "ask", "bid_size", "ask_size")
+TRADES: Final = "trades"
+QUOTES: Final = "quotes"
+
+_UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
+_BARS: Final = re.compile(r"bars_([1-9][0-9]*)([dhms])\Z")
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionData:
+    """The market of one session."""
+
+    symbols: SymbolTable
+    events: Events
+    """Ordered by `ts`, then by row of the symbol."""
+    session: dt.date
+    digest: str
+    """sha256 of where it came from, hex: equal for equal data."""
+
+
+def bars(seconds: int) -> str:
+    """Return the kind of bars of a length: `bars_1m`, `bars_5s`."""
+    for unit, letter in _UNITS:
+        if seconds % unit == 0:
+            return f"bars_{seconds // unit}{letter}"
+    raise AssertionError
+
+
+def length_of(kind: str) -> int | None:
+    """Return the length in seconds of a kind of bars, None for what is no bars."""
+    match = _BARS.match(kind)
+    return int(match[1]) * {letter: unit for unit, letter in _UNITS}[match[2]] if match else None
+
+
+def is_kind(name: str) -> bool:
+    """Say whether a folder of this name holds a kind of market data."""
+    return name in (TRADES, QUOTES) or length_of(name) is not None
+
+
+def columns_of(kind: str) -> tuple[str, ...]:
+    """Return the numeric columns that a kind must have, beside `ts` and `symbol`."""
+    return {TRADES: TRADE_COLUMNS, QUOTES: QUOTE_COLUMNS}.get(kind, BAR_COLUMNS)
+
+
+def events_of(kind: str, columns: dict[str, Array], rows: Array, seconds: int) -> Events:
+    """Turn columns, sorted by (ts, symbol), into events; `rows` are the symbols' rows, `seconds` a bar's length."""
+    made = np.zeros(len(rows), EVENT)
+    made["event_ts"] = columns["ts"]
+    made["sym"] = rows
+    for field, column in zip("abcde", columns_of(kind), strict=False):
+        made[field] = columns[column]
+    if kind == TRADES:
+        made["kind"], made["flag"] = Kind.TRADE, columns.get("flag", Print.ALL)
+        made["ts"] = made["event_ts"]
+    elif kind == QUOTES:
+        made["kind"] = Kind.QUOTE
+        made["ts"] = made["event_ts"]
+    else:
+        # A bar is known at its end.
+        made["kind"], made["code"] = Kind.BAR, seconds
+        made["ts"] = columns["ts"] + seconds * SECOND
+    return made
+
+
+def merged(parts: list[Events]) -> Events:
+    """Bring several streams over the same symbols into one order: `ts`, then row; quotes before what follows them."""
+    whole = np.concatenate(parts)
+    first_quotes = whole["kind"] != Kind.QUOTE
+    return whole[np.lexsort((first_quotes, whole["sym"], whole["ts"]))]

@@ -1,0 +1,175 @@
+import errno
+import os
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from qm.clock import MINUTE
+from qm.errors import DataError, DiskFullError, NotFoundError, QmError
+from qm.history.snapshots import FIXED, SnapshotWriter, read
+from qm.radar.parts import Part
+from qm.radar.radar import Radar, RadarWeights
+from qm.radar.ranking import Ranking
+from tests.qm.radar.day import OPEN, SESSION, beats, made, market_of, random_tape, table_of
+
+SYMBOLS = 8
+TABLE = table_of(SYMBOLS)
+NAME = "2026-11-20.parquet"
+
+
+def rankings(minutes: int, weights: RadarWeights | None = None) -> list[Ranking]:
+    market, radar = market_of(SYMBOLS), Radar(weights or RadarWeights(top=5))
+    return [radar.beat(market, found) for found in beats(market, random_tape(SYMBOLS, minutes, seed=5))]
+
+
+def writer(folder: Path, every: int = 3) -> SnapshotWriter:
+    return SnapshotWriter(folder, TABLE, SESSION, every=every)
+
+
+def test_what_is_read_is_what_the_radar_showed(tmp_path: Path) -> None:
+    shown = rankings(7)
+    with writer(tmp_path) as store:
+        for ranking in shown:
+            store.add(ranking)
+    table = read(tmp_path / NAME)
+    assert table.column_names == [*FIXED, *RadarWeights().parts()]
+    lines = [(ranking.ts, line) for ranking in shown for line in ranking.rows(5)]
+    assert table["ts"].to_pylist() == [ts for ts, _ in lines]
+    assert table["symbol"].to_pylist() == [line.symbol for _, line in lines]
+    assert table["rank"].to_pylist() == [line.rank for _, line in lines]
+    assert table["score"].to_pylist() == pytest.approx([line.score for _, line in lines], abs=1e-3)
+    assert table["last"].to_pylist() == [line.last for _, line in lines]
+    for i, part in enumerate(RadarWeights().parts()):
+        assert table[part].to_pylist() == pytest.approx([line.parts[i].points for _, line in lines], abs=1e-3)
+
+
+def test_one_file_remains_with_a_row_group_per_part(tmp_path: Path) -> None:
+    with writer(tmp_path) as store:
+        for ranking in rankings(7):
+            store.add(ranking)
+    assert [path.name for path in tmp_path.iterdir()] == [NAME]
+    assert pq.ParquetFile(tmp_path / NAME).num_row_groups == 3
+
+
+def test_at_picks_the_last_beat_at_or_before(tmp_path: Path) -> None:
+    with writer(tmp_path) as store:
+        for ranking in rankings(7):
+            store.add(ranking)
+    path = tmp_path / NAME
+    for minute in range(1, 8):
+        for at in (OPEN + minute * MINUTE, OPEN + minute * MINUTE + 1, OPEN + (minute + 1) * MINUTE - 1):
+            assert set(read(path, at)["ts"].to_pylist()) == {OPEN + minute * MINUTE}
+    assert set(read(path, OPEN + 99 * MINUTE)["ts"].to_pylist()) == {OPEN + 7 * MINUTE}
+    assert len(read(path, OPEN)) == 0
+
+
+def test_symbol_picks_one_symbol_at_every_beat_or_at_one(tmp_path: Path) -> None:
+    shown = rankings(7)
+    with writer(tmp_path) as store:
+        for ranking in shown:
+            store.add(ranking)
+    path = tmp_path / NAME
+    expected = [(r.ts, r.rank_of(3)) for r in shown if 3 in r.order.tolist()]
+    table = read(path, symbol="S003")
+    assert list(zip(table["ts"].to_pylist(), table["rank"].to_pylist(), strict=True)) == expected
+    assert read(path, at=expected[0][0], symbol="S003")["rank"].to_pylist() == [expected[0][1]]
+    assert len(read(path, symbol="NONE")) == 0
+
+
+def test_a_crash_loses_only_what_was_not_written(tmp_path: Path) -> None:
+    store = writer(tmp_path)
+    for ranking in rankings(7):
+        store.add(ranking)
+    del store
+    table = read(tmp_path / NAME)
+    assert sorted(set(table["ts"].to_pylist())) == [OPEN + minute * MINUTE for minute in range(1, 7)]
+    assert set(read(tmp_path / NAME, OPEN + 4 * MINUTE + 5)["ts"].to_pylist()) == {OPEN + 4 * MINUTE}
+
+
+def test_a_store_that_was_cut_off_goes_on(tmp_path: Path) -> None:
+    shown = rankings(12)
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    with writer(whole) as store:
+        for ranking in shown:
+            store.add(ranking)
+    store = writer(cut)
+    for ranking in shown[:8]:
+        store.add(ranking)
+    with writer(cut) as again:
+        for ranking in shown[4:10]:
+            again.add(ranking)
+    with writer(cut) as third:
+        for ranking in shown:
+            third.add(ranking)
+    assert read(cut / NAME).equals(read(whole / NAME))
+    assert [path.name for path in cut.iterdir()] == [NAME]
+
+
+def test_parts_that_were_joined_but_not_removed_are_not_read_twice(tmp_path: Path) -> None:
+    store = writer(tmp_path)
+    for ranking in rankings(6):
+        store.add(ranking)
+    left = {part.name: part.read_bytes() for part in (tmp_path / "2026-11-20.parts").iterdir()}
+    store.close()
+    joined = read(tmp_path / NAME)
+    (tmp_path / "2026-11-20.parts").mkdir()
+    for name, content in left.items():
+        (tmp_path / "2026-11-20.parts" / name).write_bytes(content)
+    assert read(tmp_path / NAME).equals(joined)
+    with writer(tmp_path):
+        pass
+    assert read(tmp_path / NAME).equals(joined)
+    assert [path.name for path in tmp_path.iterdir()] == [NAME]
+
+
+def test_weights_may_change_within_a_session(tmp_path: Path) -> None:
+    shown = rankings(2)
+    other = Ranking(TABLE, shown[1].features, {"gap_pct": Part(100, 0, 10)}, shown[1].scores, 5)
+    with writer(tmp_path, every=1) as store:
+        store.add(shown[0])
+        store.add(other)
+    table = read(tmp_path / NAME)
+    assert table["gap_pct"].null_count == len(shown[0].order)
+    assert table["chg_pct"].null_count == len(other.order)
+
+
+def test_a_beat_at_which_nothing_is_ranked_leaves_no_trace(tmp_path: Path) -> None:
+    with writer(tmp_path) as store:
+        store.add(Radar(RadarWeights()).beat(market_of(1), made(last=[float("nan")])))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_session_without_snapshots_is_not_found(tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match="no radar snapshots"):
+        read(tmp_path / NAME)
+
+
+def test_a_broken_file_is_reported_and_not_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / NAME
+    path.write_bytes(b"PAR1 but no more")
+    with pytest.raises(DataError, match="cannot be read"):
+        read(path)
+    with pytest.raises(DataError, match="cannot be read"):
+        writer(tmp_path)
+    assert path.read_bytes() == b"PAR1 but no more"
+
+
+@pytest.mark.parametrize(("number", "kind"), [(errno.ENOSPC, DiskFullError), (errno.EIO, DataError)])
+def test_a_failed_write_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, kind: type[QmError]
+) -> None:
+    def refuse(_: int) -> None:
+        raise OSError(number, "refused")
+
+    shown = rankings(3)
+    store = writer(tmp_path)
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "fsync", refuse)
+        store.add(shown[0])
+        store.add(shown[1])
+        with pytest.raises(kind):
+            store.add(shown[2])
+        assert [path.name for path in (tmp_path / "2026-11-20.parts").iterdir()] == []
+    store.close()
+    assert len(set(read(tmp_path / NAME)["ts"].to_pylist())) == 3
