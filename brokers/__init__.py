@@ -1,0 +1,1 @@
+"""Adapters between the ports of the engine and the venues that fill orders."""

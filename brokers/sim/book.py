@@ -1,0 +1,144 @@
+"""Orders that rest at the simulated exchange, symbol by symbol, and what the market must do to reach them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from math import inf
+from typing import NamedTuple
+
+from qm.market.levels import Levels
+from qm.model.order import Order, OrderStatus, OrderType, Purpose, Side
+from qm.rules.ticks import on_tick, tick_size
+
+OWNER = "exchange"
+"""Under this name the exchange arms levels; no strategy may have it."""
+
+BUY, ENTRY = Side.BUY, Purpose.ENTRY
+STOPS = frozenset({OrderType.STOP, OrderType.STOP_LIMIT})
+LIMITS = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})
+ALMOST = 1.0 - 1e-6
+"""A tick, as seen by a float comparison."""
+
+
+class Working(NamedTuple):
+    """An order that was working when the journal ended: what `SimExchange.restore` starts from."""
+
+    order: Order
+    leg_of: str | None
+    """Id of its parent while the parent's fills still decide its size."""
+    filled: int
+    status: OrderStatus
+    active: int | None = None
+    """Shares that the fills of its parent have woken; None for an order of its own."""
+    sent_ns: int = 0
+    """When it was submitted, ns UTC."""
+    triggered: bool = False
+    """It met its stop."""
+
+
+Plain = tuple[Order, str | None, int, OrderStatus, int | None, int, bool]
+"""A `Working` from a room that does not know its name."""
+
+
+class Resting:
+    """One order at the exchange.
+
+    `stop` is None once it was triggered (or never had a trigger), so that what is left is a market order (`limit` is
+    None) or a limit order.
+    """
+
+    __slots__ = (
+        "active", "done", "filled", "halted", "held", "leg", "limit", "live", "order", "parent", "patient", "reach",
+        "reduces", "sign", "since", "stop", "told",
+    )  # fmt: skip
+
+    def __init__(self, order: Order, live: int, since: int, shorts: bool, day: dt.date) -> None:
+        self.order = order
+        self.sign = 1 if order.side is BUY else -1
+        self.limit = None if order.limit is None else float(order.limit)
+        self.reach = 0.0
+        """A price at or beyond this trades through the limit."""
+        if self.limit is not None:
+            self.reach = self.limit - self.sign * float(tick_size(self.limit, day)) * ALMOST
+        self.stop = None if order.stop is None else float(order.stop)
+        self.active = order.qty
+        """Shares it may fill so far; a leg's grow with its parent's fills."""
+        self.filled = 0
+        self.live = live
+        """From when on the market can fill it, ns UTC."""
+        self.since = since
+        """Market records consumed when it was submitted, woken or triggered: the last of them cannot fill it."""
+        self.reduces = order.purpose is not ENTRY or (self.sign < 0 and not shorts)
+        """It may only bring the position nearer to zero."""
+        self.held = False
+        self.halted = False
+        self.patient = False
+        """A limit order that found no counterparty on arrival: it gives liquidity from then on."""
+        self.told = self.stop is None
+        """What the broker knows need not be said: that there is no stop to meet, or that it was met."""
+        self.done = False
+        self.parent: Resting | None = None
+        self.leg: Resting | None = None
+
+
+class Book:
+    """The resting orders of one symbol, in the order in which they came."""
+
+    __slots__ = ("_down", "_up", "_waiting", "orders")
+
+    def __init__(self) -> None:
+        self.orders: list[Resting] = []
+        self._up, self._down, self._waiting = inf, -inf, False
+
+    def settle(self, levels: Levels, row: int) -> None:
+        """Drop what is finished, and arm what the market must do to reach the rest."""
+        orders = self.orders = [one for one in self.orders if not one.done]
+        up, down, waiting = inf, -inf, False
+        for one in orders:
+            if one.held:
+                continue
+            if one.stop is not None:
+                level, rises = one.stop, one.sign > 0
+            elif one.limit is None:
+                waiting = True
+                continue
+            else:
+                level, rises = one.limit, one.sign < 0
+                waiting = waiting or not one.patient
+            if rises:
+                up = min(up, level)
+            else:
+                down = max(down, level)
+        if up != self._up or down != self._down:
+            self._up, self._down = up, down
+            levels.arm(row, OWNER, (up, down, inf, -inf))
+        if waiting != self._waiting:
+            self._waiting = waiting
+            if waiting:
+                levels.await_next(row, OWNER)
+            else:
+                levels.stop_waiting(row, OWNER)
+
+
+def problem(order: Order, position: int, shorts: bool, day: dt.date) -> str:
+    """Say why an exchange would refuse the order with `position` shares held (signed), or return ""."""
+    if order.qty <= 0:
+        return f"{order.qty} shares cannot be traded"
+    stop, limit = order.stop, order.limit
+    if (stop is not None) != (order.type in STOPS) or (limit is not None) != (order.type in LIMITS):
+        return f"the prices do not fit a {order.type} order"
+    for price in (stop, limit):
+        if price is None:
+            continue
+        if not (price.is_finite() and price > 0):
+            return f"{price} is not a price"
+        if not on_tick(price, day):
+            return f"{price} is not a multiple of {tick_size(price, day)}"
+    if order.parent is not None:
+        return ""
+    after = position + (order.qty if order.side is BUY else -order.qty)
+    if order.purpose is ENTRY:
+        return "shorts are off" if after < 0 and not shorts and order.side is not BUY else ""
+    if position * after < 0:
+        return "would cross zero"
+    return "would not reduce the position" if abs(after) >= abs(position) else ""

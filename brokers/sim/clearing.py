@@ -1,0 +1,136 @@
+"""What a match leads to: the execution and its costs, the position, the leg that wakes, the order that ends."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from math import inf
+from typing import Protocol
+
+from brokers.sim.book import Resting
+from brokers.sim.settings import SimSettings
+from qm.model.inputs import AnyReport, Fill, Gone, LegActive
+from qm.model.order import Execution, Side
+from qm.rules.ticks import aggressive, round_to_tick, tick_size
+
+CROSSES = "would cross zero"
+
+
+class Costs(Protocol):
+    """A dated fee schedule, commission included."""
+
+    def fee(self, side: Side, qty: int, price: Decimal, date: dt.date, /) -> Decimal:
+        """Return all fees of one execution, $."""
+        ...
+
+
+class Moment:
+    """One market record, while orders meet it."""
+
+    __slots__ = ("at", "now", "number", "reports", "room")
+
+    def __init__(self, now: int, at: int, number: int, room: float, reports: list[AnyReport]) -> None:
+        self.now = now
+        """When it is known, ns UTC."""
+        self.at = at
+        """When it happened, or began, ns UTC."""
+        self.number = number
+        """Market records consumed, this one included."""
+        self.room = room
+        """Shares that may still fill on it."""
+        self.reports = reports
+
+
+class Clearing:
+    """Books executions; holds the orders that work, the positions, and the count from which execution ids follow."""
+
+    def __init__(self, costs: Costs, settings: SimSettings, day: dt.date) -> None:
+        self.day = day
+        self.executions = 0
+        self.orders: dict[str, Resting] = {}
+        self.positions: dict[str, int] = {}
+        """Signed shares by symbol; those that are flat are not in it."""
+        self._costs, self._settings = costs, settings
+
+    def room(self, volume: float) -> float:
+        """Return how many of the shares that a bar traded we may take; `inf` when nothing caps us."""
+        share = self._settings.participation
+        return volume * share // 1.0 if share else inf
+
+    def shown(self, size: float) -> float:
+        """Return how many of the shares that a print or a quote shows we may take; `inf` when nothing caps us."""
+        return size * self._settings.tick_participation // 1.0 if self._settings.participation else inf
+
+    def slip(self, one: Resting, price: float) -> float:
+        """Return what taking liquidity costs the order where no quote says so, $ per share."""
+        settings = self._settings
+        bps = settings.stop_slippage_bps if one.reduces and one.order.stop is not None else settings.slippage_bps
+        slip = price * bps * 1e-4
+        if settings.slippage_ticks:
+            slip = max(slip, settings.slippage_ticks * float(tick_size(price, self.day)))
+        return slip
+
+    def fill(self, one: Resting, price: float, moment: Moment, at: int, ambiguous: bool = False) -> None:
+        """Execute what the order may still do, at this price rounded against it to the tick, never past its limit."""
+        order = one.order
+        qty = one.active - one.filled
+        if qty <= 0:
+            return
+        position = self.positions.get(order.symbol, 0)
+        if one.reduces:
+            closes = -one.sign * position
+            if closes <= 0:
+                self.end(one, CROSSES, moment.now, moment.reports)
+                return
+            qty = min(qty, closes)
+        if qty > moment.room:
+            qty = int(moment.room)
+            if not qty:
+                return
+        moment.room -= qty
+        exact = round_to_tick(price, aggressive(order.side), self.day) if price > 0.0 else Decimal(0)
+        exact = exact or tick_size(price, self.day)
+        if order.limit is not None and (exact > order.limit if one.sign > 0 else exact < order.limit):
+            exact = order.limit
+        fee = self._costs.fee(order.side, qty, exact, self.day)
+        self.executions += 1
+        execution = Execution(f"X{self.executions}", order.id, qty, exact, fee, at, ambiguous)
+        moment.reports.append(Fill(order.id, moment.now, execution))
+        one.filled += qty
+        position += one.sign * qty
+        if position:
+            self.positions[order.symbol] = position
+        else:
+            self.positions.pop(order.symbol, None)
+        self._after(one, moment, at)
+
+    def end(self, one: Resting, why: str, now: int, reports: list[AnyReport]) -> None:
+        """Report an order gone, and with it a leg that can never wake."""
+        reports.append(Gone(one.order.id, now, why))
+        self._finish(one, now, reports)
+
+    def _after(self, one: Resting, moment: Moment, at: int) -> None:
+        leg = one.leg
+        if leg is not None:
+            leg.active = min(one.filled, leg.order.qty)
+            if leg.held:
+                leg.held, leg.live, leg.since = False, at, moment.number
+            moment.reports.append(LegActive(leg.order.id, moment.now, leg.active))
+        if one.filled == one.order.qty:
+            self._finish(one, moment.now, moment.reports)
+        elif one.reduces and one.filled < one.active and one.order.symbol not in self.positions:
+            self.end(one, CROSSES, moment.now, moment.reports)
+        elif one.filled == one.active and one.parent is None:
+            self.end(one, "its parent fills no more", moment.now, moment.reports)
+
+    def _finish(self, one: Resting, now: int, reports: list[AnyReport]) -> None:
+        one.done = True
+        del self.orders[one.order.id]
+        if one.parent is not None:
+            one.parent.leg = None
+            one.parent = None
+        leg, one.leg = one.leg, None
+        if leg is not None:
+            leg.parent = None
+            if leg.held or (leg.filled == leg.active < leg.order.qty):
+                self.end(leg, "its parent is gone", now, reports)

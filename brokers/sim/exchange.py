@@ -1,0 +1,235 @@
+"""The simulated exchange: it lives in the market's own order of events and fills as honestly as the data allow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from math import inf
+
+from brokers.sim.book import Book, Plain, Resting, problem
+from brokers.sim.clearing import Clearing, Costs, Moment
+from brokers.sim.fills import Bar, BarMatch, meet_print, meet_quote
+from brokers.sim.settings import MS, SimSettings
+from qm.market.market import Market, Record
+from qm.market.rows import PRINTS
+from qm.model.approved import Approved
+from qm.model.inputs import Accepted, AnyReport, Gone, Refusal, StopMet, Wake
+from qm.model.market import Kind, Print, Status
+from qm.model.order import Order, OrderStatus
+
+BAR, TRADE, STATUS = int(Kind.BAR), int(Kind.TRADE), int(Kind.STATUS)
+HALTED = int(Status.HALTED)
+ELIGIBLE = int(Print.LAST | Print.HIGH_LOW)
+SECOND = 1_000_000_000
+
+
+class SimExchange:
+    """A `Venue` on armed levels; construct with a market, a fee schedule and the assumptions.
+
+    Never: at the record during which an order was submitted, before it is live (`latency_ns`), while its symbol is
+    halted, outside regular hours (unless `extended_hours`), at a price off the tick, beyond a limit, across zero for
+    an order that is not an entry.
+
+    On bars:
+    - Market: at the open of the first bar that begins at or after the order is live. An order that goes live inside a
+      bar fills in that bar, at the open moved against it (see `Bar.price_at`).
+    - Stop: when the range touches it, at the stop, or at the open when that is beyond it.
+    - Limit: at the open when that is at least a tick better, else at the limit when the range trades a tick through it.
+    - Stop limit: triggered as a stop, then a limit. In the bar that triggers it, it fills when the stop, and failing
+      that the close, is a tick better than the limit.
+    - A bar without volume fills nothing, nor does a bar inside which quotes were seen: those have decided already.
+
+    On prints and quotes (prints count when they may set both the last price and the high or low):
+    - Market, and what a stop becomes: at a quote, its far side; at a print, the worse of the print and the far side of
+      a valid quote no older than `quote_age_ms`.
+    - Stop: triggered by a print at or beyond it; where a symbol has no prints, by the near side of a quote, so that any
+      trade would have been beyond it.
+    - Limit: on arrival it takes what a market order would get, if the limit allows. Once it has had to wait it fills
+      at its limit, when a print trades a tick through it or the far side of a quote reaches it.
+
+    Where no quote prices the taking of liquidity, slippage is added, inside the limit. A cap by `participation` leaves
+    the rest working. A leg is held until its parent fills, and never works more shares than its parent has filled.
+
+    What happened first inside a bar is taken pessimistically, and the execution says `ambiguous`: a stop that the range
+    touched counts as touched after its parent filled, and before an exit limit of the same symbol. A limit fills in
+    its parent's bar only when the order of events is certain. Executions carry the start of their bar, or the time at
+    which the order went live in it.
+
+    Reports come in this order: at the open, stops inside the bar, limits inside the bar; within each by submission,
+    with a leg right after its parent.
+    """
+
+    def __init__(self, market: Market, costs: Costs, settings: SimSettings | None = None) -> None:
+        self._settings = settings or SimSettings()
+        self._clearing = Clearing(costs, self._settings, market.session.date)
+        self.begin(market)
+
+    def begin(self, market: Market) -> None:
+        """Go on in the market of a new session; ValueError while orders of the last one work (see `end_session`)."""
+        if self._clearing.orders:
+            raise ValueError("orders of the session before are still working")
+        self._market = market
+        self._clearing.day = market.session.date
+        self._books: dict[int, Book] = {}
+        self._bid, self._ask, self._quote_ts = market.col["bid"], market.col["ask"], market.col["quote_ts"]
+        self._last_ts = market.col["ts"]
+        self._source, self._status = market.col["source"], market.col["status"]
+        extended = self._settings.extended_hours
+        self._opens = market.session.pre_ns if extended else market.session.open_ns
+        self._closes = market.session.post_ns if extended else market.session.close_ns
+
+    def restore(self, working: Iterable[Plain], executions: int, positions: Mapping[str, int] | None = None) -> None:
+        """Take up the working orders, the count of executions and the signed positions with which a journal ends.
+
+        The market must have been replayed to there.
+        """
+        clearing = self._clearing
+        clearing.executions = executions
+        clearing.positions = {symbol: shares for symbol, shares in (positions or {}).items() if shares}
+        working = tuple(working)
+        for order, _, filled, status, active, sent_ns, triggered in working:
+            one = self._rest(order, sent_ns)
+            one.filled = filled
+            one.active = order.qty if active is None else active
+            one.held = status is OrderStatus.HELD
+            row = self._market.table.row(order.symbol)
+            met = max(self._last_ts.item(row), self._quote_ts.item(row))
+            one.patient = one.limit is not None and one.live < met
+            if filled or triggered:
+                one.stop, one.told = None, True
+        for order, leg_of, *_ in working:
+            parent = clearing.orders.get(leg_of) if leg_of is not None else None
+            if parent is not None:
+                one = clearing.orders[order.id]
+                parent.leg, one.parent = one, parent
+                one.active = min(parent.filled, order.qty)
+        for row in list(self._books):
+            self._settle(row)
+
+    def submit(self, order: Approved[Order], leg: Approved[Order] | None, now: int) -> Sequence[AnyReport]:
+        """Take an order and the leg that its fills wake: both are accepted, or both refused.
+
+        An id that works already is accepted again and changes nothing.
+        """
+        parent, child = order.value, leg.value if leg is not None else None
+        if parent.id not in self._clearing.orders:
+            why = self._refuses(parent)
+            if child is not None and not why:
+                why = self._refuses(child) or ("" if child.symbol == parent.symbol else "a leg of another symbol")
+            if why:
+                return [Refusal(one.id, now, why) for one in (parent, child) if one is not None]
+            one = self._rest(parent, now)
+            if child is not None:
+                held = one.leg = self._rest(child, now)
+                held.parent, held.held, held.active = one, True, 0
+            self._settle(self._market.table.row(parent.symbol))
+        accepted = Accepted(parent.id, now, "sim-" + parent.id)
+        if child is None:
+            return (accepted,)
+        return (accepted, Accepted(child.id, now, "sim-" + child.id, held=True))
+
+    def cancel(self, order_id: str, now: int) -> Sequence[AnyReport]:
+        """Cancel the rest of an order at once; one that has ended was reported before, so nothing is said of it."""
+        one = self._clearing.orders.get(order_id)
+        if one is None:
+            return ()
+        reports: list[AnyReport] = []
+        self._clearing.end(one, "canceled", now, reports)
+        self._settle(self._market.table.row(one.order.symbol))
+        return reports
+
+    def end_session(self, now: int) -> Sequence[AnyReport]:
+        """Expire what still works, in the order of submission: all orders are day orders."""
+        orders = self._clearing.orders
+        reports = [Gone(name, now, "end of the session", expired=True) for name in orders]
+        for one in orders.values():
+            one.done = True
+        orders.clear()
+        for row in list(self._books):
+            self._settle(row)
+        return reports
+
+    def on_wake(self, wake: Wake) -> Sequence[AnyReport]:
+        """Let the orders of the symbol that woke meet the record that woke it."""
+        row, market = wake.sym, self._market
+        book, record = self._books.get(row), market.record
+        if book is None or record is None:
+            return ()
+        at, kind = record[1], record[3]
+        if kind == STATUS:
+            _mark(book, at, halted=record[5] >= HALTED)
+            return ()
+        if self._status.item(row) >= HALTED or not self._opens <= at < self._closes:
+            return ()
+        reports: list[AnyReport] = []
+        moment = Moment(wake.ts, at, market.consumed, inf, reports)
+        if kind == BAR:
+            self._bar(book, row, record, moment)
+        elif kind == TRADE:
+            self._print(book, row, record, moment)
+        else:
+            self._quote(book, row, record, moment)
+        for one in book.orders:
+            if one.stop is None and not (one.told or one.done or one.filled):
+                one.told = True
+                reports.append(StopMet(one.order.id, wake.ts))
+        self._settle(row)
+        return reports
+
+    def _bar(self, book: Book, row: int, record: Record, moment: Moment) -> None:
+        ts, start, _, _, _, seconds, opened, high, low, close, volume = record
+        if self._source.item(row) == PRINTS or self._quote_ts.item(row) > start:
+            return
+        if not (0.0 < low <= opened <= high and low <= close <= high and volume > 0.0):
+            return
+        moment.room = self._clearing.room(volume)
+        end = start + seconds * SECOND if seconds > 0 else ts
+        BarMatch(book.orders, Bar(start, end, opened, high, low, close), moment, self._clearing).run()
+
+    def _print(self, book: Book, row: int, record: Record, moment: Moment) -> None:
+        price, size = record[6], record[7]
+        if record[4] & ELIGIBLE != ELIGIBLE or not price > 0.0:
+            return
+        moment.room = self._clearing.shown(size)
+        bid, ask = self._bid.item(row), self._ask.item(row)
+        known = 0.0 < bid < ask and record[0] - self._quote_ts.item(row) <= self._settings.quote_age_ms * MS
+        meet_print(book.orders, price, (bid, ask) if known else None, moment, self._clearing)
+
+    def _quote(self, book: Book, row: int, record: Record, moment: Moment) -> None:
+        bid, ask, bid_size, ask_size = record[6:10]
+        if not 0.0 < bid < ask:
+            return
+        moment.room = self._clearing.shown(ask_size)
+        sells = Moment(moment.now, moment.at, moment.number, self._clearing.shown(bid_size), moment.reports)
+        triggers = self._source.item(row) != PRINTS
+        meet_quote(book.orders, bid, ask, triggers, moment, sells, self._clearing)
+
+    def _refuses(self, order: Order) -> str:
+        if order.symbol not in self._market.table:
+            return f"{order.symbol} is not traded here"
+        position = self._clearing.positions.get(order.symbol, 0)
+        return problem(order, position, self._settings.shorts, self._market.session.date)
+
+    def _rest(self, order: Order, now: int) -> Resting:
+        row, market, settings = self._market.table.row(order.symbol), self._market, self._settings
+        one = Resting(order, now + settings.latency_ns, market.consumed, settings.shorts, market.session.date)
+        one.halted = self._status.item(row) >= HALTED
+        self._clearing.orders[order.id] = one
+        book = self._books.get(row)
+        if book is None:
+            book = self._books[row] = Book()
+        book.orders.append(one)
+        return one
+
+    def _settle(self, row: int) -> None:
+        book = self._books[row]
+        book.settle(self._market.levels, row)
+        if not book.orders:
+            del self._books[row]
+
+
+def _mark(book: Book, at: int, *, halted: bool) -> None:
+    for one in book.orders:
+        # What happened before trading resumed is not for an order that waited: it is live from here.
+        if one.halted and not halted:
+            one.live = max(one.live, at)
+        one.halted = halted

@@ -1,0 +1,40 @@
+"""What the simulated exchange assumes: latency, slippage, participation."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+Count = Annotated[int, msgspec.Meta(ge=0)]
+Amount = Annotated[float, msgspec.Meta(ge=0)]
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+
+MS = 1_000_000
+
+
+class SimSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The assumptions of a simulation; the defaults assume nothing, so that results can be checked by hand."""
+
+    latency_ns: Count = 0
+    """From the decision until the order is live at the exchange."""
+    slippage_bps: Amount = 0.0
+    """What taking liquidity costs where no quote says so, in 1/100 % of the price."""
+    stop_slippage_bps: Amount = 0.0
+    """The same for a stop that closes a position."""
+    slippage_ticks: Count = 0
+    """The least slippage, in ticks, when any applies."""
+    participation: Share = 0.0
+    """Largest share of a bar's volume that we may take; 0 caps nothing, neither here nor in the ticks."""
+    tick_participation: Share = 1.0
+    """Largest share of a print's or a quote's size that we may take: what is shown can be had."""
+    quote_age_ms: Count = 2000
+    """A quote older than this no longer says at which price a print could have been had."""
+    shorts: bool = False
+    """Entries may sell what is not held."""
+    extended_hours: bool = False
+    """Orders also fill outside regular hours."""
+
+
+HOUSE = SimSettings(latency_ns=100 * MS, slippage_bps=8.0, stop_slippage_bps=10.0, slippage_ticks=1, participation=0.05)
+"""What breakouts have been measured to cost; results under these may be believed more than under the defaults."""

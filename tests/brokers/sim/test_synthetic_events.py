@@ -1,0 +1,163 @@
+"""What happens in the synthetic market: runners that run, pauses that stop prints, days with the usual shape."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import numpy as np
+import pytest
+
+from brokers.sim.events import EventKind
+from brokers.sim.grid import Pause
+from brokers.sim.paths import sigma_curve, volume_curve
+from brokers.sim.synthetic import SyntheticMarket
+from qm.clock import MINUTE
+from qm.model.market import Events, Kind, Status
+from qm.rules.calendar import Session, session, sessions
+
+SESSIONS = sessions(dt.date(2026, 7, 1), dt.date(2026, 9, 30))
+
+
+@pytest.fixture(scope="module")
+def market() -> SyntheticMarket:
+    return SyntheticMarket(500, 1)
+
+
+@pytest.fixture(scope="module")
+def paused(market: SyntheticMarket) -> tuple[Session, Pause]:
+    """The first pause of that summer after which trading resumed."""
+    for each in SESSIONS:
+        for pause in market.pauses(each):
+            if pause.end_ns < each.close_ns - 5 * MINUTE:
+                return each, pause
+    raise AssertionError("no pause in three months")
+
+
+def around(market: SyntheticMarket, of: Session, pause: Pause) -> Events:
+    """The records of the paused symbol from five minutes before its pause to five after."""
+    found = []
+    start = of.open_ns + max((pause.begin_ns - of.open_ns) // MINUTE - 5, 0) * MINUTE
+    for records in market.minutes(of, start):
+        found.append(records[records["sym"] == pause.row])
+        if len(records) and records["ts"][-1] > pause.end_ns + 5 * MINUTE:
+            break
+    return np.concatenate(found)
+
+
+def test_a_pause_stops_prints_and_quotes_and_says_so(market: SyntheticMarket, paused: tuple[Session, Pause]) -> None:
+    of, pause = paused
+    records = around(market, of, pause)
+    status = records[records["kind"] == Kind.STATUS]
+    assert [(int(each["ts"]), int(each["code"])) for each in status[:2]] == [
+        (pause.begin_ns, Status.PAUSED),
+        (pause.end_ns, Status.TRADING),
+    ]
+    assert pause.end_ns - pause.begin_ns == 5 * MINUTE
+    inside = (records["ts"] >= pause.begin_ns) & (records["ts"] <= pause.end_ns)
+    assert (records["kind"][inside] == Kind.STATUS).all()
+    trades = records[records["kind"] == Kind.TRADE]
+    before, after = trades[trades["ts"] < pause.begin_ns], trades[trades["ts"] > pause.end_ns]
+    assert len(before) > 0
+    assert int(after["ts"][0]) < pause.end_ns + MINUTE
+
+
+def test_no_trade_leaves_the_band_at_which_its_symbol_pauses(
+    market: SyntheticMarket, paused: tuple[Session, Pause]
+) -> None:
+    of, pause = paused
+    trades = around(market, of, pause)
+    minute = pause.begin_ns - (pause.begin_ns - of.open_ns) % MINUTE
+    last = trades[(trades["kind"] == Kind.TRADE) & (trades["ts"] >= minute) & (trades["ts"] < pause.begin_ns)]
+    first = float(next(iter(trades[trades["kind"] == Kind.TRADE]["a"])))
+    band = float(np.exp(pause.band))
+    spread = 0.03 * band
+    assert len(last) > 0
+    if band > first:
+        assert last["a"].max() <= band + spread
+    else:
+        assert last["a"].min() >= band - spread
+
+
+def test_bars_carry_the_same_pauses(market: SyntheticMarket, paused: tuple[Session, Pause]) -> None:
+    of, pause = paused
+    records = np.concatenate(list(market.minutes(of, of.open_ns, "bars")))
+    assert (np.diff(records["ts"]) >= 0).all()
+    own = records[records["sym"] == pause.row]
+    status = own[own["kind"] == Kind.STATUS]
+    assert pause.begin_ns in status["ts"].tolist()
+    bars = own[own["kind"] == Kind.BAR]
+    whole = (bars["event_ts"] >= pause.begin_ns) & (bars["ts"] <= pause.end_ns)
+    assert not whole.any()
+
+
+def test_pauses_are_rare_and_most_symbols_never_have_one(market: SyntheticMarket) -> None:
+    counts = [len(market.pauses(each)) for each in SESSIONS[:30]]
+    assert 1 <= sum(counts) <= 45
+
+
+def test_there_were_no_pauses_before_the_plan(market: SyntheticMarket) -> None:
+    assert all(not market.pauses(each) for each in sessions(dt.date(2012, 11, 1), dt.date(2012, 11, 9)))
+
+
+def test_runners_run_and_gappers_gap(market: SyntheticMarket) -> None:
+    runs, gaps, offs = [], [], []
+    for each in SESSIONS[:20]:
+        events = market.events(each)
+        assert len({event.row for event in events}) == len(events)
+        assert 3 <= sum(event.kind is EventKind.RUNNER for event in events) <= 6
+        prior = market.reference(each).prior_close
+        bars = np.concatenate(list(market.minutes(each, each.open_ns, "bars")))
+        for event in events:
+            own = bars[(bars["sym"] == event.row) & (bars["kind"] == Kind.BAR)]
+            if event.kind is EventKind.RUNNER:
+                runs.append(float(own["b"].max() / prior[event.row] - 1.0))
+                offs.append(float(own["d"][-1] / own["b"].max() - 1.0))
+            else:
+                gaps.append(abs(float(own["a"][0] / prior[event.row] - 1.0)))
+    assert 0.30 < float(np.median(runs)) < 0.65
+    assert min(runs) > 0.12
+    assert -0.30 < float(np.median(offs)) < -0.08
+    assert float(np.quantile(gaps, 0.1)) > 0.06
+
+
+def test_runners_go_up_in_legs_with_pullbacks(market: SyntheticMarket) -> None:
+    pullbacks = 0
+    for each in SESSIONS[:10]:
+        bars = np.concatenate(list(market.minutes(each, each.open_ns, "bars")))
+        for event in market.events(each):
+            if event.kind is not EventKind.RUNNER:
+                continue
+            own = bars[(bars["sym"] == event.row) & (bars["kind"] == Kind.BAR)]
+            climb = own["d"][: max(int(own["b"].argmax()), 1)]
+            drawdown = climb / np.maximum.accumulate(climb) - 1.0
+            # A pullback of 3 % before the high of the day, from which it went on.
+            pullbacks += bool((drawdown < -0.03).any())
+    assert pullbacks >= 20
+
+
+def test_the_day_has_the_shape_of_a_day() -> None:
+    volume, sigma = volume_curve(390), sigma_curve(390)
+    assert volume.sum() == pytest.approx(1.0)
+    assert np.square(sigma).sum() == pytest.approx(1.0)
+    assert volume[:30].sum() > 2.0 * volume[180:210].sum()
+    assert volume[-30:].sum() > 2.0 * volume[180:210].sum()
+    assert sigma[:15].mean() > 3.0 * sigma[180:195].mean()
+    assert volume_curve(210).sum() == pytest.approx(1.0)
+    assert len(sigma_curve(210)) == 210
+
+
+def test_trades_add_up_to_the_volume_of_the_day(market: SyntheticMarket) -> None:
+    of = session(dt.date(2026, 9, 1))
+    volume = np.zeros(500)
+    for records in market.minutes(of, of.open_ns):
+        trades = records[records["kind"] == Kind.TRADE]
+        np.add.at(volume, trades["sym"], trades["b"])
+    bars = np.concatenate(list(market.minutes(of, of.open_ns, "bars")))
+    expected = np.zeros(500)
+    np.add.at(expected, bars["sym"], bars["e"])
+    ratio = volume / expected
+    assert 0.97 < float(np.median(ratio)) < 1.03
+    assert float(np.abs(np.log(ratio)).max()) < 0.5
+    usual = volume / market.reference(of).adv
+    assert 0.5 < float(np.median(usual)) < 2.0
+    assert float(usual[[event.row for event in market.events(of)]].max()) > 5.0
