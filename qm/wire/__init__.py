@@ -1,0 +1,1 @@
+"""What crosses the socket between the engine's daemon and its clients."""
