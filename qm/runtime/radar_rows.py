@@ -1,0 +1,136 @@
+"""The radar as it is shown: who is strongest by the last beat, with prices of this moment and reasons in words."""
+
+from __future__ import annotations
+
+from math import isfinite
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from qm.clock import MS
+from qm.engine.core import Core
+from qm.market.features import NAMES, UNITS, F, features
+from qm.market.market import Market
+from qm.model.events import RadarRow
+from qm.model.market import Status
+from qm.radar.ranking import Ranking
+from qm.wire.views import RadarView
+
+SHOWN: Final = 100
+WHY_PARTS: Final = 3
+WHY_POINTS: Final = 1.0
+"""A part of the score that gave less is no reason."""
+
+_FINE_MS: Final = 10_000
+_STEPS_MS: Final = ((_FINE_MS, 1_000), (600_000, 10_000))
+
+
+class RadarRows:
+    """Makes the rows; what only changes at a beat is kept until the next one."""
+
+    def __init__(self) -> None:
+        self._ranking: Ranking | None = None
+        self._rows: npt.NDArray[np.int64] = np.empty(0, np.int64)
+        self._names: list[tuple[str, int, float, str, int | None]] = []
+        self._matrix: npt.NDArray[np.float64] | None = None
+
+    def rows(self, core: Core) -> list[RadarView]:
+        """Return the strongest symbols, the strongest first; none before the first beat."""
+        ranking, market = core.ranking, core.book.market
+        if ranking is None or ranking.table is not market.table:
+            return []
+        if ranking is not self._ranking:
+            self._take(ranking)
+        shape = (len(NAMES), len(market.table))
+        if self._matrix is None or self._matrix.shape != shape:
+            self._matrix = np.empty(shape)
+        seen = features(market, self._matrix)
+        live = [column.tolist() for column in seen.matrix[:, self._rows]]
+        watched, held = core.book.watchlist, core.book.portfolio.positions
+        ages = ages_ms(market, self._rows)
+        high = market.col["high"][self._rows].tolist()
+        status = market.col["status"][self._rows].tolist()
+        out = []
+        for i, (symbol, rank, score, why, change) in enumerate(self._names):
+            last = live[F.LAST][i]
+            flags = []
+            if status[i] >= Status.HALTED:
+                flags.append("halt")
+            if symbol in held:
+                flags.append("held")
+            elif symbol in watched:
+                flags.append("watch")
+            if last >= high[i]:
+                flags.append("HOD")
+            out.append(
+                RadarView(
+                    symbol=symbol,
+                    rank=rank,
+                    score=score,
+                    last=last,
+                    chg_pct=known(live[F.CHG_PCT][i], 2),
+                    gap_pct=known(live[F.GAP_PCT][i], 2),
+                    rvol=known(live[F.RVOL][i], 2),
+                    volume=live[F.VOLUME][i],
+                    mom_pct=known(live[F.MOM_5_PCT][i], 2),
+                    spread_bps=known(live[F.SPREAD_BPS][i], 1),
+                    float_shares=known(live[F.FLOAT_SHARES][i], 0),
+                    flags=" ".join(flags),
+                    why=why,
+                    rank_change=change,
+                    age_ms=ages[i],
+                )
+            )
+        return out
+
+    def _take(self, ranking: Ranking) -> None:
+        self._ranking = ranking
+        self._rows = ranking.order[:SHOWN]
+        self._names = [
+            (row.symbol, row.rank, round(row.score, 1), why_of(row), ranking.rank_change(at))
+            for row, at in zip(ranking.rows(SHOWN), self._rows.tolist(), strict=True)
+        ]
+
+
+def why_of(row: RadarRow) -> str:
+    """Return the largest parts of a symbol's score in words, the largest first."""
+    parts = sorted(row.parts, key=lambda part: -part.points)[:WHY_PARTS]
+    return ", ".join(_words(p.name, p.value) for p in parts if p.points >= WHY_POINTS and p.value is not None)
+
+
+def _words(name: str, value: float) -> str:
+    if name == "chg_pct":
+        return f"{value:+.1f}% today"
+    if name == "mom_5_pct":
+        return f"{value:+.1f}% in 5 min"
+    if name == "rvol":
+        return f"{value:.1f}x volume"
+    if name == "dollar_volume":
+        return f"${value / 1e6:,.1f}M traded"
+    if name == "range_pos":
+        return "at the high" if value >= 1 else f"{100 * value:.0f}% of the range"
+    if name == "high_age_s":
+        return f"high {value:.0f} s ago"
+    return f"{name.replace('_', ' ')} {value:.3g} {UNITS.get(name, '')}".rstrip()
+
+
+def known(value: float, digits: int) -> float | None:
+    """Return a number for the eye, None when it is not known."""
+    return round(value, digits) if isfinite(value) else None
+
+
+def ages_ms(market: Market, rows: npt.NDArray[np.int64]) -> list[int | None]:
+    """Return the age of each symbol's last price, None before the first.
+
+    Rounded up, to seconds and from ten seconds on to tens of them: a row in which nothing happened is not sent again
+    with every frame, and a price never looks fresher than it is.
+    """
+    times = market.col["ts"][rows].tolist()
+    return [_age_ms(market.now - ts) if ts else None for ts in times]
+
+
+def _age_ms(age_ns: int) -> int:
+    age = max(0, age_ns) // MS
+    step = next((step for below, step in _STEPS_MS if age <= below), 60_000)
+    return -(-age // step) * step

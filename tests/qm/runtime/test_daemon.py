@@ -1,0 +1,111 @@
+"""The daemon in one process: what ends it, what it leaves behind, and that it is taken up from there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from qm.config import paths
+from qm.errors import DiskFullError, LockedError
+from qm.model.commands import StopEntries
+from qm.model.events import EntriesStopped, Entry
+from qm.runtime.daemon import Daemon, Service
+from qm.runtime.lock import daemon_lock
+from qm.store.journal import Journal
+from qm.store.reader import JournalReader
+from tests.qm.engine.drive import day, setup
+
+DAY = day(symbols=100, minutes=40)
+
+
+def service(fresh: bool = False) -> Service:
+    where = paths("sim")
+    return Service(where, setup(where.data / "recordings", DAY), 0.0, fresh)
+
+
+async def served(daemon: Daemon, records: int) -> int:
+    """Run a daemon until it has consumed so many records, or has ended by itself."""
+    running = asyncio.create_task(daemon.run())
+    while daemon.health.records < records and not running.done():  # noqa: ASYNC110 - it counts, it has no event
+        await asyncio.sleep(0)
+    daemon.stop()
+    return await running
+
+
+def journaled() -> list[Entry]:
+    with JournalReader.open(paths("sim").data / "journal.db", "sim") as journal:
+        header = journal.last_run()
+        assert header is not None
+        assert journal.verify(header.id).ok
+        return list(journal.read(header.id))
+
+
+async def test_a_stopped_daemon_is_taken_up_where_it_was() -> None:
+    first = Daemon(service())
+    assert await served(first, 20_000) == 0
+    state, seq = first.run_.core.book.digest(), len(journaled())
+    second = Daemon(service())
+    assert second.run_.resumed == seq
+    assert second.run_.core.book.digest() == state
+    assert await served(second, 40_000) == 0
+    assert len(journaled()) > seq
+    assert not paths("sim").socket.exists()
+
+
+async def test_a_fresh_daemon_leaves_the_unfinished_run_alone() -> None:
+    first = Daemon(service())
+    assert await served(first, 5_000) == 0
+    second = Daemon(service(fresh=True))
+    assert second.run_.resumed == 0
+    assert second.run_.header.id != first.run_.header.id
+    assert await served(second, 1) == 0
+
+
+async def test_a_full_disk_ends_it_with_a_message_and_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    daemon = Daemon(service())
+    append, room = Journal.append, [40]
+
+    def full(self: Journal, entries: Sequence[Entry], durable: bool) -> None:
+        room[0] -= 1
+        if room[0] < 0:
+            raise DiskFullError("No space is left for the journal.", "Make room, and start again.")
+        append(self, entries, durable)
+
+    with monkeypatch.context() as small_disk:
+        small_disk.setattr(Journal, "append", full)
+        assert await served(daemon, 1 << 60) == DiskFullError.exit_code
+    kept = journaled()
+    assert kept
+    again = Daemon(service())
+    assert again.run_.resumed == len(kept)
+    assert await served(again, 1) == 0
+
+
+async def test_a_defect_ends_it_instead_of_leaving_an_engine_that_decides_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    daemon = Daemon(service())
+
+    def broken(_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(daemon.run_, "feed", broken)
+    assert await served(daemon, 1 << 60) == 1
+
+
+async def test_a_command_is_journaled_before_it_is_answered() -> None:
+    daemon = Daemon(service())
+    done = daemon.command(StopEntries(id="c1", reason="lunch"), "test")
+    assert done.outcome == "accepted"
+    assert [entry.body.reason for entry in journaled() if isinstance(entry.body, EntriesStopped)] == ["lunch"]
+    assert await served(daemon, 1) == 0
+
+
+def test_a_second_daemon_of_a_mode_is_refused() -> None:
+    lock = paths("sim").runtime / "daemon.lock"
+    with daemon_lock(lock), pytest.raises(LockedError, match="process"), daemon_lock(lock):
+        pass
+    with daemon_lock(lock):
+        pass
