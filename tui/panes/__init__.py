@@ -1,0 +1,1 @@
+"""One file per pane: which columns it has, and which rows of the replica it shows."""

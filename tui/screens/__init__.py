@@ -1,0 +1,1 @@
+"""The screens: the workstation, and the pages of text above it."""

@@ -1,0 +1,1 @@
+"""What panes are made of: lines and tables that repaint only what changed."""
