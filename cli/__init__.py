@@ -1,0 +1,1 @@
+"""The `qm` command line: a Typer root and one module per group of commands."""

@@ -1,0 +1,177 @@
+"""`qm backtest`: the engine over past sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.output import Progress, say
+
+if TYPE_CHECKING:
+    from backtest.runner import Outcome
+    from backtest.summary import DayResult
+    from cli.markets import Chosen
+    from cli.trial import Trial
+    from qm.engine.day import Day
+
+app = typer.Typer(
+    name="backtest",
+    help="Run strategies over past sessions.",
+    rich_markup_mode=None,
+    add_completion=False,
+    no_args_is_help=True,
+)
+
+
+@app.callback()
+def backtest() -> None:
+    """Run strategies over past sessions."""
+
+
+Name = Annotated[str, typer.Argument(metavar="STRATEGY", help="A strategy, e.g. orb_robust.")]
+Dataset = Annotated[
+    str,
+    typer.Option("--dataset", "-d", metavar="NAME", help="A dataset of `qm data ls`, or a made-up one: synthetic:500."),
+]
+Since = Annotated[str | None, typer.Option("--from", metavar="DATE", help="First session.")]
+Until = Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last session.")]
+Symbols = Annotated[
+    str | None,
+    typer.Option(metavar="A,B|@FILE", help="Trade exactly these, past radar and scanner; all others are left out."),
+]
+Kind = Annotated[
+    str | None,
+    typer.Option(metavar="KIND", help="Which data of the dataset, where it has several: bars_1m, trades+quotes."),
+]
+Params = Annotated[
+    list[str] | None, typer.Option("--param", "-p", metavar="KEY=VALUE", help="A parameter of the strategy.")
+]
+Equity = Annotated[float | None, typer.Option(metavar="USD", help="Equity at the start [100000].")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", "-s", metavar="SECTION.KEY=VALUE", help="A setting, e.g. risk.risk_per_trade=0.003."),
+]
+Costs = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="house: measured slippage and latency; ibkr: plus commission; none: nothing costs anything.",
+    ),
+]
+Conditions = Annotated[
+    list[str] | None,
+    typer.Option(metavar="CONDITION", help="Exit with 8 when it holds, e.g. 'net<0' or 'trades<100'."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Save = Annotated[bool, typer.Option(help="Keep the journal, for `qm journal list` and `qm explain`.")]
+
+
+@app.command("run")
+def run_strategy(
+    name: Name,
+    dataset: Dataset,
+    since: Since = None,
+    until: Until = None,
+    symbols: Symbols = None,
+    kind: Kind = None,
+    param: Params = None,
+    equity: Equity = None,
+    override: Overrides = None,
+    costs: Costs = "house",
+    fail_if: Conditions = None,
+    as_json: AsJson = False,
+    save: Save = True,
+) -> None:
+    """Run a strategy over past sessions.
+
+    It is the same engine as live: radar, scanner, gate and order handling. The strategy gets its symbols from the radar
+    and the scanner, as it would on the day. Ctrl-C ends the run after the session it is in, with the result so far.
+
+    \b
+    qm backtest run orb_robust --dataset us99_1m
+    qm backtest run orb_robust -d us99_1m --from 2025-01-03 --symbols AAPL,TSLA -p stop_atr=0.5
+    qm backtest run thrust -d synthetic:200:seed=7 --json --fail-if 'net<0'
+    """
+    from cli import trial
+    from cli.conditions import parse
+    from cli.feeds import parse_date
+
+    conditions = [parse(text) for text in fail_if or ()]
+    planned = trial.plan(
+        name,
+        dataset,
+        since=parse_date(since, "--from") if since else None,
+        until=parse_date(until, "--to") if until else None,
+        symbols=symbols,
+        kind=kind,
+        params=param or [],
+        equity=equity,
+        overrides=override or [],
+        costs=costs,
+    )
+    outcome, interrupted = _run(planned)
+    _report(planned, outcome, trial.keep(planned, outcome) if save else "", interrupted=interrupted, as_json=as_json)
+    held = [text for condition in conditions if (text := condition.holds(outcome.summary))]
+    for text in held:
+        say(f"qm: {text}")
+    if interrupted or held:
+        raise typer.Exit(130 if interrupted else 8)
+
+
+def _report(planned: Trial, outcome: Outcome, run: str, *, interrupted: bool, as_json: bool) -> None:
+    from cli.output import emit_json
+    from cli.result import as_data, show
+
+    if as_json:
+        emit_json(as_data(planned, outcome, run, interrupted=interrupted))
+    else:
+        show(planned, outcome, run)
+    if interrupted:
+        say(f"Interrupted: {outcome.summary.sessions} of {len(planned.chosen.dates)} sessions were run.")
+
+
+def _run(planned: Trial) -> tuple[Outcome, bool]:
+    from backtest.runner import run
+    from cli.interrupts import Interrupts
+
+    total = len(planned.chosen.dates)
+    with Interrupts("finishing this session; Ctrl-C again stops at once") as interrupts, Progress() as progress:
+        reporter = _Reporter(planned.chosen, progress)
+        days = interrupts.until_asked(reporter.watched(planned.days()))
+        outcome = run(planned.plan, days, planned.header(), reporter.on_session)
+        return outcome, interrupts.asked and outcome.summary.sessions < total
+
+
+class _Reporter:
+    """Tells how far a run is."""
+
+    def __init__(self, chosen: Chosen, progress: Progress) -> None:
+        from qm.clock import monotonic_ns
+
+        self._now = monotonic_ns
+        self._started = monotonic_ns()
+        self._total = len(chosen.dates)
+        self._done = 0
+        self._trades = 0
+        self._progress = progress
+
+    def watched(self, days: Iterable[Day]) -> Iterator[Day]:
+        """Yield days, telling which one begins."""
+        for day in days:
+            self._tell(f"running {day.session.date}")
+            yield day
+
+    def on_session(self, result: DayResult, trades: int) -> None:
+        """Tell that a session is over."""
+        self._done, self._trades = self._done + 1, trades
+        self._tell(f"equity {float(result.equity_usd):,.0f} $")
+
+    def _tell(self, what: str) -> None:
+        took_s = (self._now() - self._started) / 1e9
+        rate = self._done / took_s if took_s and self._done else 0.0
+        left = f"{(self._total - self._done) / rate:,.0f} s left" if rate else "..."
+        self._progress.show(
+            f"{self._done}/{self._total} sessions, {rate:.1f}/s, {left}, {self._trades:,} trades, {what}"
+        )

@@ -1,0 +1,282 @@
+"""Scans and what they find, for people and for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from backtest.aftermath import caution, moves, stopped
+from backtest.scans import Found, Result, Seen
+from cli.markets import Chosen
+from cli.output import emit, facts, table
+from qm.clock import ny
+from qm.errors import NotFoundError
+from qm.market.features import ABOUT, UNITS
+from qm.model.events import Check
+from qm.scanner.conditions import FLAGS, Condition
+from qm.scanner.presets import Scan
+from qm.scanner.text import ALIASES
+
+SCHEMA: Final = 1
+"""Version of the JSON of `qm scan`; it goes up when a field changes its meaning."""
+SHOWN: Final = 20
+_HEADS: Final = {
+    "min_5_pct": "after 5 min",
+    "min_15_pct": "after 15 min",
+    "min_60_pct": "after 60 min",
+    "close_pct": "to the close",
+    "mfe_pct": "best (MFE)",
+    "mae_pct": "worst (MAE)",
+}
+_SHORT: Final = {"min_5_pct": "5 min", "min_15_pct": "15 min", "min_60_pct": "60 min", "close_pct": "close"}
+
+
+# --- scans -------------------------------------------------------------------------------------------------------
+
+
+def scan_data(scan: Scan, *, own: bool = False) -> dict[str, Any]:
+    """Return a scan as programs read it."""
+    return {
+        "name": scan.name,
+        "when": str(scan.condition),
+        "window": [_clock(scan.start_ns), _clock(scan.end_ns)],
+        "rank_by": scan.rank_by,
+        "top": scan.top,
+        "cooldown_s": scan.cooldown_s,
+        "hold_s": scan.hold_s,
+        "own": own,
+    }
+
+
+def show_scans(scans: Sequence[tuple[Scan, bool]]) -> None:
+    """Write scans to stdout, one after the other; each comes with whether it is the trader's own."""
+    for number, (scan, own) in enumerate(scans):
+        if number:
+            emit()
+        emit(f"{scan.name}{'  (yours)' if own else ''}")
+        facts(
+            [
+                ("  when", str(scan.condition)),
+                ("  window", f"{_window(scan)}, the {scan.top} with the most {scan.rank_by}"),
+                ("  a find", f"lasts at least {scan.hold_s} s, and comes again {scan.cooldown_s} s after it was over"),
+            ]
+        )
+
+
+def feature_data() -> list[dict[str, Any]]:
+    """Return all features as programs read them."""
+    return [
+        {
+            "name": name,
+            "unit": unit,
+            "flag": name in FLAGS,
+            "aliases": [alias for alias, feature in ALIASES.items() if feature == name],
+            "about": ABOUT[name],
+        }
+        for name, unit in UNITS.items()
+    ]
+
+
+def show_features(names: Iterable[str] = UNITS) -> None:
+    """Write features to stdout with units, shorter names and meanings."""
+    wanted = set(names)
+    listed = [each for each in feature_data() if each["name"] in wanted]
+    rows = [(each["name"], each["unit"], ", ".join(each["aliases"]), each["about"]) for each in listed]
+    heads = ("feature", "unit", "also", "meaning")
+    table(heads, rows, left=heads)
+
+
+def show_meaning(condition: Condition) -> None:
+    """Write to stdout what a condition asks for."""
+    emit("\n".join(condition.outline()))
+    emit()
+    show_features(condition.names())
+
+
+# --- one moment --------------------------------------------------------------------------------------------------
+
+
+def moment_data(scan: Scan, seen: Seen, symbol: str | None) -> dict[str, Any]:
+    """Return who passes at a moment, and for one symbol why it does or does not; NotFoundError for the symbol."""
+    passing = [_passing(scan, seen, row) for row in seen.passing(scan)]
+    data: dict[str, Any] = {
+        "ts": seen.ts,
+        "at": f"{ny(seen.ts):%Y-%m-%d %H:%M:%S}",
+        "symbols": len(seen.market.table),
+        "never_known": unknown(scan, seen),
+        "passing": passing,
+    }
+    if symbol is not None:
+        checks = seen.why(scan, _row(seen, symbol))
+        data["symbol"] = {
+            "symbol": symbol,
+            "passes": any(each["symbol"] == symbol for each in passing),
+            "checks": [msgspec.structs.asdict(check) for check in checks],
+        }
+    return data
+
+
+def show_moment(scan: Scan, seen: Seen, data: Mapping[str, Any]) -> None:
+    """Write to stdout who passes, and why one symbol does or does not."""
+    passing = data["passing"]
+    emit(f"{data['at']} New York: {len(passing):,} of {data['symbols']:,} symbols pass")
+    if passing:
+        asked = _columns(scan)
+        rows = [
+            (each["symbol"], str(each["rank"] or "-"), f"{each['last']:,.2f}", *_cells(each["values"], asked))
+            for each in passing[:SHOWN]
+        ]
+        table(("symbol", "rank", "last", *asked), rows, left=("symbol",))
+        if len(passing) > SHOWN:
+            emit(f"The first {SHOWN} of {len(passing):,}.")
+    if one := data.get("symbol"):
+        emit()
+        emit(f"{one['symbol']} {'passes' if one['passes'] else 'does not pass'}:")
+        show_checks(seen.why(scan, _row(seen, one["symbol"])))
+
+
+def show_checks(checks: Iterable[Check]) -> None:
+    """Write every comparison to stdout with the value that it met."""
+    rows = []
+    for check in checks:
+        wanted = check.name if check.limit is None else f"{check.name} {check.limit:,.12g} {check.unit}".rstrip()
+        value = "unknown" if check.value is None else f"{check.value:,.6g} {check.unit}".rstrip()
+        rows.append(("ok" if check.passed else "FAILS", wanted, value))
+    table(("", "wanted", "value"), rows, left=("", "wanted"))
+
+
+def unknown(scan: Scan, seen: Seen) -> list[str]:
+    """Return the features that the scan asks for and nobody knows at that moment."""
+    return [name for name in scan.condition.names() if not (seen.features[name] == seen.features[name]).any()]
+
+
+def _passing(scan: Scan, seen: Seen, row: int) -> dict[str, Any]:
+    columns = seen.features.of(row)
+    return {
+        "symbol": seen.market.table.names[row],
+        "rank": seen.ranking.rank_of(row),
+        "last": columns["last"],
+        "values": {name: columns.get(name) for name in scan.condition.names()},
+    }
+
+
+def _row(seen: Seen, symbol: str) -> int:
+    if symbol not in seen.market.table:
+        raise NotFoundError.of("symbol of this session", symbol, seen.market.table)
+    return seen.market.table.row(symbol)
+
+
+# --- many sessions -----------------------------------------------------------------------------------------------
+
+
+def result_data(result: Result, chosen: Chosen, *, interrupted: bool, after: bool) -> dict[str, Any]:
+    """Return what `--json` prints: the scan, what it was run on, every find, and with `after` what came then."""
+    return {
+        "schema": SCHEMA,
+        "scan": scan_data(result.scan),
+        "dataset": chosen.name,
+        "first": chosen.dates[0],
+        "last": result.sessions[-1],
+        "sessions": len(result.sessions),
+        "symbols": result.symbols,
+        "beats": result.beats,
+        "never_known": result.never_known,
+        "interrupted": interrupted,
+        "hits": [_hit(found, after=after) for found in result.found],
+        **({"after": _after(result.found)} if after else {}),
+    }
+
+
+def show_hits(result: Result, chosen: Chosen) -> None:
+    """Write every find to stdout."""
+    _show_title(result, chosen)
+    if result.found:
+        asked = _columns(result.scan)
+        rows = [(*_place(found), *_cells(found.values, asked)) for found in result.found]
+        table(("session", "time", "symbol", "rank", "last", *asked), rows, left=("session", "time", "symbol"))
+
+
+def show_after(result: Result, chosen: Chosen) -> None:
+    """Write to stdout what came after the finds: all together, and for the latest ones."""
+    _show_title(result, chosen)
+    if not result.found:
+        return
+    rows = [
+        (_HEADS[move.name], f"{move.n:,}", _pct(move.mean_pct), _pct(move.median_pct), _share(move.name, move.positive))
+        for move in moves(result.found)
+    ]
+    table(("", "n", "mean %", "median %", "positive"), rows, left=("",))
+    emit("From the last price at the find, before costs; nobody gets all fills at that price.")
+    if halted := stopped(result.found):
+        emit(f"After {halted:,} of the finds the symbol did not trade again; they count with its last price.")
+    emit("A dataset of symbols that exist today leaves out those that failed since.")
+    emit(caution(result.found))
+    emit()
+    latest = result.found[-SHOWN:]
+    lines = [(*_place(found), *(_pct(getattr(found.after, name)) for name in _HEADS)) for found in latest]
+    heads = ("session", "time", "symbol", "rank", "last", *(_SHORT.get(name, name[:3]) for name in _HEADS))
+    table(heads, lines, left=("session", "time", "symbol"))
+    if len(result.found) > SHOWN:
+        emit(f"The last {SHOWN} of {len(result.found):,}.")
+
+
+def _show_title(result: Result, chosen: Chosen) -> None:
+    scan = result.scan
+    emit(f"{scan.name}: {scan.condition}")
+    of = f"{chosen.name} ({result.symbols:,} symbols), {chosen.dates[0]} to {result.sessions[-1]}"
+    emit(f"{len(result.found):,} finds in {len(result.sessions):,} sessions of {of}, asked {_window(scan)}")
+
+
+def _hit(found: Found, *, after: bool) -> dict[str, Any]:
+    data: dict[str, Any] = msgspec.to_builtins(found)
+    if not after:
+        del data["after"]
+    return {"session": found.session, "time": f"{ny(found.ts):%H:%M:%S}", **data}
+
+
+def _after(found: Sequence[Found]) -> dict[str, Any]:
+    return {"moves": moves(found), "stopped": stopped(found), "caution": caution(found)}
+
+
+def _place(found: Found) -> tuple[str, str, str, str, str]:
+    return found.session, f"{ny(found.ts):%H:%M:%S}", found.symbol, str(found.rank or "-"), f"{found.last:,.2f}"
+
+
+def _columns(scan: Scan) -> list[str]:
+    named = dict.fromkeys((*scan.condition.names(), *([scan.rank_by] if scan.rank_by in UNITS else [])))
+    return [name for name in named if name != "last" and name not in FLAGS]
+
+
+def _cells(values: Mapping[str, float | None], names: Sequence[str]) -> list[str]:
+    return [_amount(values.get(name), UNITS[name]) for name in names]
+
+
+def _amount(value: float | None, unit: str) -> str:
+    if value is None:
+        return "?"
+    if unit == "shares" or (unit == "$" and abs(value) >= 1e5):
+        for size, letter in ((1e9, "B"), (1e6, "M"), (1e3, "K")):
+            if abs(value) >= size:
+                return f"{value / size:.4g}{letter}"
+    return f"{value:.0f}" if unit in ("s", "bp", "min", "days", "shares") else f"{value:,.2f}"
+
+
+def _pct(value: float | None) -> str:
+    return "?" if value is None else f"{value:+.2f}"
+
+
+def _share(name: str, positive: float | None) -> str:
+    # The best is never below and the worst never above: their signs say nothing.
+    return "" if positive is None or name in ("mfe_pct", "mae_pct") else f"{positive:.0%}"
+
+
+def _window(scan: Scan) -> str:
+    start, end = _clock(scan.start_ns), _clock(scan.end_ns)
+    return f"at {start}" if start == end else f"from {start} to {end}"
+
+
+def _clock(ns: int) -> str:
+    minutes = ns // 60_000_000_000
+    return f"{minutes // 60:02d}:{minutes % 60:02d}"

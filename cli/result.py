@@ -1,0 +1,96 @@
+"""The result of a backtest, for people and for programs."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from backtest.runner import Outcome
+from cli.output import emit, facts, table, usd
+from cli.trial import Trial
+from qm.clock import ny
+from qm.model.events import TradeClosed
+
+TRADES_SHOWN: Final = 15
+SESSIONS_SHOWN: Final = 10
+FEW: Final = 100
+"""Fewer trades say little about a strategy."""
+
+
+def as_data(trial: Trial, outcome: Outcome, run: str, *, interrupted: bool) -> dict[str, Any]:
+    """Return what `--json` prints: the summary, what it was run on, and every session and trade."""
+    return {
+        **msgspec.to_builtins(outcome.summary),
+        "run": run,
+        "dataset": trial.chosen.name,
+        "first": trial.chosen.dates[0],
+        "last": outcome.days[-1].session,
+        "interrupted": interrupted,
+        "costs": trial.costs,
+        "code": trial.code,
+        "settings": msgspec.json.Decoder().decode(trial.settings.text()),
+        "days": outcome.days,
+        "closed_trades": outcome.trades,
+    }
+
+
+def show(trial: Trial, outcome: Outcome, run: str) -> None:
+    """Write the result as tables to stdout."""
+    s = outcome.summary
+    (choice,) = trial.settings.engine.strategies
+    emit(f"{choice.name} on {trial.chosen.name}, {trial.chosen.dates[0]} to {outcome.days[-1].session}")
+    emit()
+    facts(
+        [
+            ("sessions", f"{s.sessions:,} ({s.symbols:,} symbols, {s.records:,} records)"),
+            ("trades", f"{s.trades:,}" + (f", {s.wins:,} won ({s.win_rate:.0%})" if s.win_rate is not None else "")),
+            ("net", f"{usd(s.net_usd)} $ after {s.fees_usd:,.2f} $ fees, {s.total_r:+.2f} R"),
+            ("a trade", _or_none(s.mean_r, "{:+.3f} R on average", "no trade with a known risk")),
+            ("profit factor", _or_none(s.profit_factor, "{:.2f}", "not known: nothing was lost")),
+            ("drawdown", f"{s.max_drawdown_usd:,.2f} $ at most, from session to session"),
+            ("equity", f"{s.start_equity_usd:,.2f} $ to {s.end_equity_usd:,.2f} $"),
+            (
+                "costs",
+                trial.costs + (f"; {s.ambiguous} trades in bars of unknown order, taken badly" * (s.ambiguous > 0)),
+            ),
+            ("took", f"{s.run_s:.2f} s ({s.records_per_s:,.0f} records/s, {s.wakes:,} wakes)"),
+            ("journal", f"{s.journal_hash[:16]}, result {s.result_hash[:16]}"),
+        ]
+    )
+    if outcome.trades:
+        emit()
+        trades(outcome.trades[-TRADES_SHOWN:])
+        if len(outcome.trades) > TRADES_SHOWN:
+            emit(f"The last {TRADES_SHOWN} of {s.trades:,} trades.")
+    if s.trades < FEW:
+        emit(f"{s.trades} trades prove nothing; {FEW} are the least that may.")
+    if run:
+        emit(f"Kept as {run}: qm journal list --run {run}")
+
+
+def trades(closed: list[TradeClosed]) -> None:
+    """Write closed trades as a table to stdout."""
+    heads = ("session", "opened", "closed", "symbol", "side", "qty", "entry", "exit", "net $", "R", "left because")
+    rows = [
+        (
+            f"{ny(t.opened):%Y-%m-%d}",
+            f"{ny(t.opened):%H:%M:%S}",
+            f"{ny(t.closed):%H:%M:%S}",
+            t.symbol,
+            "long" if t.side == "buy" else "short",
+            f"{t.qty:,}",
+            f"{t.entry_price:.2f}",
+            f"{t.exit_price:.2f}",
+            usd(float(t.net_usd)),
+            _or_none(t.r, "{:+.2f}", "?"),
+            t.reason,
+        )
+        for t in closed
+    ]
+    left = ("session", "opened", "closed", "symbol", "side", "left because")
+    table(heads, rows, left, spare=("closed", "side", "left because", "qty"))
+
+
+def _or_none(value: float | None, form: str, otherwise: str) -> str:
+    return otherwise if value is None else form.format(value)

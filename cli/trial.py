@@ -1,0 +1,116 @@
+"""A backtest as it was asked for: what it runs on, under which settings, and what names its result."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+import msgspec
+
+from backtest.runner import Outcome, Plan
+from cli import compose
+from cli.markets import Chosen, choose, read_symbols
+from cli.stores import BACKTEST, keep_run
+from qm.clock import now_ns
+from qm.engine.day import Day
+from qm.engine.settings import RunSettings
+from qm.rules.fees import NO_COMMISSION
+from qm.store.chain import RunHeader
+from qm.strategies.presets import strategy
+
+
+@dataclass
+class Trial:
+    """One backtest."""
+
+    chosen: Chosen
+    plan: Plan
+    settings: RunSettings
+    costs: str
+    code: str
+
+    def __post_init__(self) -> None:
+        self._days = self.chosen.days()
+        self._first = next(self._days)
+
+    def days(self) -> Iterator[Day]:
+        """Yield the sessions; once."""
+        return chain([self._first], self._days)
+
+    def header(self) -> RunHeader:
+        """Return the header of its journal."""
+        return RunHeader(
+            id=self.plan.run_id,
+            mode=BACKTEST,
+            session=self.chosen.dates[0].isoformat(),
+            started=now_ns(),
+            feed=self.chosen.name,
+            settings=self.settings.text(),
+            symbols=self._first.table.digest(),
+            code=self.code,
+        )
+
+    def name(self, sessions: int) -> str:
+        """Return the id of its first sessions: equal for equal inputs, settings and code."""
+        inputs = [self.code, self.settings.text(), self.costs, self.chosen.name, self.chosen.sources, sessions]
+        digest = hashlib.sha256(msgspec.json.encode(inputs)).hexdigest()[:8]
+        (choice,) = self.settings.engine.strategies
+        first, last = self.chosen.dates[0], self.chosen.dates[sessions - 1]
+        return f"{choice.name}-{first:%Y%m%d}-{last:%Y%m%d}-{digest}"
+
+
+def plan(
+    name: str,
+    dataset: str,
+    *,
+    since: dt.date | None,
+    until: dt.date | None,
+    symbols: str | None,
+    kind: str | None,
+    params: Sequence[str],
+    equity: float | None,
+    overrides: Sequence[str],
+    costs: str,
+) -> Trial:
+    """Put a backtest together; raises what is wrong with any part of it, before anything runs."""
+    preset = compose.cost_preset(costs)
+    settings = compose.settings(overrides, preset.exchange)
+    given = compose.parse_params(params)
+    strategy_ = strategy(name, given)
+    wanted = read_symbols(symbols) if symbols else ()
+    chosen = choose(dataset, since, until, kind, wanted)
+    assigned = bool(wanted) or not strategy_.scans
+    engine = compose.for_strategy(settings.engine, strategy_, given, assigned=assigned, quotes=chosen.quotes)
+    commission = preset.commission
+    if commission is not None and settings.account.commission != NO_COMMISSION.id:
+        commission = compose.COMMISSIONS[settings.account.commission]
+    run = RunSettings(
+        mode=BACKTEST,
+        equity=settings.account.equity_usd if equity is None else compose.amount(equity),
+        prints=chosen.prints,
+        engine=engine,
+        exchange=msgspec.to_builtins(settings.exchange),
+        commission="" if commission is None else commission.id,
+        # No symbols stand for all of the session: others were left out of the data already.
+        assigned={name: ()} if assigned else {},
+    )
+    planned = Plan(
+        settings=engine,
+        strategies=compose.strategies(engine),
+        equity=run.equity,
+        exchange=settings.exchange,
+        fees=compose.fees_of(commission),
+        assigned=dict(run.assigned),
+    )
+    return Trial(chosen, planned, run, costs, compose.code())
+
+
+def keep(trial: Trial, outcome: Outcome) -> str:
+    """Store the journal of a backtest and return the id of its run; an equal one that is there already is left."""
+    header = outcome.header
+    name = trial.name(outcome.summary.sessions)
+    keep_run(outcome.journal, header.id, msgspec.structs.replace(header, id=name))
+    return name

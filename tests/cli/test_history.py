@@ -1,0 +1,192 @@
+"""From a file of bars to the explanation of a trade, by the commands that a person types."""
+
+import datetime as dt
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from qm.rules.calendar import sessions
+from tests.cli.made import bars_file
+from tests.cli.program import Done, qm, watched
+
+SESSIONS = sessions(dt.date(2025, 3, 3), dt.date(2025, 3, 6))
+# Read before each test forgets the settings of the environment.
+REAL = Path(os.environ.get("QM_TEST_DATA", Path(__file__).parents[3] / "shared" / "data")) / "us99_1m"
+BACKTEST = ("backtest", "run", "orb_robust", "--dataset", "made")
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> int:
+    rows = bars_file(tmp_path / "bars.parquet", SESSIONS)
+    done = qm("data", "import", str(tmp_path / "bars.parquet"), "--dataset", "made", "--json")
+    assert done.err == ""
+    report = done.json
+    assert [each["session"] for each in report["sessions"]] == [each.date.isoformat() for each in SESSIONS]
+    assert {each["state"] for each in report["sessions"]} == {"new"}
+    assert report["parts"][0]["rows_kept"] == rows
+    return rows
+
+
+def test_from_bars_to_the_story_of_a_trade(made: int) -> None:
+    (dataset,) = qm("data", "ls", "--json").json
+    assert (dataset["name"], dataset["kind"], dataset["sessions"], dataset["rows"]) == ("made", "bars_1m", 4, made)
+
+    table = qm(*BACKTEST)
+    result = qm(*BACKTEST, "--json")
+    summary = result.json
+    assert summary["schema"] == 1
+    assert summary["sessions"] == len(summary["days"]) == 4
+    assert summary["trades"] == len(summary["closed_trades"]) > 0
+    assert summary["interrupted"] is False
+    assert summary["settings"]["engine"]["scans"] == ["stocks_in_play"]
+    assert f"{summary['trades']}, {summary['wins']} won" in table.out
+    assert summary["run"] in table.out
+
+    # The same inputs are the same run: nothing was stored twice.
+    trades = qm("journal", "list", "--json", "--limit", "1000").json
+    assert {trade["run"] for trade in trades} == {summary["run"]}
+    assert len(trades) == summary["trades"]
+    assert {each["trade"] for each in trades} == {each["trade"] for each in summary["closed_trades"]}
+    assert len(qm("journal", "list", "--run", "all", "--json", "--limit", "1000").json) == summary["trades"]
+
+    last = trades[0]
+    assert trades == sorted(trades, key=lambda trade: -trade["closed"])
+    only = qm("journal", "list", "--symbol", last["symbol"].lower(), "--since", last["session"], "--json").json
+    assert {(t["symbol"], t["session"]) for t in only} == {(last["symbol"], last["session"])}
+    assert last["trade"] in qm("journal", "list").out
+
+    story = qm("explain", last["trade"]).out
+    for part in ("hit", "allocation", "signal", "order", "execution", "result", "stocks_in_play"):
+        assert part in story
+    steps = qm("explain", last["trade"], "--json").json["steps"]
+    assert [step["seq"] for step in steps] == sorted(step["seq"] for step in steps)
+    assert last["symbol"] in qm("explain", last["symbol"].lower()).out
+    assert last["symbol"] in qm("explain", last["symbol"] + "X", check=2).err
+
+
+def test_what_must_not_be_ends_with_8_after_the_result(made: int) -> None:
+    done = qm(*BACKTEST, "--json", "--no-save", "--fail-if", "trades<100000", check=8)
+    assert done.json["run"] == ""
+    assert "trades<100000" in done.err
+    assert qm(*BACKTEST, "--no-save", "--fail-if", "sessions<4", "--fail-if", "trades<0").code == 0
+    qm("journal", "list", check=2)
+
+
+def test_symbols_that_are_named_are_traded_past_radar_and_scanner(made: int, tmp_path: Path) -> None:
+    everything = qm(*BACKTEST, "--json").json
+    symbol = everything["closed_trades"][0]["symbol"]
+    listed = tmp_path / "symbols.txt"
+    listed.write_text(f"# mine\n{symbol.lower()}\n", encoding="utf-8")
+    found = qm(*BACKTEST, "--symbols", f"@{listed}", "--json").json
+    assert found["symbols"] == 1
+    assert found["settings"]["engine"]["scans"] == []
+    assert {trade["symbol"] for trade in found["closed_trades"]} == {symbol}
+    assert found["run"] != everything["run"]
+
+
+def test_costs_and_parameters_change_what_comes_out(made: int) -> None:
+    house = qm(*BACKTEST, "--json", "--no-save").json
+    none = qm(*BACKTEST, "--json", "--no-save", "--costs", "none").json
+    ibkr = qm(*BACKTEST, "--json", "--no-save", "--costs", "ibkr").json
+    assert none["fees_usd"] == 0 < house["fees_usd"] < ibkr["fees_usd"]
+    wide = qm(*BACKTEST, "--json", "--no-save", "-p", "range_min=15", "--equity", "50000").json
+    assert wide["start_equity_usd"] == 50_000
+    assert wide["result_hash"] != house["result_hash"]
+
+
+def test_a_part_of_the_sessions_knows_what_came_before(made: int) -> None:
+    whole = qm(*BACKTEST, "--json", "--no-save").json
+    part = qm(*BACKTEST, "--json", "--no-save", "--from", "2025-03-05", "--to", "2025-03-05").json
+    assert [day["session"] for day in part["days"]] == ["2025-03-05"]
+    symbols = [t["symbol"] for t in whole["closed_trades"] if "20250305" in t["trade"]]
+    assert sorted(t["symbol"] for t in part["closed_trades"]) == sorted(symbols)
+
+
+def test_importing_again_changes_nothing_and_other_data_is_a_conflict(made: int, tmp_path: Path) -> None:
+    states = _states(qm("data", "import", str(tmp_path / "bars.parquet"), "-d", "made", "--json"))
+    assert states == {"unchanged"}
+    bars_file(tmp_path / "other.parquet", SESSIONS, seed=4)
+    other = ("data", "import", str(tmp_path / "other.parquet"), "-d", "made", "--json")
+    assert _states(qm(*other, check=3)) == {"conflict"}
+    assert _states(qm(*other, "--replace", "--dry-run")) == {"replaced"}
+    assert _states(qm(*other, check=3)) == {"conflict"}
+    assert _states(qm(*other, "--replace")) == {"replaced"}
+
+
+def _states(done: Done) -> set[str]:
+    return {each["state"] for each in done.json["sessions"]}
+
+
+def test_rows_that_make_no_sense_are_refused_and_named(tmp_path: Path) -> None:
+    path = tmp_path / "bars.csv"
+    path.write_text(
+        "ts,symbol,open,high,low,close,volume\n"
+        "2025-03-03T14:30:00Z,AAA,10,11,9,10,100\n"
+        "2025-03-03T14:31:00Z,AAA,10,9,11,10,100\n"
+        "2025-03-03T14:32:00Z,AAA,10,11,9,10,100\n"
+        "2025-03-03T14:33:00Z,AAA,10,11,9,10,100\n",
+        encoding="utf-8",
+    )
+    done = qm("data", "import", str(path), "-d", "bad", check=4)
+    assert "3 of 4 rows" in done.out
+    assert "1 rows refused" in done.out
+
+
+def test_columns_of_unusual_names_are_named_on_the_command_line(tmp_path: Path) -> None:
+    path = tmp_path / "odd.csv"
+    path.write_text(
+        "stamp,ticker,first,high,low,last,volume\n"
+        "2025-03-03T14:30:00Z,AAA,10,11,9,10,100\n"
+        "2025-03-03T14:31:00Z,AAA,10,11,9,10,100\n",
+        encoding="utf-8",
+    )
+    arguments = ("data", "import", str(path), "-d", "odd")
+    assert "neither bars" in qm(*arguments, check=4).err
+    named = ("--map", "stamp=ts", "--map", "First=open", "--map", "last=close")
+    assert qm(*arguments, *named, "--json").json["parts"][0]["rows_kept"] == 2
+    assert "close" in qm(*arguments, "--map", "last=clos", check=2).err
+    assert "stamp=ts" in qm(*arguments, "--map", "last", check=2).err
+
+
+def test_ctrl_c_keeps_the_sessions_that_were_finished() -> None:
+    arguments = ("backtest", "run", "thrust", "-d", "synthetic:100", "--from", "2025-01-02", "--to", "2025-12-31")
+    with watched(*arguments, "--json") as program:
+        program.until("\r\x1b[K2/250")
+        program.interrupt()
+        code, out = program.end()
+    assert code == 130
+    result = json.loads(out)
+    assert result["interrupted"] is True
+    assert 2 <= result["sessions"] == len(result["days"]) < 250
+    assert "Interrupted" in program.seen
+    assert "Traceback" not in program.seen
+    kept = qm("journal", "list", "--run", result["run"], "--json", "--limit", "100000").json
+    assert len(kept) == result["trades"]
+
+
+def test_a_second_ctrl_c_ends_at_once() -> None:
+    arguments = ("backtest", "run", "thrust", "-d", "synthetic:100", "--from", "2025-01-02", "--to", "2025-12-31")
+    with watched(*arguments) as program:
+        program.until("\r\x1b[K1/250")
+        program.interrupt()
+        program.until("Ctrl-C again")
+        program.interrupt()
+        code, _ = program.end()
+    # It may have finished the session before the second one arrived.
+    assert code == 130
+    assert "Traceback" not in program.seen
+
+
+@pytest.mark.slow
+def test_real_bars_give_trades_that_can_be_explained() -> None:
+    if not REAL.is_dir():
+        pytest.skip(f"there is no real data at {REAL}; QM_TEST_DATA names the folder above it")
+    qm("data", "import", str(REAL), "--dataset", "us99_1m")
+    result = qm("backtest", "run", "orb_robust", "--dataset", "us99_1m", "--json").json
+    assert result["sessions"] == 11
+    assert result["trades"] > 10
+    assert all(trade["opened"] < trade["closed"] for trade in result["closed_trades"])
+    story = qm("explain", result["closed_trades"][-1]["trade"]).out
+    assert "execution" in story
