@@ -1,0 +1,123 @@
+"""One beat of the radar over the whole market: features, score and order, contributions of the top 100, ten scans.
+
+Between two beats a second of prints goes through the market, so that a beat finds the caches as it would live.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+from datetime import date
+from time import perf_counter_ns
+
+import numpy as np
+
+from benchmarks import stream
+from benchmarks.measure import percentile, pin, report
+from qm.market.features import features
+from qm.market.market import MINUTE_NS, Market
+from qm.market.reference import Reference
+from qm.market.timers import NEVER
+from qm.model.events import Entry
+from qm.model.instrument import SymbolTable
+from qm.radar.radar import Radar, RadarWeights
+from qm.rules.calendar import Session, next_session
+from qm.scanner.conditions import Condition, above, at_least, at_most, flag, within
+from qm.scanner.presets import Scan
+from qm.scanner.scanner import Scanner
+
+SYMBOLS = 11_000
+MINUTES = 30
+"""Of bars before the first beat."""
+BETWEEN = 5_000
+"""Prints between two beats."""
+STEPS = ("features", "radar", "top 100", "scans", "beat")
+
+
+def market() -> Market:
+    """Return a market half an hour after the open, with a quote and a reference for every symbol."""
+    session: Session = next_session(date(2024, 1, 2))
+    rng = np.random.default_rng(1)
+    known = Reference.empty(SYMBOLS)
+    made = Market(SymbolTable(f"S{i:05d}" for i in range(SYMBOLS)), session, known)
+    bars = stream.bars(SYMBOLS, SYMBOLS * MINUTES, start_ns=session.open_ns)
+    for minute in range(MINUTES):
+        made.run(bars[minute * SYMBOLS : (minute + 1) * SYMBOLS], 0)
+        made.mark_minute(session.open_ns + (minute + 1) * MINUTE_NS)
+    last, volume = made.col["last"], made.col["volume"]
+    known.prior_close[:] = last * np.exp(rng.normal(0.0, 0.02, SYMBOLS))
+    known.adv[:] = volume * 390 / MINUTES * np.exp(rng.normal(0.0, 0.7, SYMBOLS))
+    known.atr[:] = last * 0.03
+    known.or_volume[:] = known.adv * 5 / 390 * np.exp(rng.normal(0.0, 0.7, SYMBOLS))
+    known.float_shares[:] = known.adv * rng.uniform(1.0, 50.0, SYMBOLS)
+    known.days[:] = 14
+    known.curve[:] = np.linspace(1 / 390, 1.0, 390)
+    made.col["bid"][:], made.col["ask"][:] = last - 0.01, last + 0.01
+    return made
+
+
+def scans() -> list[Scan]:
+    """Return ten scans that differ in what they ask."""
+    running = at_least("mom_5_pct", 0.4) & within("last", 2, 100) & at_least("range_pos", 0.8) & ~flag("halted")
+    asked: list[Condition] = [
+        running & at_least("chg_pct", 4) & at_least("rvol", 2),
+        running & at_most("spread_bps", 60) & at_least("rvol", 3),
+        above("last", 5) & at_least("adv", 1_000_000) & above("atr", 0.5) & at_least("opening_rvol", 5),
+        at_least("gap_pct", 5) & at_least("dollar_volume", 1e6),
+        at_most("gap_pct", -5) & at_least("dollar_volume", 1e6),
+        at_least("range_atr", 0.7) & at_most("high_age_s", 60),
+        at_least("float_rotation", 0.3) | at_least("rvol", 6),
+        within("vwap_dist_pct", 0, 1) & at_least("mom_15_pct", 1),
+        at_least("mom_1_pct", 0.3) & at_least("rvol", 3),
+        ~(at_least("chg_open_pct", -1) | at_most("range_pos", 0.2)) & at_least("dollar_volume", 1e7),
+    ]
+    return [Scan(f"scan_{i}", condition, ("09:30", "16:00"), top=20) for i, condition in enumerate(asked)]
+
+
+def beats(count: int) -> tuple[dict[str, list[float]], int]:
+    """Return the milliseconds of every step of so many beats, and the opportunities alive at the end."""
+    whole, radar, scanner = market(), Radar(RadarWeights()), Scanner(scans())
+    whole.timers.due = NEVER
+    price = whole.col["last"].copy()
+    applied, seq = scanner.appliers(), 0
+    spent: dict[str, list[float]] = {step: [] for step in STEPS}
+    for beat in range(count):
+        whole.run(stream.prints(SYMBOLS, BETWEEN, seed=beat, start_ns=whole.now, near=price), 0)
+        marks = [perf_counter_ns()]
+        seen = features(whole)
+        marks.append(perf_counter_ns())
+        ranking = radar.beat(whole, seen)
+        marks.append(perf_counter_ns())
+        ranking.rows(100)
+        marks.append(perf_counter_ns())
+        found = scanner.on_beat(seen, ranking, whole.now)
+        marks.append(perf_counter_ns())
+        for each in found:
+            seq += 1
+            applied[type(each)](Entry(seq, whole.now, whole.consumed, 0, each))
+        for step, before, after in zip(STEPS, marks, [*marks[1:], marks[-1]], strict=False):
+            spent[step].append((after - before) / 1e6)
+        spent["beat"][-1:] = [(marks[-1] - marks[0]) / 1e6]
+    return spent, len(scanner.active())
+
+
+def main() -> None:
+    """Measure and report."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--beats", type=int, default=500)
+    parser.add_argument("--cpu", type=int, default=0)
+    arguments = parser.parse_args()
+    pin(arguments.cpu)
+    beats(20)
+    spent, alive = beats(arguments.beats)
+    figures = {
+        step: {"p50_ms": statistics.median(each), "p99_ms": percentile(each, 0.99), "max_ms": max(each)}
+        for step, each in spent.items()
+    }
+    lines = [[step, *(f"{value:.2f}" for value in figure.values())] for step, figure in figures.items()]
+    lines.append(["opportunities alive", "", "", f"{alive:,}"])
+    report("beat", [f"{SYMBOLS:,} symbols", "p50 ms", "p99 ms", "max ms"], lines, figures)
+
+
+if __name__ == "__main__":
+    main()
