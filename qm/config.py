@@ -57,6 +57,11 @@ class Paths(msgspec.Struct, frozen=True, kw_only=True):
         return self.config / FILE_NAME
 
     @property
+    def strategies(self) -> Path:
+        """The folder of the user's own strategies, whether it exists or not."""
+        return self.config / "strategies"
+
+    @property
     def socket(self) -> Path:
         """The Unix socket of the daemon's gateway."""
         return self.runtime / "gateway.sock"

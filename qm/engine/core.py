@@ -71,7 +71,8 @@ class Core:
         if market is not book.market:
             book.open(market)
         used = tuple(
-            StrategyUsed(s.name, s.version, msgspec.to_builtins(s.params)) for s in book.desk.strategies.values()
+            StrategyUsed(s.name, s.version, msgspec.to_builtins(s.params), s.source)
+            for s in book.desk.strategies.values()
         )
         date = market.session.date.isoformat()
         started = book.state(SessionStarted(date, self.mode, equity, len(market.table), self.settings.digest(), used))

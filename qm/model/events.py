@@ -70,6 +70,8 @@ class StrategyUsed(msgspec.Struct, frozen=True, gc=False):
     name: str
     version: str
     params: dict[str, Any]
+    source: str = ""
+    """sha256 of the source of its rules; empty when nobody read it."""
 
 
 class SessionStarted(Event, frozen=True, gc=False, tag="session_started"):

@@ -291,3 +291,5 @@ class Strategy:
     """Scans whose hits it takes; empty for strategies that are assigned a list of symbols."""
     per_day: int = 1
     """Entries allowed per symbol and day."""
+    source: str = ""
+    """sha256 of the file with its rules, told by who read it; empty when nobody did."""
