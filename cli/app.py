@@ -20,6 +20,7 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
         "up": "cli.engine",
         "attach": "cli.screen",
         "status": "cli.engine",
+        "entries": "cli.entries",
         "flat": "cli.flat",
         "down": "cli.engine",
     },

@@ -73,11 +73,20 @@ def the_running(name: str | None) -> tuple[str, Paths]:
         found = place(name)
         if not answers(found):
             start = "qm demo" if name == DEMO else f"qm up --mode {name}"
-            raise UnavailableError(f"No engine of mode {name} is running.", f"Start it: {start}.")
+            raise UnavailableError(f"No engine of mode {name} is running.{_last(found)}", f"Start it: {start}.")
         return name, found
     there = running()
     if not there:
-        raise UnavailableError("No engine is running.", "Start one: qm up, or qm demo.")
+        raise UnavailableError(f"No engine is running.{_last(*map(place, PLACES))}", "Start one: qm up, or qm demo.")
     if len(there) > 1:
         raise UsageError(f"Several engines are running: {', '.join(there)}.", f"Say which: --mode {there[0]}.")
     return there[0], place(there[0])
+
+
+def _last(*places: Paths) -> str:
+    from qm.runtime.ending import last
+
+    # One that is starting or ending right now has not ended yet.
+    endings = [ending for of in places if not held(of) and (ending := last(of.state)) is not None]
+    latest = max(endings, key=lambda ending: ending.started, default=None)
+    return "" if latest is None else f" {latest.sentence()}"

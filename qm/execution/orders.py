@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 
 from qm.model.events import (
     Acked,
@@ -48,6 +49,7 @@ class Working:
         "triggered",
         "ts",
         "until",
+        "value",
     )
 
     def __init__(self, order: Order, price: float, risk: float, seq: int, ts: int) -> None:
@@ -61,6 +63,8 @@ class Working:
         self.ts = self.sent = ts
         self.status = OrderStatus.INTENDED
         self.filled = 0
+        self.value = Decimal(0)
+        """Filled shares times their prices, $."""
         self.active = 0 if order.parent else order.qty
         """Shares that it may fill: a leg grows with its parent's fills."""
         self.asked = False
@@ -270,6 +274,7 @@ class Orders:
         if execution.order in self._entries:
             self._reserve(w, -execution.qty)
         w.filled += execution.qty
+        w.value += execution.price * execution.qty
         w.active = max(w.active, w.filled)
         if w.filled == w.order.qty:
             w.status = OrderStatus.FILLED

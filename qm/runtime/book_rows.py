@@ -55,6 +55,7 @@ def order_view(w: Working) -> OrderView:
         type=order.type.value,
         qty=order.qty if not order.parent or not w.active else w.active,
         filled=w.filled,
+        avg_price=round(float(w.value / w.filled), 6) if w.filled else None,
         limit=None if order.limit is None else float(order.limit),
         stop=None if order.stop is None else float(order.stop),
         status=w.status.value,

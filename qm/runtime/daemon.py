@@ -21,6 +21,7 @@ from qm.model.commands import AnyCommand
 from qm.model.effects import Notify
 from qm.model.events import Commanded, Entry
 from qm.radar.ranking import Ranking
+from qm.runtime.ending import begun, ended
 from qm.runtime.gateway import Gateway
 from qm.runtime.health import Health, TimedJournal
 from qm.runtime.lock import daemon_lock
@@ -103,6 +104,7 @@ class Daemon:
         # Closing the terminal that started it must not end it.
         loop.add_signal_handler(signal.SIGHUP, lambda: None)
         await self.gateway.start()
+        ending = begun(self.service.paths.state, self.run_.header.id, os.getpid())
         tasks = [asyncio.create_task(self._feed()), asyncio.create_task(self._frames())]
         for task in tasks:
             task.add_done_callback(self._ended)
@@ -114,6 +116,7 @@ class Daemon:
             await asyncio.gather(*tasks, return_exceptions=True)
             await self.gateway.stop()
             self._put_down()
+            ended(self.service.paths.state, ending, self._failure)
         return self._failure.exit_code if isinstance(self._failure, QmError) else int(self._failure is not None)
 
     def stop(self) -> None:

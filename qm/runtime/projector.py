@@ -144,7 +144,7 @@ class Projector:
             fees_usd=round(float(portfolio.day_fees), 2),
             day_usd=day,
             day_r=_sum_r([*(trade.r for trade in book.closed), *open_rs]),
-            risk_left_usd=None if day is None else round(max(0.0, equity * risk.day_loss + day), 2),
+            loss_left_usd=None if day is None else round(max(0.0, equity * risk.day_loss + day), 2),
             buying_power_usd=round(max(0.0, power), 2) if isfinite(power) else None,
             open_risk_usd=round(book.trades.heat_usd() + reserved_risk, 2),
             trades=len(book.closed),

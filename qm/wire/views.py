@@ -96,6 +96,8 @@ class OrderView(View, frozen=True):
     type: str
     qty: int
     filled: int
+    avg_price: float | None
+    """Average price of what has filled; None before."""
     limit: float | None
     stop: float | None
     status: str
@@ -140,7 +142,7 @@ class PnlView(View, frozen=True):
     fees_usd: float
     day_usd: float | None
     day_r: float | None
-    risk_left_usd: float | None
+    loss_left_usd: float | None
     """What may still be lost today before entries stop."""
     buying_power_usd: float | None
     open_risk_usd: float

@@ -55,9 +55,14 @@ def test_an_engine_starts_answers_and_stops() -> None:
     assert "running already" in again.err
     assert again.out == ""
 
+    qm("entries", "stop", "news at two")
+    assert status()["status"]["entries"] == "news at two"
+    qm("entries", "resume", "it was nothing")
+    assert status()["status"]["entries"] == "on"
+
     qm("down")
     assert not held(place("sim"))
-    qm("down", check=7)
+    assert "The last one (sim-1) was stopped at" in qm("down", check=7).err
 
 
 def test_a_killed_engine_is_taken_up_with_the_same_state_and_can_be_proved() -> None:
@@ -68,6 +73,7 @@ def test_a_killed_engine_is_taken_up_with_the_same_state_and_can_be_proved() -> 
     while held(place("sim")):
         assert monotonic_ns() < deadline
     assert place("sim").socket.exists()
+    assert f"(sim-1, process {before['status']['pid']}) was killed" in qm("status", check=7).err
     dead = qm("doctor", check=None).out
     assert "dead socket" in dead
 

@@ -20,7 +20,7 @@ SIZES = [(80, 24), (120, 40), (200, 60)]
 async def test_what_must_be_known_is_said_in_words_at_every_size(width: int, height: int) -> None:
     async with staged(width, height) as stage:
         head = "  ".join(stage.text()[:2])
-        for words in ("PAPER", "09:41:07 ET", "entries on", "risk left 388", "feed 12ms", "link ok"):
+        for words in ("PAPER", "09:41:07 ET", "entries on", "loss left 388", "feed 12ms", "link ok"):
             assert words in head
 
 

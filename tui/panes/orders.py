@@ -33,7 +33,7 @@ class OrdersPane(TablePane[OrderView]):
             words("symbol", "SYM", 6, lambda row: row.symbol),
             words("side", "SIDE", 4, lambda row: row.side),
             Column("filled", "FILLED", 9, lambda row: (f"{row.filled}/{row.qty}", ""), lambda row: row.filled),
-            number("price", "PRICE", 8, lambda row: row.stop if row.limit is None else row.limit, price, rank=1),
+            number("price", "PRICE", 8, told, price, rank=1),
             words("type", "TYPE", 8, lambda row: TYPES.get(row.type, row.type), faint, rank=4),
             words("status", "STATUS", 8, lambda row: row.status, lambda status: TONES.get(status, "live")),
             words("purpose", "FOR", 7, lambda row: row.purpose, faint, rank=2),
@@ -50,6 +50,13 @@ class OrdersPane(TablePane[OrderView]):
     def rows(self, moment: Moment) -> Sequence[OrderView]:
         """Return the orders."""
         return moment.replica.orders.rows()
+
+
+def told(row: OrderView) -> float | None:
+    """Return the price that matters now: what it filled at, or else what it asks for."""
+    if row.avg_price is not None:
+        return row.avg_price
+    return row.stop if row.limit is None else row.limit
 
 
 def working(rows: Sequence[OrderView]) -> int:

@@ -59,7 +59,7 @@ def facts(pnl: PnlView) -> list[Fact]:
     return [
         ("realized", signed(pnl.realized_usd, 2), by_sign(pnl.realized_usd)),
         ("open", signed(pnl.unrealized_usd, 2), by_sign(pnl.unrealized_usd)),
-        ("risk left", whole(pnl.risk_left_usd), "" if (pnl.risk_left_usd or 0) > 0 else "alert"),
+        ("loss left", whole(pnl.loss_left_usd), "" if (pnl.loss_left_usd or 0) > 0 else "alert"),
         ("at risk", whole(pnl.open_risk_usd), ""),
         ("fees", signed(-pnl.fees_usd, 2), ""),
         ("won", rate, ""),

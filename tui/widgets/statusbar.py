@@ -55,7 +55,7 @@ def must(moment: Moment) -> list[Field]:
         ((status.mode.upper(), "alert" if status.mode.casefold() == "live" else "live"),),
         ((f"{clock(status.ts)} ET", ""),),
         _entries(status),
-        (("risk left ", "dim"), (f"{whole(pnl.risk_left_usd):<6}", "" if (pnl.risk_left_usd or 0) > 0 else "alert")),
+        (("loss left ", "dim"), (f"{whole(pnl.loss_left_usd):<6}", "" if (pnl.loss_left_usd or 0) > 0 else "alert")),
         (("feed ", "dim"), (f"{age(feed_ms):<4}", "warn" if stale else "")),
         said,
     ]

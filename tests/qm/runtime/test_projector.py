@@ -176,7 +176,7 @@ def test_the_account_adds_up(traded: Rig) -> None:
     assert pnl.unrealized_usd == pytest.approx(sum(row.unrealized_usd or 0 for row in frame.positions), abs=0.1)
     assert pnl.trades == len(frame.trades)
     assert pnl.wins == sum(t.net_usd > 0 for t in frame.trades)
-    assert pnl.risk_left_usd == pytest.approx(pnl.equity_usd * 0.02 + pnl.day_usd, abs=0.05)
+    assert pnl.loss_left_usd == pytest.approx(pnl.equity_usd * 0.02 + pnl.day_usd, abs=0.05)
     assert pnl.curve[-1] == pnl.day_usd
     assert len(pnl.curve) >= 55
     assert any(pnl.curve)
