@@ -134,6 +134,11 @@ def run(rows: Rows, events: Events, start: int, due: int, open_ns: int, close_ns
         elif kind == 4:
             row["status"] = event["code"]
             why = STATUS
+        elif kind == 6:
+            row["band_low"] = event["a"]
+            row["band_high"] = event["b"]
+            row["band_ref"] = event["c"]
+            continue
         if touch_high > 0.0:
             if not row["since_high"] >= touch_high:
                 row["since_high"] = touch_high

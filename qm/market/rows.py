@@ -38,6 +38,9 @@ ROW = np.dtype(
         ("prints", "<i8"),
         ("status", "<i8"),
         ("source", "<i8"),
+        ("band_low", "<f8"),
+        ("band_high", "<f8"),
+        ("band_ref", "<f8"),
     ],
     align=True,
 )
@@ -57,6 +60,8 @@ ROW = np.dtype(
 | ts, quote_ts, high_ts | times of the last price, last quote, and of the high |
 | prints | prints (or bars) seen |
 | status | `Status` |
+| band_low, band_high | prices outside which nothing may trade; NaN while none were told |
+| band_ref | reference price of these bands |
 | source | 0 nothing yet, 1 bars, 2 prints: volume is counted from one of them only |
 """
 
@@ -72,6 +77,8 @@ def new_rows(symbols: int) -> Rows:
     """Return the rows of a session in which nothing has happened yet."""
     rows = np.zeros(symbols, ROW)
     for name in ("last", "high", "low", "open", "bid", "ask", "since_high", "since_low"):
+        rows[name] = np.nan
+    for name in ("band_low", "band_high", "band_ref"):
         rows[name] = np.nan
     rows["bar_start"] = NO_BAR
     for name in ("up", "close_up"):

@@ -35,8 +35,9 @@ row of its symbol. The meaning of the rest depends on `kind`:
 | QUOTE  | -               | -                | bid   | ask  | bid size | ask size | -      |
 | STATUS | -               | `Status`         | -     | -    | -        | -        | -      |
 | CLOCK  | -               | -                | -     | -    | -        | -        | -      |
+| BANDS  | -               | -                | lower | upper| reference| -        | -      |
 
-A price of 0 or NaN means "no such side"; it is never a price.
+Bands are the prices outside which the limit-up limit-down plan lets nothing trade; NaN takes them away. A price of 0 or NaN means "no such side"; it is never a price.
 """
 
 Events = npt.NDArray[np.void]
@@ -51,6 +52,7 @@ class Kind(IntEnum):
     QUOTE = 3
     STATUS = 4
     CLOCK = 5
+    BANDS = 6
 
 
 class Print(IntFlag):
@@ -95,6 +97,11 @@ def quote(ts: int, sym: int, bid: float, ask: float, bid_size: float = 100, ask_
 def status(ts: int, sym: int, code: Status) -> tuple[Any, ...]:
     """Return the record of a change of trading status."""
     return (ts, ts, sym, Kind.STATUS, 0, int(code), 0.0, 0.0, 0.0, 0.0, 0.0)
+
+
+def bands(ts: int, sym: int, lower: float, upper: float, reference: float) -> tuple[Any, ...]:
+    """Return the record of new volatility bands around a reference price, $; NaN takes them away."""
+    return (ts, ts, sym, Kind.BANDS, 0, 0, lower, upper, reference, 0.0, 0.0)
 
 
 def clock(ts: int) -> tuple[Any, ...]:
