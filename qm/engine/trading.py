@@ -23,7 +23,7 @@ from qm.model.market import Kind, Status
 from qm.model.order import Order, OrderType, Purpose, Side
 from qm.risk.gate import Picture
 from qm.risk.sizing import size
-from qm.strategies.api import Done, Enter, Exit, Group, Held, Plan, View, Wishes
+from qm.strategies.api import Done, Enter, Exit, Group, Held, Plan, Protect, View, Wishes
 from qm.strategies.desk import Work
 
 ASKING = Why.TOUCH | Why.CLOSE | Why.BAR | Why.NEXT
@@ -125,7 +125,7 @@ class Trading:
 
     def _grant(self, strategy: str, row: int | None, wishes: Wishes) -> None:
         for wish in wishes:
-            at = row if isinstance(wish, Exit | Plan) else (wish.row if wish.row is not None else row)
+            at = row if isinstance(wish, Exit | Plan | Protect) else (wish.row if wish.row is not None else row)
             if isinstance(wish, Plan):
                 self._plan(strategy, at, wish)
             elif at is None:
@@ -134,6 +134,8 @@ class Trading:
                 self._enter(strategy, at, wish)
             elif isinstance(wish, Exit):
                 self._signal_exit(strategy, at, wish)
+            elif isinstance(wish, Protect):
+                self._move_stop(strategy, at, wish)
             elif isinstance(wish, Done):
                 work = self.book.desk.works.get(at)
                 self.release(at, wish.reason, work.seq if work else 0)
@@ -254,6 +256,9 @@ class Trading:
         )
         book.state(signal, trade.entry_seq)
         self.closing.leave(symbol)
+
+    def _move_stop(self, strategy: str, row: int, wish: Protect) -> None:
+        """Move the stop of the open position, when that brings it nearer to the market or the strategy insists."""
 
     # --- small parts ---------------------------------------------------------------------------------------------
 

@@ -221,7 +221,7 @@ class Signal(Event, frozen=True, gc=False, tag="signal"):
     resting_stop: bool = True
     """The stop rests at the broker from the first fill on; False when the strategy leaves at a bar's close only."""
     shares: int | None = None
-    """A fixed number instead of one sized by risk."""
+    """To enter: a fixed number instead of one sized by risk. To leave: so many of those held, None for all."""
     features: dict[str, float] = {}
     """What was known of the symbol at the decision; a feature that is missing was not known."""
 
@@ -353,6 +353,19 @@ class TradeClosed(Event, frozen=True, gc=False, tag="trade_closed"):
     exit_features: dict[str, float] = {}
 
 
+class StopMoved(Event, frozen=True, gc=False, tag="stop_moved"):
+    """A strategy moved the stop of an open trade; what was at risk at the entry stays R."""
+
+    trade: str
+    symbol: str
+    strategy: str
+    stop: float
+    """Where it is to stand from now on, $ per share."""
+    was: float | None
+    """Where it stood; None when none rested."""
+    reason: str
+
+
 class Unprotected(Event, frozen=True, gc=False, tag="unprotected"):
     """The auditor found open shares that no active stop covers."""
 
@@ -438,6 +451,7 @@ AnyEvent = (
     | Anomaly
     | Filled
     | TradeClosed
+    | StopMoved
     | Unprotected
     | EntriesStopped
     | EntriesResumed

@@ -28,6 +28,7 @@ from qm.model.events import (
     SessionEnded,
     SessionStarted,
     Signal,
+    StopMoved,
     StrategyFailed,
     TradeClosed,
     Unprotected,
@@ -131,7 +132,8 @@ def _released(event: Released, _: OrderOf) -> Said:
 
 
 def _signal(event: Signal, _: OrderOf) -> Said:
-    way = "wants into" if event.entry else "wants out of"
+    part = f"to {event.side} {event.shares:,} of" if event.shares is not None else "out of"
+    way = f"wants {'into' if event.entry else part}"
     return "info", event.symbol, f"{event.strategy} {way} {event.symbol} at {price(event.price)}: {event.reason}"
 
 
@@ -203,6 +205,11 @@ def _closed(event: TradeClosed, _: OrderOf) -> Said:
     return level, event.symbol, f"{event.symbol} closed {result} {event.reason} ({event.strategy})"
 
 
+def _stop_moved(event: StopMoved, _: OrderOf) -> Said:
+    way = "placed at" if event.was is None else f"moved from {price(event.was)} to"
+    return "info", event.symbol, f"{event.symbol} stop {way} {price(event.stop)}: {event.reason} ({event.strategy})"
+
+
 def _unprotected(event: Unprotected, _: OrderOf) -> Said:
     return "warn", event.symbol, f"{event.symbol} had {event.qty:,} shares without a stop"
 
@@ -254,6 +261,7 @@ _SPEAKERS: Final[dict[type, Callable[[Any, OrderOf], Said | None]]] = {
     WentUnknown: _unknown,
     Anomaly: _anomaly,
     TradeClosed: _closed,
+    StopMoved: _stop_moved,
     Unprotected: _unprotected,
     EntriesStopped: _stopped,
     EntriesResumed: _resumed,

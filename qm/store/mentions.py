@@ -8,7 +8,7 @@ from typing import Any, Final, get_args
 
 import msgspec
 
-from qm.model.events import AnyEvent, Filled, Intended, TradeClosed
+from qm.model.events import AnyEvent, Filled, Intended, StopMoved, TradeClosed
 
 Names = tuple[str, ...]
 
@@ -42,7 +42,7 @@ def _orders_reader(kind: type[msgspec.Struct]) -> Callable[[Any], Names]:
         return _optional("order.id")
     if kind is Filled:
         return _optional("execution.order")
-    if kind is TradeClosed:
+    if kind in (TradeClosed, StopMoved):
         return _optional("trade")
     if "order" in kind.__struct_fields__:
         return _optional("order")

@@ -108,12 +108,45 @@ class Enter(msgspec.Struct, frozen=True):
 
 
 class Exit(msgspec.Struct, frozen=True):
-    """Close the position."""
+    """Close the position, or a part of it.
+
+    A part is counted in whole shares of what is held and not being sold yet: rounded down, and at least one. The stop
+    is reduced to what remains before the part is sold, and what still works of the entry is canceled.
+    """
 
     reason: str
+    part: float = 1.0
+    """Share of the position, above 0 and up to 1."""
 
     def __post_init__(self) -> None:
         _must_be(str, self.reason)
+        if not 0.0 < self.part <= 1.0:
+            raise ValueError(f"an exit of {self.part} of a position")
+        if type(self.part) is not float:
+            force_setattr(self, "part", float(self.part))
+
+
+class Protect(msgspec.Struct, frozen=True):
+    """Move the stop of the open position; a position without a resting stop gets one.
+
+    A stop that would not be nearer to the market stays where it is, so that a trail may be wished at every bar. One
+    that lies beyond the market closes the position at once. R stays what it was at the entry. While the entry still
+    works, the stop moves when that has ended.
+    """
+
+    stop: float
+    """$ per share."""
+    reason: str
+    loosen: bool = False
+    """Also move it away from the market, never beyond the initial stop: the position was sized by that."""
+
+    def __post_init__(self) -> None:
+        _must_be(str, self.reason)
+        _must_be(bool, self.loosen)
+        if not (isfinite(self.stop) and self.stop > 0.0):
+            raise ValueError(f"a stop at {self.stop}")
+        if type(self.stop) is not float:
+            force_setattr(self, "stop", float(self.stop))
 
 
 class Done(msgspec.Struct, frozen=True):
@@ -132,7 +165,7 @@ def _must_be(kind: type, value: object) -> None:
         raise TypeError(f"{value!r} is no {kind.__name__}")
 
 
-Wish = Plan | Enter | Exit | Done
+Wish = Plan | Enter | Exit | Protect | Done
 Wishes = Sequence[Wish]
 NOTHING: Wishes = ()
 
