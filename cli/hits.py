@@ -13,9 +13,9 @@ from cli.markets import Chosen
 from cli.output import emit, facts, table
 from qm.clock import ny
 from qm.errors import NotFoundError
-from qm.market.features import ABOUT, UNITS
+from qm.market.features import ABOUT, FLAGS, UNITS
 from qm.model.events import Check
-from qm.scanner.conditions import FLAGS, Condition
+from qm.scanner.conditions import Condition
 from qm.scanner.presets import Scan
 from qm.scanner.text import ALIASES
 

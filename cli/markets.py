@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
@@ -199,11 +199,7 @@ class _Subset:
     def day(self) -> Day:
         day, rows = self.whole, list(self.rows)
         table = SymbolTable(day.table.names[row] for row in rows)
-        known = {
-            field.name: getattr(day.reference, field.name)[rows] for field in fields(Reference) if field.name != "curve"
-        }
-        reference = Reference(curve=day.reference.curve, **known)
-        return Day(table, day.session, reference, day.prints, Batches(self.batches))
+        return Day(table, day.session, day.reference.of(rows), day.prints, Batches(self.batches))
 
     def batches(self) -> Iterator[Events]:
         # Records of no symbol (the clock's) have row -1, which picks the last place: it keeps them as they are.

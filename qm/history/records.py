@@ -30,7 +30,7 @@ _HEADER_KEY: Final = b"qm.recording"
 
 
 class ReferenceColumns(msgspec.Struct, frozen=True):
-    """What was known before the session, as JSON carries it; null is "not known"."""
+    """What was known before the session, as JSON carries it; null is "not known", and so is an empty column."""
 
     prior_close: list[float | None]
     adv: list[float | None]
@@ -39,21 +39,43 @@ class ReferenceColumns(msgspec.Struct, frozen=True):
     float_shares: list[float | None]
     days: list[int]
     curve: list[float | None]
+    # Recordings of earlier versions end here.
+    pre_volume: list[float | None] = []
+    prev_open: list[float | None] = []
+    prev_high: list[float | None] = []
+    prev_low: list[float | None] = []
+    high_52w: list[float | None] = []
+    nr7: list[float | None] = []
+    inside_day: list[float | None] = []
+    noise: list[list[float | None]] = []
+    ssr_carried: list[float | None] = []
+    dividend: list[float | None] = []
+    split_factor: list[float | None] = []
+    known_at: list[int] = []
 
     @classmethod
     def of(cls, reference: Reference) -> Self:
         """Return the columns of a reference."""
-        # Not a number becomes null, as it would on the way through JSON.
-        columns: dict[str, Any] = {
-            name: [None if value != value else value for value in getattr(reference, name).tolist()]
-            for name in cls.__struct_fields__
-        }
+        columns: dict[str, Any] = {}
+        for field in msgspec.structs.fields(cls):
+            column = getattr(reference, field.name)
+            empty = not column.any() if column.dtype.kind == "i" else np.isnan(column).all()
+            columns[field.name] = [] if empty and not field.required else _listed(column.tolist())
         return cls(**columns)
 
     def reference(self) -> Reference:
         """Return the reference that these columns tell."""
-        columns = {name: np.array(getattr(self, name), np.float64) for name in self.__struct_fields__ if name != "days"}
-        return Reference(days=np.array(self.days, np.int64), **columns)
+        times = ("days", "known_at")
+        columns: dict[str, Any] = {
+            name: np.array(getattr(self, name), np.int64 if name in times else np.float64)
+            for name in self.__struct_fields__
+        }
+        return Reference(**columns)
+
+
+def _listed(values: list[Any]) -> list[Any]:
+    # Not a number becomes null, as it would on the way through JSON.
+    return [_listed(v) if isinstance(v, list) else None if v != v else v for v in values]
 
 
 class RecordHeader(msgspec.Struct, frozen=True, kw_only=True):

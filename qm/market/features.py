@@ -7,7 +7,6 @@ for one symbol or for all.
 
 from __future__ import annotations
 
-from enum import IntEnum
 from math import isfinite
 
 import numba
@@ -15,120 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 from qm.market.market import KEPT_MINUTES, MINUTE_NS, Market
+from qm.market.names import ABOUT, FLAGS, NAMES, UNITS, F
 from qm.market.rows import Rows
+
+__all__ = ["ABOUT", "FLAGS", "NAMES", "UNITS", "F", "Features", "features", "features_of", "named", "usual_share"]
 
 Array = npt.NDArray[np.float64]
 
 
-class F(IntEnum):
-    """Columns of the feature matrix."""
-
-    LAST = 0
-    GAP_PCT = 1
-    CHG_PCT = 2
-    CHG_OPEN_PCT = 3
-    RVOL = 4
-    OPENING_RVOL = 5
-    VOLUME = 6
-    DOLLAR_VOLUME = 7
-    ADV = 8
-    ATR = 9
-    MOM_1_PCT = 10
-    MOM_5_PCT = 11
-    MOM_15_PCT = 12
-    VWAP_DIST_PCT = 13
-    RANGE_POS = 14
-    RANGE_ATR = 15
-    HIGH_AGE_S = 16
-    SPREAD_BPS = 17
-    FLOAT_ROTATION = 18
-    HALTED = 19
-    REF_DAYS = 20
-    FLOAT_SHARES = 21
-    OPEN = 22
-    MINS_SINCE_OPEN = 23
-    VOL_5M = 24
-    RVOL_5M = 25
-    VOL_5M_PCT = 26
-    VOL_SURGE = 27
-    LOW_CHG_PCT = 28
-    CHG_1_AGO_PCT = 29
-    MINS_BELOW_VWAP = 30
-    HIGH_DIST_ATR = 31
-
-
-NAMES: tuple[str, ...] = tuple(f.name.lower() for f in F)
-"""Every feature, by the name that scans and explanations use."""
-UNITS: dict[str, str] = {
-    "last": "$",
-    "gap_pct": "%",
-    "chg_pct": "%",
-    "chg_open_pct": "%",
-    "rvol": "x",
-    "opening_rvol": "x",
-    "volume": "shares",
-    "dollar_volume": "$",
-    "adv": "shares",
-    "atr": "$",
-    "mom_1_pct": "%",
-    "mom_5_pct": "%",
-    "mom_15_pct": "%",
-    "vwap_dist_pct": "%",
-    "range_pos": "",
-    "range_atr": "x",
-    "high_age_s": "s",
-    "spread_bps": "bp",
-    "float_rotation": "x",
-    "halted": "",
-    "ref_days": "days",
-    "float_shares": "shares",
-    "open": "$",
-    "mins_since_open": "min",
-    "vol_5m": "shares",
-    "rvol_5m": "x",
-    "vol_5m_pct": "%",
-    "vol_surge": "x",
-    "low_chg_pct": "%",
-    "chg_1_ago_pct": "%",
-    "mins_below_vwap": "min",
-    "high_dist_atr": "x",
-}
-"""Unit of every feature."""
-ABOUT: dict[str, str] = {
-    "last": "last eligible price",
-    "gap_pct": "from the prior close to the open; before the open, to the last price",
-    "chg_pct": "from the prior close to the last price",
-    "chg_open_pct": "from the open to the last price",
-    "rvol": "volume of the day against what is usual by this minute",
-    "opening_rvol": "volume of the first five minutes against what is usual; from 09:35",
-    "volume": "shares of regular hours so far",
-    "dollar_volume": "traded in regular hours so far",
-    "adv": "average volume of a day's regular hours, earlier days",
-    "atr": "average true range of a day, earlier days",
-    "mom_1_pct": "since the minute boundary one minute ago",
-    "mom_5_pct": "since the minute boundary five minutes ago",
-    "mom_15_pct": "since the minute boundary fifteen minutes ago",
-    "vwap_dist_pct": "from the volume-weighted average price of regular hours to the last price",
-    "range_pos": "place between the low (0) and the high (1) of regular hours",
-    "range_atr": "high less low of regular hours, in average true ranges",
-    "high_age_s": "since the high of regular hours was made",
-    "spread_bps": "ask less bid against the middle; unknown where no quotes are told",
-    "float_rotation": "volume against the shares free to trade",
-    "halted": "trading is halted or paused",
-    "ref_days": "sessions behind the averages",
-    "float_shares": "shares free to trade",
-    "open": "first price of regular hours",
-    "mins_since_open": "since 09:30; less than 0 before",
-    "vol_5m": "volume since the minute boundary five minutes ago",
-    "rvol_5m": "vol_5m against what is usual in the same minutes",
-    "vol_5m_pct": "pace of vol_5m against that of an average day, whatever the time of day",
-    "vol_surge": "pace of vol_5m against that of the five minutes before; from 09:40",
-    "low_chg_pct": "from the prior close to the low of regular hours",
-    "chg_1_ago_pct": "chg_pct as it was at the minute boundary one minute ago",
-    "mins_below_vwap": "of the twenty minutes before the last one, those that ended below the VWAP",
-    "high_dist_atr": "from the last price up to the high of regular hours, in average true ranges",
-}
-"""Meaning of every feature, for people."""
 FIVE_MINUTES_OF_A_DAY = 78
 """Five-minute stretches in regular hours."""
 VWAP_MINUTES = 20
@@ -181,6 +74,8 @@ def _fill(market: Market, start: int, stop: int, out: Array) -> None:
     at = (market.now, since_open, start, stop, out)
     _compute(rows, market.closes, market.opening_volume, *known, *other, share, *at)
     usual_5 = usual_share(ref.curve, since_open) - usual_share(ref.curve, (minute - 5) * MINUTE_NS)
+    # Named, and not computed yet.
+    out[F.HIGH_DIST_ATR + 1 :] = np.nan
     _compute_minutes(rows, market.closes, market.volumes, market.below_vwap, *known, usual_5, *at)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
 from hashlib import sha256
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,14 @@ import numpy.typing as npt
 from qm.rules.calendar import SESSION_MINUTES
 
 Column = npt.NDArray[np.float64]
+Times = npt.NDArray[np.int64]
+
+NOISE_TIMES: Final = 13
+"""Half hours of the noise area: 10:00, 10:30 to 16:00."""
+
+
+def _unknown() -> Column:
+    return np.empty(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +28,12 @@ class Reference:
     """Columns by the row of the symbol; NaN is "not known", never a number.
 
     Everything in here follows from earlier sessions only. Means run over at most the last 14 sessions, and over as few
-    as there are: `days` says how many.
+    as there are: `days` says how many. Prices and volumes are in the shares of this session: splits that take effect
+    today are applied. A column that is left out is not known for any symbol.
     """
 
     prior_close: Column
-    """Official close of the last session in which the symbol traded, $, raw."""
+    """Official close of the last session in which the symbol traded, $."""
     adv: Column
     """Average volume of a day's regular hours, shares; it compares with the market's own `volume`."""
     atr: Column
@@ -32,10 +42,44 @@ class Reference:
     """Average volume of 09:30 to 09:35, shares."""
     float_shares: Column
     """Shares free to trade."""
-    days: npt.NDArray[np.int64]
+    days: Times
     """Sessions behind the averages."""
     curve: Column
     """Share of a symbol's regular volume that is usually done by the end of each minute, length 390; rises to 1."""
+    pre_volume: Column = field(default_factory=_unknown)
+    """Average volume from 04:00 to 09:30, shares."""
+    prev_open: Column = field(default_factory=_unknown)
+    """First price of the regular hours of the session before, $."""
+    prev_high: Column = field(default_factory=_unknown)
+    """High of the regular hours of the session before, $."""
+    prev_low: Column = field(default_factory=_unknown)
+    """Low of the regular hours of the session before, $."""
+    high_52w: Column = field(default_factory=_unknown)
+    """Highest price of regular hours in the 52 weeks before this session, $."""
+    nr7: Column = field(default_factory=_unknown)
+    """1 where the session before had the narrowest range of the seven that ended with it, else 0."""
+    inside_day: Column = field(default_factory=_unknown)
+    """1 where the session before had a lower high and a higher low than the one before it, else 0."""
+    noise: Column = field(default_factory=_unknown)
+    """Mean of |price / open - 1| over the last 14 full days at 10:00, 10:30 to 16:00; float64[13, symbol]."""
+    ssr_carried: Column = field(default_factory=_unknown)
+    """1 where a short sale restriction of the session before holds today, else 0."""
+    dividend: Column = field(default_factory=_unknown)
+    """Cash that goes ex today, $ per share; the gap is taken against the prior close less it. Unknown counts as 0."""
+    split_factor: Column = field(default_factory=_unknown)
+    """What prices of earlier sessions were multiplied with for splits that take effect today; 1 where there is none."""
+    known_at: Times = field(default_factory=lambda: np.empty(0, np.int64))
+    """When the latest of these facts was known, ns UTC; 0 is "not known"."""
+
+    def __post_init__(self) -> None:
+        """Fill the columns that were left out."""
+        symbols = len(self.prior_close)
+        for column in fields(self):
+            if getattr(self, column.name).size or not symbols:
+                continue
+            shape = (NOISE_TIMES, symbols) if column.name == "noise" else (symbols,)
+            whole = np.zeros(shape, np.int64) if column.name == "known_at" else np.full(shape, np.nan)
+            object.__setattr__(self, column.name, whole)
 
     @classmethod
     def empty(cls, symbols: int) -> Self:
@@ -53,13 +97,21 @@ class Reference:
     def __len__(self) -> int:
         return len(self.prior_close)
 
+    def of(self, rows: Sequence[int]) -> Self:
+        """Return what is known about some symbols, in the order of `rows`."""
+        picked = list(rows)
+        columns = {
+            column.name: getattr(self, column.name)[..., picked] for column in fields(self) if column.name != "curve"
+        }
+        return type(self)(curve=self.curve, **columns)
+
     def digest(self) -> str:
         """Return the sha256 over all columns, hex: equal for equal knowledge."""
         whole = sha256()
-        for field in fields(self):
-            column: npt.NDArray[Any] = getattr(self, field.name)
+        for each in fields(self):
+            column: npt.NDArray[Any] = getattr(self, each.name)
             # All NaN are alike here, whatever their bits.
             known = np.where(np.isnan(column), np.nan, column) if column.dtype.kind == "f" else column
-            whole.update(f"{field.name} {column.dtype.str} {len(column)}\n".encode())
+            whole.update(f"{each.name} {column.dtype.str} {len(column)}\n".encode())
             whole.update(np.ascontiguousarray(known).tobytes())
         return whole.hexdigest()

@@ -20,13 +20,11 @@ import numpy as np
 import numpy.typing as npt
 
 from qm.errors import NotFoundError, UsageError
-from qm.market.features import UNITS, Features
+from qm.market.features import FLAGS, UNITS, Features
 from qm.model.events import Check
 
 Mask = npt.NDArray[np.bool_]
 
-FLAGS: Final = ("halted",)
-"""Features that are 0 or 1."""
 
 _HOLDS: Final[dict[str, Callable[[Any, Any], Any]]] = {
     ">=": operator.ge,

@@ -22,8 +22,8 @@ from math import isfinite
 from typing import Final, NamedTuple, NoReturn
 
 from qm.errors import UsageError, did_you_mean, nearest
-from qm.market.features import UNITS
-from qm.scanner.conditions import FLAGS, Condition, above, at_least, at_most, below, flag, within
+from qm.market.features import FLAGS, UNITS
+from qm.scanner.conditions import Condition, above, at_least, at_most, below, flag, within
 
 CHARS_MAX: Final = 2000
 DEPTH_MAX: Final = 32
@@ -39,7 +39,7 @@ ALIASES: Final[dict[str, str]] = {
     "mom15": "mom_15_pct",
     "vol": "volume",
     "dvol": "dollar_volume",
-    "vwap": "vwap_dist_pct",
+    "vwap_dist": "vwap_dist_pct",
     "spread": "spread_bps",
     "range": "range_atr",
     "high_age": "high_age_s",
@@ -311,7 +311,7 @@ class _Parser:
             signs += self._take().text
         if self._token.kind != "number":
             other = self._token.kind == "word" and known(self._token.text)
-            remedy = "Features are compared with numbers, not with each other; vwap is the distance from it in %."
+            remedy = "Features are compared with numbers, not with each other; vwap_dist is the distance from it in %."
             self._expected(f"a number{_in_unit(feature)}", remedy if other else "")
         token = self._take()
         number = float(token.text.replace(",", ""))

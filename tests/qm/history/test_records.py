@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -79,11 +80,21 @@ def test_every_kind_of_number_survives_sealing(path: Path) -> None:
 def test_the_reference_comes_back_to_the_bit(path: Path) -> None:
     known = Reference.empty(4)
     known.atr[:] = [0.1 + 0.2, np.nan, 1e-17, 3.0]
+    known.noise[3, 1:3] = [0.004, 0.1 + 0.2]
+    known.known_at[2] = 1_700_000_000_000_000_001
     columns = ReferenceColumns.of(known)
     RecordWriter.create(path, RecordHeader(session="2025-01-02", run="r", symbols=(), reference=columns)).close()
     found = read_header(path).reference
     assert found is not None
     assert found.reference().digest() == known.digest()
+
+
+def test_a_recording_of_an_earlier_version_knows_nothing_of_what_came_later() -> None:
+    told = {name: [None, None] for name in ("prior_close", "adv", "atr", "or_volume", "float_shares")}
+    old = msgspec.json.decode(
+        msgspec.json.encode({**told, "days": [0, 0], "curve": [None] * 390}), type=ReferenceColumns
+    )
+    assert old.reference().digest() == Reference.empty(2).digest()
 
 
 @given(cut=st.integers(0, 64 * 9), count=st.integers(0, 9))
