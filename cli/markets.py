@@ -23,6 +23,7 @@ from qm.market.reference import Reference
 from qm.model.instrument import SymbolTable
 from qm.model.market import Events
 from qm.rules.calendar import Session, next_session, session, sessions
+from qm.rules.luld_tape import LuldTape
 
 SYNTHETIC_SESSIONS: Final = 5
 """Sessions of a synthetic dataset when no end is given."""
@@ -140,7 +141,14 @@ def _stored_day(data: SessionData, known: Reference, prints: bool) -> Day:
     of = session(data.session)
     # What comes later than the minute after the close decides nothing; the closing auction is still in it.
     upto = int(np.searchsorted(data.events["ts"], of.close_ns + MINUTE, side="right"))
-    return Day(data.symbols, of, known, prints, [data.events[:upto]])
+    events = data.events[:upto]
+    if not prints:
+        return Day(data.symbols, of, known, prints, [events])
+    # A stored tape has neither statuses nor bands: both follow from its prints.
+    day_usd = known.adv * known.prior_close
+    return Day(
+        data.symbols, of, known, prints, Batches(lambda: LuldTape(of, known.prior_close, day_usd).over([events]))
+    )
 
 
 def _made_up(spec: Synthetic, since: dt.date | None, until: dt.date | None) -> Chosen:

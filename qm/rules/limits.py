@@ -78,6 +78,13 @@ LULD: Final = schedule(
 )
 
 
+TIER_PROXY: Final = schedule(
+    "stand-in for the lists of tier one",
+    ("1998-01-01", 100_000_000.0, "Own assumption, measured nowhere: the lists of the plan's tier one are not kept."),
+)
+"""Average $ traded in a day from which a symbol counts as tier one; unknown counts as tier two."""
+
+
 class Bands(NamedTuple):
     """The prices outside which nothing may trade, $."""
 

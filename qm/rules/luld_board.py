@@ -48,6 +48,13 @@ class LuldBoard:
         """The machine of a row; None while it has none."""
         return self._machines.get(row)
 
+    def begin(self) -> None:
+        """Make all machines at once, so that `advance` also tells what happens to a symbol before its first trade."""
+        for row in np.flatnonzero(self._prior > 0).tolist():
+            machine = self._machine(row)
+            if machine is not None:
+                self._after(row, machine, ())
+
     def trade(self, row: int, ns: int, price: float, eligible: bool = True, opening: bool = False) -> Events:
         """Take a trade, as `Luld.trade` does."""
         machine = self._machine(row)

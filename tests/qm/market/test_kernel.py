@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from qm.market import kernel
 from qm.market.rows import new_rows
 from qm.market.timers import NEVER
-from qm.model.market import Kind, Print, Status, bar, events, quote, status, trade
+from qm.model.market import Kind, Print, Status, bands, bar, clock, events, quote, status, trade
 from tests.qm.market.reference import MINUTE, Reference
 from tests.qm.strategies.stage import SESSION, at
 
@@ -153,3 +153,12 @@ def test_only_what_a_print_may_change_is_changed() -> None:
         )
     row = market[0]
     assert (row["last"], row["high"], row["low"], row["open"], row["volume"]) == (11.0, 12.0, 12.0, 12.0, 100.0)
+
+
+def test_bands_are_kept_and_wake_nobody() -> None:
+    table = new_rows(1)
+    table["next"] = 1
+    records = events([bands(10, 0, 9.0, 11.0, 10.0), clock(11)])
+    assert kernel.run(table, records, 0, 1 << 62, 0, 1 << 62) == (2, 0)
+    assert [table[name][0] for name in ("band_low", "band_high", "band_ref")] == [9.0, 11.0, 10.0]
+    assert np.isnan(table["last"][0])

@@ -1,0 +1,127 @@
+"""What a tape of prints leaves out: its volatility pauses and bands, put into the stream where they become known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from qm.model.market import EVENT, Events, Kind, Print, Status, bands, status
+from qm.rules.calendar import Session
+from qm.rules.limits import TIER_PROXY
+from qm.rules.lots import ROUND_LOTS
+from qm.rules.luld_board import LuldBoard
+from qm.rules.luld_events import BandsSet, Disproved, Event, Evidence, Lifted, Paused, Reopened
+from qm.rules.luld_events import Events as Happened
+
+Column = npt.NDArray[np.float64]
+Times = npt.NDArray[np.int64]
+_PIECE: Final = 1 << 20
+
+
+class LuldTape:
+    """Adds STATUS and BANDS records to the prints of one session, for feeds that tell neither.
+
+    The state machines of the plan see every round-lot print that may set the last price. A limit state is inferred
+    from prints at a band (`Evidence.PRINTS`), because a feed without statuses seldom has the whole national best bid
+    and offer: a limit state that ends in quotes only is not seen. Nothing looks ahead: a record follows from those
+    before it, except that a reopening stands right before the print that shows it. A symbol whose prior close is
+    unknown has no bands, and no pauses.
+
+    `prior_close` ($) and `day_usd` (average $ traded in a day, which stands for the lists of tier one) are by row.
+    """
+
+    def __init__(self, of: Session, prior_close: Column, day_usd: Column) -> None:
+        self._board = LuldBoard(of, tiers(day_usd, of), prior_close, evidence=Evidence.PRINTS)
+        self._board.begin()
+        self._of = of
+        self._lots = round_lots(prior_close, of)
+        self._paused: dict[int, None] = {}
+
+    def over(self, batches: Iterable[Events]) -> Iterator[Events]:
+        """Yield the batches, in pieces, with what was added to them."""
+        for batch in batches:
+            for start in range(0, len(batch), _PIECE):
+                yield self.add(batch[start : start + _PIECE])
+
+    def add(self, batch: Events) -> Events:
+        """Return a batch with what follows from it in place; batches come in the order of time."""
+        if not len(batch):
+            return batch
+        board, ts = self._board, np.ascontiguousarray(batch["ts"])
+        made: list[tuple[Any, ...]] = []
+        places: list[int] = []
+        picked = np.flatnonzero(self._eligible(batch))
+        rows, prices = batch["sym"][picked].tolist(), batch["a"][picked].tolist()
+        for at, now, row, price in zip(picked.tolist(), ts[picked].tolist(), rows, prices, strict=True):
+            for other, happened in board.advance(now):
+                self._tell(other, happened, ts, made, places)
+            happened = board.trade(row, now, price)
+            if happened:
+                self._tell_of_print(row, happened, at, made, places)
+        for other, happened in board.advance(int(ts[-1])):
+            self._tell(other, happened, ts, made, places)
+        return np.insert(batch, places, np.array(made, EVENT)) if made else batch
+
+    def _eligible(self, batch: Events) -> npt.NDArray[np.bool_]:
+        trades = (batch["kind"] == Kind.TRADE) & ((batch["flag"] & Print.LAST) != 0)
+        regular = (batch["ts"] >= self._of.open_ns) & (batch["ts"] < self._of.close_ns)
+        # Odd lots are no eligible trades of the plan, whatever the feed says of their conditions.
+        found: npt.NDArray[np.bool_] = trades & regular & (batch["b"] >= self._lots[batch["sym"]])
+        return found
+
+    def _tell(self, row: int, happened: Happened, ts: Times, made: list[tuple[Any, ...]], places: list[int]) -> None:
+        """Put what fell due by time alone before the first record that is not earlier."""
+        for event in happened:
+            for record in self._records(row, event):
+                made.append(record)
+                places.append(int(np.searchsorted(ts, event.ns)))
+
+    def _tell_of_print(
+        self, row: int, happened: Happened, at: int, made: list[tuple[Any, ...]], places: list[int]
+    ) -> None:
+        """Put what a print leads to behind it, and the reopening that it shows before it."""
+        after = not any(isinstance(event, Reopened | Disproved) for event in happened)
+        for event in happened:
+            for record in self._records(row, event):
+                made.append(record)
+                places.append(at + after)
+
+    def _records(self, row: int, event: Event) -> list[tuple[Any, ...]]:
+        match event:
+            case BandsSet():
+                lower, upper = event.bands
+                return [bands(event.ns, row, float(lower), float(upper), event.reference)]
+            case Paused():
+                self._paused[row] = None
+                return [status(event.ns, row, Status.PAUSED)]
+            case Reopened() | Disproved():
+                self._paused.pop(row, None)
+                return [status(event.ns, row, Status.TRADING)]
+            case Lifted():
+                gone = bands(event.ns, row, np.nan, np.nan, np.nan)
+                if row not in self._paused:
+                    return [gone]
+                # The closing auction trades next.
+                del self._paused[row]
+                return [gone, status(event.ns, row, Status.TRADING)]
+            case _:
+                return []
+
+
+def tiers(day_usd: Column, of: Session) -> npt.NDArray[np.uint8]:
+    """Return the tier by row, by a stand-in for the lists that nobody kept: see `TIER_PROXY`."""
+    return np.where(day_usd >= TIER_PROXY.at(of.date), 1, 2).astype(np.uint8)
+
+
+def round_lots(price: Column, of: Session) -> Column:
+    """Return the shares of a round lot by row, by a price near the average that decides; 100 where it is unknown."""
+    lots = np.full(len(price), 100.0)
+    low = 0.0
+    for upto, lot in ROUND_LOTS.at(of.date):
+        high = np.inf if upto is None else float(upto)
+        lots[(price > low) & (price <= high)] = lot
+        low = high
+    return lots
