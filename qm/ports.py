@@ -23,6 +23,14 @@ class Venue(Protocol):
         """Cancel the rest of an order."""
         ...
 
+    def replace(self, order_id: str, order: Approved[Order], now: int) -> Sequence[AnyReport]:
+        """Let an order take the place of a working one: from one moment to the next, and never both.
+
+        It may not be larger than what is left of the other. When that cannot be, the new order is refused and the other
+        goes on as if nothing had been asked.
+        """
+        ...
+
     def on_wake(self, wake: Wake) -> Sequence[AnyReport]:
         """Return the reports that this moment of the market causes."""
         ...

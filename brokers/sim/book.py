@@ -142,3 +142,15 @@ def problem(order: Order, position: int, shorts: bool, day: dt.date) -> str:
     if position * after < 0:
         return "would cross zero"
     return "would not reduce the position" if abs(after) >= abs(position) else ""
+
+
+def unfit(old: Resting, new: Order) -> str:
+    """Say why an order cannot take the place of another, or return ""."""
+    if new.symbol != old.order.symbol or new.side is not old.order.side:
+        return "it is not of the same symbol and side"
+    if old.parent is not None:
+        return "its parent still works"
+    if old.order.stop is not None and old.stop is None:
+        return "its stop was met"
+    left = old.active - old.filled
+    return f"only {left} shares are left" if new.qty > left else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from math import inf
 
-from brokers.sim.book import Book, Plain, Resting, problem
+from brokers.sim.book import Book, Plain, Resting, problem, unfit
 from brokers.sim.clearing import Clearing, Costs, Moment
 from brokers.sim.fills import Bar, BarMatch, meet_print, meet_quote
 from brokers.sim.settings import MS, SimSettings
@@ -136,6 +136,18 @@ class SimExchange:
         self._clearing.end(one, "canceled", now, reports)
         self._settle(self._market.table.row(one.order.symbol))
         return reports
+
+    def replace(self, order_id: str, order: Approved[Order], now: int) -> Sequence[AnyReport]:
+        """Let an order take the place of one that waits for its stop or limit; else refuse it and change nothing."""
+        new, old = order.value, self._clearing.orders.get(order_id)
+        why = "there is nothing to replace" if old is None else self._refuses(new) or unfit(old, new)
+        if old is None or why:
+            return [Refusal(new.id, now, why)]
+        reports: list[AnyReport] = []
+        self._clearing.end(old, "replaced", now, reports)
+        self._rest(new, now)
+        self._settle(self._market.table.row(new.symbol))
+        return [*reports, Accepted(new.id, now, "sim-" + new.id)]
 
     def end_session(self, now: int) -> Sequence[AnyReport]:
         """Expire what still works, in the order of submission: all orders are day orders."""

@@ -7,8 +7,9 @@ from decimal import Decimal
 
 from qm.engine.book import Book
 from qm.execution.orders import Working
+from qm.journal.trades import OpenTrade
 from qm.market.market import MINUTE_NS
-from qm.model.effects import Cancel, Notify, Submit
+from qm.model.effects import Cancel, Notify, Replace, Submit
 from qm.model.events import CancelAsked, Flattened, FlattenStarted, Intended, Unprotected
 from qm.model.order import Order, OrderStatus, OrderType, Purpose, Side
 from qm.rules.ticks import Rounding, round_to_tick
@@ -17,6 +18,8 @@ MAX_RENEWALS = 3
 """Protection of a symbol is renewed so often in a session; after that the position is closed instead."""
 MAX_REJECTS = 3
 """An exit refused so often by the broker is not repeated before a minute has passed."""
+MAX_KEPT = 3
+"""A broker that refused so often to replace a stop of a symbol is asked to cancel it instead, and gets a new one."""
 RETRY = "retry"
 """Key of the timer that repeats what was refused."""
 
@@ -30,13 +33,14 @@ class Closing:
         """Mode letter and run number: the part of an order id that no other run shares."""
 
     def leave(self, symbol: str, patient: bool = False) -> None:
-        """Take the next step towards flat in a symbol that is to be left; `patient` repeats what was refused."""
+        """Take the next step in a symbol that is to be left, whole or in part; `patient` repeats what was refused."""
         book = self.book
-        wish = book.leaving.wish(symbol)
+        wish = book.leaving.wanted(symbol)
         if wish is None or symbol not in book.market.table:
             return
         held = book.portfolio.qty(symbol)
-        step = book.leaving.step(symbol, held, book.orders)
+        next_step = book.leaving.part if wish.shares else book.leaving.step
+        step = next_step(symbol, held, book.orders)
         for order_id in step.cancel:
             self._cancel(order_id, wish.reason, wish.seq)
         if not step.sell:
@@ -76,7 +80,8 @@ class Closing:
     def protect(self, symbol: str, overdue: bool = False) -> None:
         """Make sure that every open share of a symbol is covered: by a stop, by its strategy, or by being sold.
 
-        A stop whose answer is under way is waited for; when it is `overdue`, a leg that did not wake is replaced.
+        Stops that cover more than that, or stand where the strategy no longer wants them, are replaced. A stop whose
+        answer is under way is waited for; when it is `overdue`, a leg that did not wake is canceled.
         """
         book = self.book
         held = book.portfolio.qty(symbol)
@@ -84,7 +89,11 @@ class Closing:
             return
         trade = book.trades.open.get(symbol)
         row = book.market.table.row(symbol)
-        bare = abs(held) - book.orders.protecting(symbol)
+        awaited = [w for w in book.orders.stops(symbol) if self.awaits(w)]
+        to_cover = max(0, abs(held) - book.orders.leaving(symbol) - book.leaving.waiting(symbol))
+        if trade is not None and not awaited and self._adjust(trade, to_cover):
+            return
+        bare = to_cover - book.orders.protecting(symbol)
         if bare <= 0:
             return
         if trade is None:
@@ -94,14 +103,13 @@ class Closing:
         work = book.desk.works.get(row)
         if not trade.resting and work is not None and work.strategy == trade.strategy:
             return
-        awaited = [w for w in book.orders.open(symbol) if w.order.purpose is Purpose.PROTECT and self.awaits(w)]
         if awaited:
             if overdue:
                 self._hurry(awaited)
             return
         stated = book.state(Unprotected(symbol, bare), trade.entry_seq)
         last = float(book.market.col["last"][row])
-        stop = trade.stop
+        stop = trade.protect
         broken = stop is None or not (last - stop) * held > 0
         if broken or book.unprotected[symbol] > MAX_RENEWALS:
             self.flatten(symbol, "no stop could be placed", stated.seq)
@@ -129,7 +137,7 @@ class Closing:
         """Go on with flattening: take the next step in every symbol that is not flat."""
         book = self.book
         everything = bool(book.leaving.flatten_all)
-        symbols = dict.fromkeys([*book.leaving.wishes])
+        symbols = dict.fromkeys([*book.leaving.wishes, *book.leaving.parts])
         if everything:
             symbols |= dict.fromkeys([*book.portfolio.positions, *book.orders.open_symbols()])
         for symbol in symbols:
@@ -185,9 +193,55 @@ class Closing:
             elif not w.asked:
                 self._cancel(w.order.id, "it did not wake when its parent filled", w.seq)
 
+    def _adjust(self, trade: OpenTrade, to_cover: int) -> bool:
+        """Reduce and move the working stops of a trade; True when something was asked for."""
+        book, symbol = self.book, trade.symbol
+        wanted = None if trade.protect is None else self.price(trade.protect)
+        surplus = book.orders.stopping(symbol) - to_cover
+        asked = False
+        for w in reversed(book.orders.stops(symbol)):
+            # A leg follows its parent as long as that may fill, and a stop that was met is on its way to the market.
+            if w.asked or w.triggered or not w.left or not self._parent_done(w):
+                continue
+            drop = min(max(surplus, 0), w.left)
+            price = wanted or w.order.stop
+            if not drop and price == w.order.stop:
+                continue
+            surplus -= drop
+            asked = True
+            part = book.leaving.parts.get(symbol)
+            cause = part.seq if drop and part else trade.protect_seq or w.seq
+            if drop == w.left:
+                self._cancel(w.order.id, "nothing is left for it to protect", cause)
+            elif book.orders.kept.get(symbol, 0) >= MAX_KEPT:
+                self._cancel(w.order.id, "it could not be replaced", cause)
+            else:
+                self._replace(w, w.left - drop, price, cause)
+        return asked
+
+    def _replace(self, w: Working, qty: int, stop: Decimal | None, cause: int) -> None:
+        book, old = self.book, w.order
+        order = Order(
+            id=self.order_id(old.strategy, old.symbol, "P"),
+            symbol=old.symbol,
+            side=old.side,
+            qty=qty,
+            type=OrderType.STOP,
+            purpose=Purpose.PROTECT,
+            strategy=old.strategy,
+            stop=stop,
+            trade=old.trade,
+            replaces=old.id,
+        )
+        approved = book.gate.approve_replacement(order, old, w.left)
+        if approved is not None:
+            book.state(Intended(order, float(book.market.col["last"][book.market.table.row(old.symbol)])), cause)
+            book.effects.append(Replace(old.id, approved))
+
     def _send_out(self, order: Order, held: int, cause: int) -> None:
         book = self.book
-        approved = book.gate.approve_leaving(order, held, book.orders.leaving(order.symbol))
+        others = book.orders.leaving(order.symbol) + book.orders.stopping(order.symbol)
+        approved = book.gate.approve_leaving(order, held, others)
         if approved is None:
             return
         last = float(book.market.col["last"][book.market.table.row(order.symbol)])

@@ -18,6 +18,7 @@ from qm.model.effects import Notify
 from qm.model.events import (
     Assigned,
     Beat,
+    Canceled,
     Checkpoint,
     Commanded,
     EntriesResumed,
@@ -289,6 +290,9 @@ class Core:
             return
         w = book.orders.all.get(report.order)
         cause = w.seq if w else 0
+        replaced = book.orders.succeeds(fact)
+        if replaced is not None:
+            book.state(Canceled(replaced.order.id, "replaced"), cause)
         if not isinstance(fact, Execution):
             book.state(fact, cause)
             return

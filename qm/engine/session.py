@@ -10,7 +10,7 @@ from qm.engine.core import END, Core
 from qm.errors import DivergedError
 from qm.market.market import Market
 from qm.model.commands import AnyCommand
-from qm.model.effects import Cancel, Notify, Submit
+from qm.model.effects import Cancel, Notify, Replace, Submit
 from qm.model.events import Checkpoint, Commanded, Entry
 from qm.model.inputs import AnyReport, Refusal, Why
 from qm.model.market import Events
@@ -142,6 +142,8 @@ class Session:
                 elif self.listener is not None:
                     self.listener.on_notice(effect)
             if reports:
+                elif isinstance(effect, Replace):
+                    reports += self.venue.replace(effect.old, effect.order, book.market.now)
                 self.core.reports(reports)
 
     def _show_ranking(self) -> None:

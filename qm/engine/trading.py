@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import isfinite
+from math import isfinite, nan
 
 from qm.engine.book import Book
 from qm.engine.closing import Closing
@@ -16,6 +16,7 @@ from qm.model.events import (
     Refused,
     Released,
     Signal,
+    StopMoved,
     StrategyFailed,
 )
 from qm.model.inputs import Why
@@ -242,9 +243,12 @@ class Trading:
         book, market = self.book, self.book.market
         symbol = market.table.names[row]
         held = book.portfolio.qty(symbol)
-        if not held or book.leaving.wish(symbol) is not None:
+        trade = book.trades.open.get(symbol)
+        if not held or trade is None or book.leaving.wish(symbol) is not None:
             return
-        trade = book.trades.open[symbol]
+        shares = self._part(symbol, abs(held), wish.part)
+        if shares == 0:
+            return
         signal = Signal(
             symbol=symbol,
             strategy=strategy,
@@ -252,13 +256,51 @@ class Trading:
             entry=False,
             reason=wish.reason,
             price=float(market.col["last"][row]),
+            shares=shares,
             features=features_of(market, row),
         )
         book.state(signal, trade.entry_seq)
+        # A part is sold when the stop has made room for it.
+        self.closing.protect(symbol)
         self.closing.leave(symbol)
 
+    def _part(self, symbol: str, held: int, part: float) -> int | None:
+        """Return the shares to sell, None for all that are held; 0 when all are being sold already."""
+        if part == 1.0:
+            return None
+        free = held - self.book.orders.leaving(symbol) - self.book.leaving.waiting(symbol)
+        # A third of three is one, whatever their binary fractions say.
+        shares = min(free, max(1, int(round(free * part, 6))))
+        return None if shares == held else max(0, shares)
+
     def _move_stop(self, strategy: str, row: int, wish: Protect) -> None:
-        """Move the stop of the open position, when that brings it nearer to the market or the strategy insists."""
+        book, market = self.book, self.book.market
+        symbol = market.table.names[row]
+        held, trade = book.portfolio.qty(symbol), book.trades.open.get(symbol)
+        last = float(market.col["last"][row])
+        if not held or trade is None or book.leaving.wish(symbol) is not None or not last > 0.0:
+            return
+        sign = 1 if held > 0 else -1
+        stop = self.closing.price(wish.stop)
+        was = None if trade.protect is None or not trade.resting else self.closing.price(trade.protect)
+        if was is not None and wish.loosen and trade.stop is not None:
+            initial = self.closing.price(trade.stop)
+            stop = max(stop, initial) if sign > 0 else min(stop, initial)
+        if stop <= 0 or stop == was or (was is not None and not wish.loosen and (stop - was) * sign < 0):
+            return
+        if not sign * (last - float(stop)) > 0.0:
+            self._signal_exit(strategy, row, Exit(f"{wish.reason}: its stop {stop} is beyond the market"))
+            return
+        moved = StopMoved(
+            trade=trade.id,
+            symbol=symbol,
+            strategy=strategy,
+            stop=float(stop),
+            was=None if was is None else float(was),
+            reason=wish.reason,
+        )
+        book.state(moved, trade.entry_seq)
+        self.closing.protect(symbol)
 
     # --- small parts ---------------------------------------------------------------------------------------------
 
@@ -308,7 +350,9 @@ class Trading:
         if trade is None:
             return None
         position = book.portfolio.positions[symbol]
-        return Held(position.qty, float(position.price), trade.stop or float("nan"), trade.first_ts)
+        initial = nan if trade.stop is None else trade.stop
+        now = nan if trade.protect is None else trade.protect
+        return Held(position.qty, float(position.price), initial, trade.first_ts, now)
 
     def _touched(self, row: int, owner: str) -> bool:
         market = self.book.market

@@ -65,8 +65,8 @@ class Working:
         self.filled = 0
         self.value = Decimal(0)
         """Filled shares times their prices, $."""
-        self.active = 0 if order.parent else order.qty
-        """Shares that it may fill: a leg grows with its parent's fills."""
+        self.active = 0 if order.parent or order.replaces else order.qty
+        """Shares that it may fill: a leg grows with its parent's fills, a replacement waits for the other to end."""
         self.asked = False
         """A cancel was asked for."""
         self.broker_id = ""
@@ -105,6 +105,8 @@ class Orders:
         """Orders intended in the run; the next one is numbered by it."""
         self.refusals: dict[str, int] = {}
         """How often the broker did not let us out of a symbol today: refused an exit, or ended one unasked."""
+        self.kept: dict[str, int] = {}
+        """How often the broker refused to replace an order of a symbol today."""
         self.executions = 0
         """Executions booked in the run."""
 
@@ -154,6 +156,22 @@ class Orders:
             w.left for w in self.open(symbol) if w.order.purpose is Purpose.PROTECT and w.status is OrderStatus.WORKING
         )
 
+    def stops(self, symbol: str) -> list[Working]:
+        """Return the protective orders of a symbol that may still fill, oldest first."""
+        return [w for w in self.open(symbol) if w.order.purpose is Purpose.PROTECT]
+
+    def stopping(self, symbol: str) -> int:
+        """Return the shares that stops may still close, whatever is known of them; of a replacement and the order that
+        it replaces only one counts."""
+        return sum(w.left for w in self.stops(symbol))
+
+    def succeeds(self, fact: Fact) -> Working | None:
+        """Return the order that has ended because a fact proves that its replacement works, or None."""
+        if not isinstance(fact, Acked | Triggered | Execution):
+            return None
+        old = self.all.get(self.all[fact.order].order.replaces or "")
+        return None if old is None or old.done else old
+
     def leaving(self, symbol: str) -> int:
         """Return the shares that working exits are about to close."""
         return sum(w.left for w in self.open(symbol) if w.order.purpose in (Purpose.EXIT, Purpose.FLATTEN))
@@ -198,6 +216,7 @@ class Orders:
         # A fill of yesterday may be told again today.
         self._told, self._executions = self._executions, {}
         self.refusals.clear()
+        self.kept.clear()
 
     def _on_intended(self, entry: Entry) -> None:
         body = entry.body
@@ -258,6 +277,8 @@ class Orders:
             self.refusals[w.order.symbol] = self.refusals.get(w.order.symbol, 0) + 1
         if isinstance(body, Rejected):
             w.status, w.note = OrderStatus.REJECTED, body.reason
+            if w.order.replaces:
+                self.kept[w.order.symbol] = self.kept.get(w.order.symbol, 0) + 1
         elif isinstance(body, Canceled):
             w.status, w.note = OrderStatus.CANCELED, body.reason
         else:
@@ -296,5 +317,9 @@ class Orders:
         orders = self._open.get(w.order.symbol)
         if orders and w in orders:
             orders.remove(w)
+            for other in orders:
+                if other.order.replaces == w.order.id:
+                    # Whether it works is not known, but from now on it may.
+                    other.active = other.order.qty
             if not orders:
                 del self._open[w.order.symbol]

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from qm.market.market import Market
 from qm.market.rows import BARS
-from qm.model.events import Entry, Filled, FlattenStarted, Intended, SessionStarted, Signal, TradeClosed
+from qm.model.events import Entry, Filled, FlattenStarted, Intended, SessionStarted, Signal, StopMoved, TradeClosed
 from qm.model.order import Order, Purpose, Side
 
 ZERO = Decimal(0)
@@ -26,6 +26,8 @@ class OpenTrade:
         "first_ts",
         "id",
         "per_share",
+        "protect",
+        "protect_seq",
         "qty",
         "realized",
         "resting",
@@ -44,6 +46,10 @@ class OpenTrade:
         self.first_ts = ts
         self.stop = stop
         """Initial stop, $ per share."""
+        self.protect = stop
+        """Where the stop is to stand now, $ per share."""
+        self.protect_seq = 0
+        """The entry that moved it last; 0 while it stands where it began."""
         self.per_share = per_share
         """Risk per share at entry, costs included, $."""
         self.entry_seq = seq
@@ -78,6 +84,7 @@ class Trades:
             SessionStarted: self._on_session,
             Signal: self._on_signal,
             FlattenStarted: self._on_flatten,
+            StopMoved: self._on_stop_moved,
             Intended: self._on_intended,
             Filled: self._on_filled,
         }
@@ -126,7 +133,7 @@ class Trades:
             r=round(float(net) / risk, 4) if risk > 0 else None,
             mfe_usd=mfe,
             mae_usd=mae,
-            reason=self._reason(order, left),
+            reason=self._reason(trade, order, left),
             ambiguous=trade.ambiguous or execution.ambiguous,
             entry_features=entered.features if entered else {},
             exit_features=left.features if left and order.purpose is Purpose.EXIT else {},
@@ -138,14 +145,17 @@ class Trades:
 
     def state(self) -> object:
         """Return what must be equal after a restart."""
-        return [[t.id, t.symbol, t.qty, str(t.realized), str(t.fees), t.entry_seq] for t in self.open.values()]
+        return [
+            [t.id, t.symbol, t.qty, str(t.realized), str(t.fees), t.entry_seq, t.protect, t.protect_seq]
+            for t in self.open.values()
+        ]
 
     def _known(self, order_id: str) -> tuple[Order, float | None, float]:
         return self._orders.get(order_id) or self._yesterday[order_id]
 
-    def _reason(self, order: Order, left: Signal | None) -> str:
+    def _reason(self, trade: OpenTrade, order: Order, left: Signal | None) -> str:
         if order.purpose is Purpose.PROTECT:
-            return "stop"
+            return "moved stop" if trade.protect_seq else "stop"
         if order.purpose is Purpose.FLATTEN:
             return self._flatten.get(order.symbol) or self._flatten.get(None, "flatten")
         return left.reason if left else "exit"
@@ -180,6 +190,13 @@ class Trades:
         if body.symbol is None:
             self._flatten.clear()
         self._flatten[body.symbol] = body.reason
+
+    def _on_stop_moved(self, entry: Entry) -> None:
+        body = entry.body
+        assert isinstance(body, StopMoved)
+        trade = self.open.get(body.symbol)
+        if trade is not None:
+            trade.protect, trade.protect_seq, trade.resting = body.stop, entry.seq, True
 
     def _on_intended(self, entry: Entry) -> None:
         body = entry.body

@@ -21,6 +21,13 @@ class Cancel(msgspec.Struct, frozen=True):
     order: str
 
 
+class Replace(msgspec.Struct, frozen=True):
+    """Ask the broker to let an approved order take the place of a working one, at once and never both."""
+
+    old: str
+    order: Approved[Order]
+
+
 class Notify(msgspec.Struct, frozen=True):
     """Tell the trader."""
 
@@ -29,4 +36,4 @@ class Notify(msgspec.Struct, frozen=True):
     text: str
 
 
-Effect = Submit | Cancel | Notify
+Effect = Submit | Cancel | Replace | Notify

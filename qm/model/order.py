@@ -95,6 +95,8 @@ class Order(msgspec.Struct, frozen=True, gc=False):
     """The entry whose fills wake this order and give it its size (a protective leg), or None."""
     trade: str = ""
     """The trade (flat to flat) to which its executions belong: the id of the entry order that opened it."""
+    replaces: str | None = None
+    """The working order whose place this one takes, so that both never work at once, or None."""
 
 
 class Execution(msgspec.Struct, frozen=True, gc=False):

@@ -111,6 +111,13 @@ class Gate:
             return None
         return Approved(order)
 
+    def approve_replacement(self, order: Order, old: Order, left: int) -> Approved[Order] | None:
+        """Stamp a stop that takes the place of another of which `left` shares may still fill: never a larger one."""
+        fits = order.symbol == old.symbol and order.side is old.side and order.replaces == old.id
+        if not fits or order.purpose is not Purpose.PROTECT or old.purpose is not Purpose.PROTECT:
+            return None
+        return Approved(order) if 0 < order.qty <= left else None
+
     def approve_leg(self, leg: Order, entry: Approved[Order]) -> Approved[Order]:
         """Stamp the protective leg of an approved entry: same symbol, opposite side, never larger."""
         parent = entry.value

@@ -201,7 +201,7 @@ def _stop(book: Book, symbol: str, trade: OpenTrade | None) -> float | None:
     for w in book.orders.open(symbol):
         if w.order.purpose is Purpose.PROTECT and w.status is OrderStatus.WORKING and w.order.stop is not None:
             return float(w.order.stop)
-    return None if trade is None or trade.stop is None else round(trade.stop, 4)
+    return None if trade is None or trade.protect is None else round(trade.protect, 4)
 
 
 def _last(book: Book, row: int) -> float | None:

@@ -145,7 +145,8 @@ def _refused(event: Refused, _: OrderOf) -> Said:
 def _intended(event: Intended, _: OrderOf) -> Said | None:
     order = event.order
     # A leg comes with its entry; why a trade is left was said by the signal, or by what began to flatten.
-    if order.purpose in (Purpose.EXIT, Purpose.FLATTEN) or order.parent:
+    # A stop is replaced when it is moved, or when a part is sold: those have lines of their own, too.
+    if order.purpose in (Purpose.EXIT, Purpose.FLATTEN) or order.parent or order.replaces:
         return None
     entering = order.purpose is Purpose.ENTRY
     risk = f", risk {usd(event.sizing.risk_usd)[1:]}" if event.sizing and entering else ""

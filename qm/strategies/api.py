@@ -181,6 +181,17 @@ class Held(NamedTuple):
     """Initial stop, $ per share."""
     opened: int
     """First execution, ns UTC."""
+    stop_now: float = nan
+    """Where the stop stands now, $ per share."""
+
+    def r(self, price: float) -> float:
+        """Return what a price is worth in R: the way from the entry, in initial stop distances; NaN when unknown."""
+        risk = abs(self.price - self.stop)
+        return (price - self.price) * (1 if self.qty > 0 else -1) / risk if risk > 0 else nan
+
+    def at_r(self, r: float) -> float:
+        """Return the price that is so many R from the entry, $; NaN when the stop is not known."""
+        return self.price + r * (self.price - self.stop)
 
 
 class View:
