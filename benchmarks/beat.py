@@ -20,7 +20,8 @@ from qm.market.reference import Reference
 from qm.market.timers import NEVER
 from qm.model.events import Entry
 from qm.model.instrument import SymbolTable
-from qm.radar.radar import Radar, RadarWeights
+from qm.radar.radar import Radar
+from qm.radar.weights import RadarWeights
 from qm.rules.calendar import Session, next_session
 from qm.scanner.conditions import Condition, above, at_least, at_most, flag, within
 from qm.scanner.presets import Scan

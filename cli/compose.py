@@ -20,7 +20,7 @@ from qm.engine.settings import EngineSettings, RunSettings, StrategyChoice
 from qm.errors import NotFoundError, UsageError
 from qm.market.market import Market
 from qm.model.order import Side
-from qm.radar.radar import RadarWeights
+from qm.radar.weights import RadarWeights
 from qm.risk.limits import RiskSettings
 from qm.rules.fees import IBKR_FIXED, NO_COMMISSION, Commission, FeeSchedule
 from qm.scanner.own import ScanSettings

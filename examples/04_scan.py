@@ -13,8 +13,9 @@ from brokers.sim.synthetic import SyntheticMarket
 from qm.clock import MINUTE, ny
 from qm.market.features import Features, features
 from qm.market.market import Market
-from qm.radar.radar import Radar, RadarWeights
+from qm.radar.radar import Radar
 from qm.radar.ranking import Ranking
+from qm.radar.weights import RadarWeights
 from qm.rules.calendar import session
 from qm.scanner.conditions import above, at_least, at_most, flag, within
 from qm.scanner.presets import Scan

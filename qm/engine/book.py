@@ -70,6 +70,7 @@ class Book:
         """The session is over."""
         self._appliers: dict[type, tuple[Applier, ...]] = {}
         for component in (
+            self.radar,
             self.portfolio,
             self.orders,
             self.gate,
@@ -98,6 +99,7 @@ class Book:
     def open(self, market: Market) -> None:
         """Take the market of a session."""
         self.market = market
+        self.radar.open(market)
         self.desk.open(market)
         self.portfolio.open(market)
         self.trades.begin(market)
@@ -124,6 +126,7 @@ class Book:
     def digest(self) -> str:
         """Return the sha256 of everything decided so far; the market is not part of it."""
         whole = [
+            self.radar.state(),
             self.portfolio.state(),
             self.orders.state(),
             self.gate.state(),

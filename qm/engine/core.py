@@ -206,8 +206,8 @@ class Core:
         book, now = self.book, self.book.market.now
         seen = features(book.market)
         self.ranking = ranking = book.radar.beat(book.market, seen)
-        best = ranking.order[:1].tolist()
-        beat = book.state(Beat(due, ranking.count, book.market.table.names[best[0]] if best else ""))
+        best, *listing = ranking.names_of(ranking.order[:1], *ranking.change)
+        beat = book.state(Beat(due, ranking.count, "".join(best), *listing))
         for found in book.scanner.on_beat(seen, ranking, now):
             hit = book.state(found, beat.seq)
             if isinstance(found, Hit):

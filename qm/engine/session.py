@@ -16,6 +16,7 @@ from qm.model.inputs import AnyReport, Refusal, Why
 from qm.model.market import Events
 from qm.model.order import OrderStatus
 from qm.ports import JournalSink, Venue
+from qm.radar.marks import KEPT_NS
 from qm.radar.ranking import Ranking
 
 
@@ -86,6 +87,8 @@ class Session:
         """
         market, book = self.core.book.market, self.core.book
         begun = market.consumed
+        # The radar remembers no longer; scoring the market of every beat since 04:00 again would take minutes.
+        book.radar.marks_from = entries[-1].ts - KEPT_NS if entries else 0
         for entry in entries:
             market.replay(records[market.consumed - begun : entry.at - begun])
             if isinstance(entry.body, Checkpoint) and entry.body.state != book.digest():

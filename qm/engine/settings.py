@@ -9,7 +9,7 @@ from typing import Annotated, Any, Self
 import msgspec
 from msgspec import Meta
 
-from qm.radar.radar import RadarWeights
+from qm.radar.weights import RadarWeights
 from qm.risk.limits import RiskSettings
 from qm.scanner.own import ScanSettings, named
 from qm.scanner.presets import Scan

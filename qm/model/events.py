@@ -40,6 +40,15 @@ class RadarRow(msgspec.Struct, frozen=True, gc=False):
     """0 to 100."""
     last: float
     parts: tuple[Contribution, ...]
+    rank_change: int | None = None
+    """Places gained (+) or lost (-) over the last minute."""
+    velocity: float | None = None
+    """Places gained (+) or lost (-) per minute, over the last five."""
+    listed_s: float | None = None
+    """Time on the radar's list, s; None for a symbol that is not on it."""
+    new_high: bool = False
+    """It made a new high within the last minute."""
+    halted: bool = False
 
 
 class Sizing(msgspec.Struct, frozen=True, gc=False):
@@ -115,6 +124,12 @@ class Beat(Event, frozen=True, gc=False, tag="beat"):
     """Symbols that could be ranked."""
     best: str
     """The strongest symbol; empty when none could be ranked."""
+    entered: tuple[str, ...] = ()
+    """Who came onto the radar's list, the strongest first."""
+    left: tuple[str, ...] = ()
+    """Who left it."""
+    missing: tuple[str, ...] = ()
+    """Who keeps a place on it for now, although it could not be ranked."""
 
 
 class Hit(Event, frozen=True, gc=False, tag="hit"):

@@ -1,98 +1,134 @@
-"""The momentum radar: one score per symbol, made of named parts, at every beat."""
+"""The momentum radar: one score per symbol, made of named parts, at every beat; and the list that it keeps."""
 
 from __future__ import annotations
 
-from collections import deque
-from math import isfinite
-from typing import Annotated
+from collections.abc import Callable
 
-import msgspec
 import numpy as np
-from msgspec import Meta
 
 from qm.clock import MINUTE
-from qm.market.features import Features
+from qm.market.features import Features, features
 from qm.market.market import Market
+from qm.model.events import Beat, Entry, Event, SessionStarted
+from qm.radar.fitness import Codes, judge
+from qm.radar.listing import Member, Rule, after, change
+from qm.radar.marks import Marks
 from qm.radar.parts import Array, Part
-from qm.radar.ranking import Ranking
-
-
-class RadarWeights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The score of the radar, part by part, and what a symbol must have to be ranked at all."""
-
-    chg_pct: Part = Part(25, 0, 20)
-    """Change since the prior close, %."""
-    mom_5_pct: Part = Part(20, 0, 4)
-    """Change over the last five minutes, %."""
-    rvol: Part = Part(20, 1, 5)
-    """Volume of the day against the symbol's usual one by this time, x."""
-    dollar_volume: Part = Part(15, 100_000, 100_000_000, decades=True)
-    """Traded today, $."""
-    range_pos: Part = Part(10, 0.5, 1)
-    """Place between the low (0) and the high (1) of the day."""
-    high_age_s: Part = Part(10, 300, 0)
-    """Seconds since the high of the day: a fresh high gives all points."""
-    min_price: float = 1.0
-    """Symbols below are not ranked, $."""
-    min_dollar_volume: float = 100_000.0
-    """Symbols that traded less today are not ranked, $."""
-    top: Annotated[int, Meta(ge=1)] = 100
-    """Symbols listed in each ranking and kept in the snapshot store."""
-
-    def __post_init__(self) -> None:
-        if not sum(part.points for part in self.parts().values()) > 0:
-            raise ValueError("at least one part must give points")
-        if not (isfinite(self.min_price) and isfinite(self.min_dollar_volume)):
-            raise ValueError("min_price and min_dollar_volume must be finite numbers")
-
-    def parts(self) -> dict[str, Part]:
-        """Return the parts by the name of their feature, in the order in which they are shown."""
-        named = ((field, getattr(self, field)) for field in self.__struct_fields__)
-        return {field: value for field, value in named if isinstance(value, Part)}
+from qm.radar.ranking import Ranking, strongest
+from qm.radar.weights import RadarWeights, scaled
 
 
 class Radar:
-    """Ranks the whole market; what it remembers (the scores of the last minute) is shown and decides nothing.
+    """Ranks the whole market: by the parts of the session, or before the open by those of `weights.pre`.
 
-    A part whose feature is unknown gives no points. Symbols that are halted, have no price, or lie under the minima of
-    the weights are not ranked. A score is rounded to a millionth of a point, so that the last bits of a logarithm,
-    which differ between processors, never decide an order.
+    A part whose feature is unknown gives no points. Symbols without a price or a prior close, halted ones, and those
+    under the minima of the weights are not ranked. A score is rounded to a millionth of a point, so that the last bits
+    of a logarithm, which differ between processors, never decide an order.
+
+    A rank follows from the market of its beat alone. What is remembered is the list (`qm/radar/listing.py`) and the
+    scores at minute boundaries; both are kept by the fold of `Beat`.
     """
 
     def __init__(self, weights: RadarWeights) -> None:
         self.weights = weights
-        parts = weights.parts()
-        total = sum(part.points for part in parts.values())
-        self._parts = {
-            name: msgspec.structs.replace(part, points=100.0 * part.points / total) for name, part in parts.items()
-        }
-        self._kept: deque[tuple[int, Array]] = deque()
+        self._parts, self._pre_parts = scaled(weights.parts()), scaled(weights.pre.parts())
+        self._rule = Rule(weights.top, weights.margin, weights.gone_beats)
+        self._market: Market | None = None
+        self._session = ""
+        self._members: dict[int, Member] = {}
+        self._marks = Marks()
+        self._latest: Ranking | None = None
+        self.marks_from = 0
+        """Beats before this, ns UTC, are too long ago to be remembered: a fold need not score the market for them."""
 
-    def beat(self, market: Market, features: Features) -> Ranking:
-        """Rank all symbols as of `features`, which must cover all rows of the market."""
-        scores = self._scores(features)
-        before = self._a_minute_before(features.ts)
-        self._kept.append((features.ts, scores))
-        return Ranking(market.table, features, self._parts, scores, self.weights.top, before)
+    def open(self, market: Market) -> None:
+        """Take the market of a session; symbols that it lacks leave the list."""
+        before, self._market = self._market, market
+        if before is not None and before.table is not market.table:
+            names = before.table.names
+            kept = {names[row]: member for row, member in self._members.items()}
+            self._members = {market.table.row(s): member for s, member in kept.items() if s in market.table}
+        self._marks.clear()
+        self._latest = None
 
-    def _scores(self, features: Features) -> Array:
-        scores = np.zeros(len(features["last"]))
-        for name, part in self._parts.items():
-            part.add_to(scores, features[name])
-        np.round(scores, 6, out=scores)
-        # Written so that NaN is not ranked.
-        ranked = features["last"] >= self.weights.min_price
-        ranked &= features["last"] > 0
-        ranked &= features["dollar_volume"] >= self.weights.min_dollar_volume
-        ranked &= features["halted"] == 0
-        scores[~ranked] = np.nan
-        return scores
+    def beat(self, market: Market, seen: Features) -> Ranking:
+        """Rank all symbols as of `seen`, which must cover all rows of the market."""
+        parts, strength, scores, lacks = self._scored(market, seen)
+        order = strongest(scores, self.weights.top)
+        done = change(self._members, order.tolist(), strength, lacks, self._rule)
+        listed = after(self._members, done, seen.ts)
+        self._latest = Ranking(
+            market.table,
+            seen,
+            parts,
+            scores,
+            self.weights.top,
+            order=order,
+            strength=strength,
+            lacks=lacks,
+            listed=listed,
+            change=done,
+            marks=self._marks.copy(),
+        )
+        return self._latest
 
-    def _a_minute_before(self, ts: int) -> Array | None:
-        """Return the latest scores that are a minute old, or up to two, and forget those before them."""
-        kept = self._kept
-        while kept and kept[0][0] <= ts - 2 * MINUTE:
-            kept.popleft()
-        while len(kept) > 1 and kept[1][0] <= ts - MINUTE:
-            kept.popleft()
-        return kept[0][1] if kept and kept[0][0] <= ts - MINUTE else None
+    def members(self) -> dict[str, Member]:
+        """Return the symbols on the list, the longest there first."""
+        names = self._market.table.names if self._market is not None else ()
+        return {names[row]: member for row, member in self._members.items()}
+
+    def appliers(self) -> dict[type[Event], Callable[[Entry], None]]:
+        """Return what folds each kind of entry into the state."""
+        return {Beat: self._apply_beat, SessionStarted: self._apply_session}
+
+    def state(self) -> object:
+        """Return all that later decisions depend on, in encodable builtins; the marks follow from the market."""
+        return {"session": self._session, "listed": [[symbol, *member] for symbol, member in self.members().items()]}
+
+    def _scored(self, market: Market, seen: Features) -> tuple[dict[str, Part], Array, Array, Codes]:
+        pre = seen.ts < market.session.open_ns
+        parts = self._pre_parts if pre else self._parts
+        strength = np.zeros(len(seen["last"]))
+        for name, part in parts.items():
+            part.add_to(strength, seen[name])
+        np.round(strength, 6, out=strength)
+        lacks = np.empty(len(strength), np.uint8)
+        judge(
+            seen["last"],
+            seen["chg_pct"],
+            seen["halted"],
+            seen["dollar_volume"],
+            seen["pre_dollar_volume"],
+            self.weights.min_price,
+            self.weights.pre.min_dollar_volume if pre else self.weights.min_dollar_volume,
+            lacks,
+        )
+        return parts, strength, np.where(lacks == 0, strength, np.nan), lacks
+
+    def _apply_beat(self, entry: Entry) -> None:
+        body, market = entry.body, self._market
+        assert isinstance(body, Beat)
+        if market is None:
+            return
+        row = market.table.row
+        for symbol in body.left:
+            self._members.pop(row(symbol), None)
+        missing = dict.fromkeys(row(symbol) for symbol in body.missing)
+        for each, member in self._members.items():
+            count = member.missing + 1 if each in missing else 0
+            if count != member.missing:
+                self._members[each] = member._replace(missing=count)
+        for symbol in body.entered:
+            self._members[row(symbol)] = Member(entry.ts)
+        if body.due % MINUTE == 0 and entry.ts >= self.marks_from:
+            latest = self._latest
+            fresh = latest is not None and latest.ts == market.now
+            scores = latest.scores if latest is not None and fresh else self._scored(market, features(market))[2]
+            self._marks.add(body.due, scores)
+
+    def _apply_session(self, entry: Entry) -> None:
+        assert isinstance(entry.body, SessionStarted)
+        self._marks.clear()
+        if entry.body.session != self._session:
+            self._session = entry.body.session
+            self._members.clear()

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import numba
 import numpy as np
 import numpy.typing as npt
 
+from qm.clock import MINUTE, SECOND
 from qm.market.features import Features
 from qm.model.events import Contribution, RadarRow
 from qm.model.instrument import SymbolTable
+from qm.radar.fitness import Codes, Lack
+from qm.radar.listing import Change, Member
+from qm.radar.marks import VELOCITY_MINUTES, Marks, Ranks, ranks_of
 from qm.radar.parts import Array, Part
 
 Indices = npt.NDArray[np.int64]
@@ -34,36 +38,84 @@ class Ranking:
         parts: Mapping[str, Part],
         scores: Array,
         top: int,
-        before: Array | None = None,
+        *,
+        order: Indices | None = None,
+        strength: Array | None = None,
+        lacks: Codes | None = None,
+        listed: Mapping[int, Member] | None = None,
+        change: Change | None = None,
+        marks: Marks | None = None,
     ) -> None:
         self.ts = features.ts
         """The beat, ns UTC."""
         self.table, self.features, self.parts, self.scores = table, features, parts, scores
-        self.order = strongest(scores, top)
+        self.order = strongest(scores, top) if order is None else order
         """Rows of the strongest symbols, the strongest first; at most `top`."""
         self.count = int(np.count_nonzero(scores >= 0))
         """Symbols ranked."""
-        self._before = before
+        self.strength_of = scores if strength is None else strength
+        """The score of every row, of those that are not ranked the one that they would have."""
+        self.lacks = np.where(scores >= 0, 0, Lack.QUIET).astype(np.uint8) if lacks is None else lacks
+        """`Lack` of every row: why it is not ranked."""
+        self.change = change or Change()
+        """Who came onto the list at this beat, and who left."""
+        self.members: Mapping[int, Member] = (
+            dict.fromkeys(self.order.tolist(), Member(self.ts)) if listed is None else listed
+        )
+        """The list by row, the longest there first."""
+        rows = np.fromiter(self.members, np.int64, len(self.members))
+        self.listed: Indices = rows[np.lexsort((rows, -np.nan_to_num(self.strength_of[rows], nan=-1.0)))]
+        """Rows on the list, the strongest first; a halted one stands where its score would put it."""
+        self._marks = marks or Marks()
         self._place = {row: rank for rank, row in enumerate(self.order.tolist(), 1)}
+        self._ranks: Ranks | None = None
 
     def rank_of(self, row: int) -> int:
         """Return the rank of a row, 1 for the strongest, 0 when it is not ranked."""
-        return self._place.get(row) or _rank(self.scores, row)
+        return self._place.get(row) or int(self.ranks()[row])
+
+    def ranks(self) -> Ranks:
+        """Return the rank of every row, 0 where it is not ranked."""
+        if self._ranks is None:
+            self._ranks = ranks_of(self.scores)
+        return self._ranks
 
     def rank_change(self, row: int) -> int | None:
-        """Return the places gained (+) or lost (-) over the last minute.
+        """Return the places gained (+) or lost (-) since the minute boundary one minute ago.
 
-        None when the symbol is not ranked, was not a minute ago, or nobody looked then.
+        None when the symbol is not ranked, was not then, or nobody looked then.
         """
-        now = self.rank_of(row)
-        then = 0 if self._before is None else _rank(self._before, row)
+        mark = self._marks.minutes_ago(1, self.ts)
+        now, then = self.rank_of(row), 0 if mark is None else int(mark.ranks[row])
         return then - now if now and then else None
+
+    def velocity(self, row: int) -> float | None:
+        """Return the places gained (+) or lost (-) per minute since the minute boundary five minutes ago.
+
+        Since the first boundary that is known where five minutes are not; None where no rank of then is.
+        """
+        mark = self._marks.since(VELOCITY_MINUTES, self.ts)
+        now, then = self.rank_of(row), 0 if mark is None else int(mark.ranks[row])
+        return round((then - now) / ((self.ts - mark.due) / MINUTE), 3) if mark and now and then else None
+
+    def past(self, row: int) -> tuple[int, ...]:
+        """Return the ranks at the last minute boundaries before this beat, oldest first; 0 where it was not ranked."""
+        return tuple(int(mark.ranks[row]) for mark in self._marks if mark.due < self.ts)
 
     def strength(self, symbol: str) -> tuple[float, int]:
         """Return what orders two symbols by strength: the larger is the stronger, and one not ranked the weakest."""
         row = self.table.row(symbol)
         score = float(self.scores[row])
         return (score, -row) if score >= 0 else (UNRANKED[0], -row)
+
+    def names_of(self, *rows: Iterable[int]) -> list[tuple[str, ...]]:
+        """Return the symbols of several lists of rows."""
+        names = self.table.names
+        return [tuple([names[row] for row in each]) for each in rows]
+
+    def lack(self, row: int) -> Lack:
+        """Return why a row is not ranked; `Lack.NOTHING` for one that is."""
+        return Lack(int(self.lacks[row]))
 
     def row(self, row: int) -> RadarRow:
         """Return one symbol's line with its contributions; an unranked one has rank 0, score 0, and the parts it would
@@ -91,6 +143,7 @@ class Ranking:
         ]
         parts = zip(*columns, strict=True)
         lasts, scores = self.features["last"][at].tolist(), np.round(self.scores[at], 3).tolist()
+        highs, halts = self.features["new_high"][at].tolist(), self.features["halted"][at].tolist()
         return [
             RadarRow(
                 symbol=self.table.names[row],
@@ -98,8 +151,16 @@ class Ranking:
                 score=score if score >= 0 else 0.0,
                 last=last if last > 0 else 0.0,
                 parts=made_of,
+                rank_change=self.rank_change(row),
+                velocity=self.velocity(row),
+                listed_s=(self.ts - self.members[row].since) / SECOND if row in self.members else None,
+                # Written so that what is not known is no new high, and no halt.
+                new_high=high > 0,
+                halted=halt > 0,
             )
-            for row, score, last, made_of in zip(at.tolist(), scores, lasts, parts, strict=True)
+            for row, score, last, made_of, high, halt in zip(
+                at.tolist(), scores, lasts, parts, highs, halts, strict=True
+            )
         ]
 
 
@@ -132,15 +193,3 @@ def _known(values: Array) -> list[float | None]:
     rounded: list[float] = np.round(values, 6).tolist()
     # NaN is not equal to itself.
     return [value if value == value else None for value in rounded]
-
-
-@numba.njit(cache=True, error_model="numpy", nogil=True)
-def _rank(scores: Array, row: int) -> int:
-    score = scores[row]
-    if not score >= 0.0:
-        return 0
-    rank = 1
-    for other in range(scores.shape[0]):
-        if scores[other] > score or (scores[other] == score and other < row):
-            rank += 1
-    return rank

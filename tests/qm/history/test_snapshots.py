@@ -9,8 +9,9 @@ from qm.clock import MINUTE
 from qm.errors import DataError, DiskFullError, NotFoundError, QmError
 from qm.history.snapshots import FIXED, SnapshotWriter, read
 from qm.radar.parts import Part
-from qm.radar.radar import Radar, RadarWeights
+from qm.radar.radar import Radar
 from qm.radar.ranking import Ranking
+from qm.radar.weights import RadarWeights
 from tests.qm.radar.day import OPEN, SESSION, beats, made, market_of, random_tape, table_of
 
 SYMBOLS = 8

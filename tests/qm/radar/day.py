@@ -10,8 +10,12 @@ from qm.clock import MINUTE
 from qm.market.features import NAMES, Features, features
 from qm.market.market import Market
 from qm.market.reference import Reference
+from qm.model.events import Beat, Entry
 from qm.model.instrument import SymbolTable
 from qm.model.market import Events, bar, events
+from qm.radar.radar import Radar
+from qm.radar.ranking import Ranking
+from qm.radar.weights import RadarWeights
 from qm.rules.calendar import session
 
 SESSION = session(dt.date(2026, 11, 20))
@@ -74,6 +78,30 @@ def made(ts: int = OPEN, /, **columns: Sequence[float]) -> Features:
     for name, column in columns.items():
         matrix[NAMES.index(name)] = column
     return Features(ts, matrix)
+
+
+class Driven:
+    """A radar whose beats are stated and folded, as the core does it."""
+
+    def __init__(self, weights: RadarWeights | None = None, symbols: int = 2) -> None:
+        self.market = market_of(symbols)
+        self.radar = Radar(weights or RadarWeights())
+        self.radar.open(self.market)
+        self.entries: list[Entry] = []
+        self._apply = self.radar.appliers()[Beat]
+
+    def beat(self, seen: Features) -> Ranking:
+        """Rank, state what came of it, and fold it."""
+        self.market.now = seen.ts
+        ranking = self.radar.beat(self.market, seen)
+        body = Beat(seen.ts, ranking.count, "", *ranking.names_of(*ranking.change))
+        self.entries.append(Entry(len(self.entries) + 1, seen.ts, 0, 0, body))
+        self._apply(self.entries[-1])
+        return ranking
+
+    def listed(self, ranking: Ranking) -> list[str]:
+        """Return the list as it is shown."""
+        return list(*ranking.names_of(ranking.listed))
 
 
 def ranked(ts: int, scores: Sequence[float]) -> Features:

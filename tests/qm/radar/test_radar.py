@@ -8,10 +8,12 @@ from hypothesis import strategies as st
 
 from qm.clock import MINUTE, SECOND
 from qm.model.events import RadarRow
+from qm.radar.fitness import Lack
 from qm.radar.parts import Part
-from qm.radar.radar import Radar, RadarWeights
+from qm.radar.radar import Radar
 from qm.radar.ranking import Ranking, strongest
-from tests.qm.radar.day import OPEN, beats, made, market_of, random_tape
+from qm.radar.weights import RadarWeights
+from tests.qm.radar.day import OPEN, Driven, beats, made, market_of, random_tape
 
 ONE = {"last": [10.0], "dollar_volume": [1e6]}
 
@@ -125,7 +127,7 @@ def test_the_strongest_are_those_that_a_plain_sort_puts_first(scores: list[float
     assert strongest(np.array(scores, np.float64), top).tolist() == expected[:top]
 
 
-@given(st.lists(st.sampled_from([1.0, 2.0, 3.0, float("nan")]), min_size=1, max_size=20))
+@given(st.lists(st.sampled_from([1.0, 2.0, 3.0]), min_size=1, max_size=20))
 def test_every_rank_is_the_place_in_the_whole_order(changes: list[float]) -> None:
     size = len(changes)
     few = rank(RadarWeights(top=2), chg_pct=changes, last=[10.0] * size, dollar_volume=[1e6] * size)
@@ -146,25 +148,109 @@ def test_strength_orders_symbols_as_the_ranking_does_with_the_unranked_last() ->
     assert names == ["S000", "S001", "S002", "S003"]
 
 
-def test_rank_change_compares_with_a_minute_ago() -> None:
-    radar, market = Radar(RadarWeights()), market_of(2)
+def test_rank_change_compares_with_the_minute_boundary_one_minute_ago() -> None:
+    driven = Driven()
     same = {"last": [10.0, 10.0], "dollar_volume": [1e6, 1e6]}
     changes: dict[int, int | None] = {}
-    for second in range(0, 150, 10):
+    for second in range(0, 200, 10):
         leads = second >= 50
-        ranking = radar.beat(market, made(OPEN + second * SECOND, chg_pct=[1.0, 2.0 if leads else 0.5], **same))
+        ranking = driven.beat(made(OPEN + second * SECOND, chg_pct=[1.0, 2.0 if leads else 0.5], **same))
         changes[second] = ranking.rank_change(1)
-    # Row 1 overtook at 50 s; seen from a minute before, that is a place gained until 100 s.
-    assert changes == {s: None if s < 60 else 1 if s < 110 else 0 for s in range(0, 150, 10)}
+    # Row 1 overtook at 50 s: it was behind at the open, and in front at the boundary of 60 s.
+    assert changes == {s: None if s < 60 else 1 if s < 120 else 0 for s in range(0, 200, 10)}
 
 
 def test_rank_change_is_unknown_after_a_pause_and_for_the_unranked() -> None:
-    radar, market = Radar(RadarWeights()), market_of(2)
+    driven = Driven()
     columns = {"last": [10.0, np.nan], "dollar_volume": [1e6, 1e6], "chg_pct": [1.0, 1.0]}
-    radar.beat(market, made(OPEN, **columns))
-    ranking = radar.beat(market, made(OPEN + MINUTE, **columns))
+    driven.beat(made(OPEN, **columns))
+    ranking = driven.beat(made(OPEN + MINUTE, **columns))
     assert (ranking.rank_change(0), ranking.rank_change(1)) == (0, None)
-    assert radar.beat(market, made(OPEN + 30 * MINUTE, **columns)).rank_change(0) is None
+    assert driven.beat(made(OPEN + 30 * MINUTE, **columns)).rank_change(0) is None
+
+
+def test_velocity_is_the_places_gained_per_minute_over_the_last_five() -> None:
+    driven = Driven(symbols=11)
+    ranks: list[int] = []
+    velocities: list[float | None] = []
+    past: list[tuple[int, ...]] = []
+    for minute in range(8):
+        # Row 10 overtakes one symbol in the second minute, and two in every later one.
+        lead = 0.5 + (0 if minute < 1 else 2 * minute - 1)
+        ranking = driven.beat(
+            made(
+                OPEN + minute * MINUTE,
+                chg_pct=[10.0, 9, 8, 7, 6, 5, 4, 3, 2, 1, lead],
+                last=[10.0] * 11,
+                dollar_volume=[1e6] * 11,
+            )
+        )
+        ranks.append(ranking.rank_of(10))
+        velocities.append(ranking.velocity(10))
+        past.append(ranking.past(10))
+    assert ranks == [11, 10, 8, 6, 4, 2, 1, 1]
+    # From rank 11 at the open, over 1 to 5 min: 1, 3, 5, 7, 9 places; then, over 5 min, 9 from rank 10 and 7 from rank 8.
+    assert velocities == [None, 1.0, 1.5, 1.667, 1.75, 1.8, 1.8, 1.4]
+    assert past[-1] == (11, 10, 8, 6, 4, 2, 1)
+
+
+@pytest.mark.parametrize(
+    ("unfit", "lack"),
+    [
+        ({"last": np.nan}, Lack.NO_PRICE),
+        ({"chg_pct": np.nan}, Lack.NO_PRIOR_CLOSE),
+        ({"halted": 1.0}, Lack.HALTED),
+        ({"last": 0.99}, Lack.CHEAP),
+        ({"dollar_volume": 99_999.0}, Lack.QUIET),
+        ({}, Lack.NOTHING),
+    ],
+)
+def test_the_radar_says_what_a_symbol_lacks(unfit: dict[str, float], lack: Lack) -> None:
+    columns = {"last": 10.0, "dollar_volume": 1e6, "chg_pct": 5.0, "halted": 0.0, **unfit}
+    ranking = rank(**{name: [value] for name, value in columns.items()})
+    assert (ranking.lack(0), ranking.count) == (lack, 1 if lack is Lack.NOTHING else 0)
+
+
+def test_dollars_of_the_pre_market_count_for_being_ranked_after_the_open() -> None:
+    ranking = rank(last=[10.0], chg_pct=[5.0], dollar_volume=[40_000.0], pre_dollar_volume=[60_000.0])
+    assert ranking.rank_of(0) == 1
+
+
+def test_before_the_open_the_score_is_made_of_the_pre_market() -> None:
+    seen = made(
+        OPEN - MINUTE,
+        last=[10.0, 10.0],
+        chg_pct=[10.0, 10.0],
+        pre_rvol=[2.6, np.nan],
+        pre_dollar_volume=[1e6, 24_999.0],
+        pre_high_dist_pct=[-2.5, 0.0],
+        mom_5_pct=[2.0, 4.0],
+        rvol=[5.0, 5.0],
+    )
+    ranking = Radar(RadarWeights()).beat(market_of(2), seen)
+    line = ranking.row(0)
+    points = {part.name: part.points for part in line.parts}
+    # Half the way of each; of the dollars log10(1e6/5e4) / log10(2e7/5e4) = 1.30103 / 2.60206, which is half as well.
+    assert points == {
+        "chg_pct": 15.0,
+        "mom_5_pct": 7.5,
+        "pre_rvol": 10.0,
+        "pre_dollar_volume": 12.5,
+        "pre_high_dist_pct": 5.0,
+    }
+    assert (line.rank, line.score) == (1, 50.0)
+    assert ranking.lack(1) is Lack.QUIET
+
+
+def test_a_line_tells_a_new_high_a_halt_and_the_time_on_the_list() -> None:
+    driven = Driven()
+    columns = {"last": [10.0, 11.0], "dollar_volume": [1e6, 1e6], "chg_pct": [1.0, 2.0]}
+    first = driven.beat(made(OPEN, **columns)).row(1)
+    later = driven.beat(made(OPEN + 90 * SECOND, **columns, new_high=[1.0, 0.0], halted=[0.0, 1.0]))
+    assert (first.listed_s, first.new_high, first.halted) == (0.0, False, False)
+    high, halted = later.row(0), later.row(1)
+    assert (high.listed_s, high.new_high, high.halted) == (90.0, True, False)
+    assert (halted.rank, halted.listed_s, halted.new_high, halted.halted) == (0, 90.0, False, True)
 
 
 def test_the_market_runs_through_and_the_runner_leads() -> None:

@@ -11,8 +11,9 @@ from qm.clock import MINUTE, SECOND
 from qm.errors import UsageError
 from qm.market.features import Features
 from qm.model.events import AnyEvent, Entry, Hit, HitEnded, SessionStarted
-from qm.radar.radar import Radar, RadarWeights
+from qm.radar.radar import Radar
 from qm.radar.ranking import Ranking
+from qm.radar.weights import RadarWeights
 from qm.scanner.conditions import at_least, flag
 from qm.scanner.presets import PRESETS, Scan
 from qm.scanner.scanner import Scanner

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from qm.clock import MINUTE, SECOND
 from qm.errors import UsageError
 from qm.model.events import AnyEvent, Entry, Hit, HitEnded, RadarRow, SessionStarted, Unwatched, Watched
-from qm.radar.radar import Radar, RadarWeights
+from qm.radar.radar import Radar
 from qm.radar.ranking import Ranking
+from qm.radar.weights import RadarWeights
 from qm.watchlist.watchlist import Watch, Watchlist
 from tests.qm.radar.day import OPEN, made, market_of
 

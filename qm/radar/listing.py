@@ -1,0 +1,85 @@
+"""The radar's list: the symbols that are shown, which do not come and go with every flicker of a score."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from qm.radar.fitness import Codes, Lack
+from qm.radar.parts import Array
+
+
+class Member(NamedTuple):
+    """A symbol's place on the list."""
+
+    since: int
+    """ns UTC at which it came."""
+    missing: int = 0
+    """Beats in a row at which it could not be ranked, those during a halt not counted."""
+
+
+class Change(NamedTuple):
+    """What one beat does to the list; rows."""
+
+    entered: tuple[int, ...] = ()
+    """The strongest first."""
+    left: tuple[int, ...] = ()
+    """The longest listed first."""
+    missing: tuple[int, ...] = ()
+    """Listed and still there, though it could not be ranked."""
+
+
+class Rule(NamedTuple):
+    """When symbols enter and leave."""
+
+    size: int
+    margin: float
+    gone_beats: int
+
+
+def change(members: Mapping[int, Member], order: list[int], strength: Array, lacks: Codes, rule: Rule) -> Change:
+    """Return what this beat does to the list.
+
+    A newcomer, tried in `order`, takes a free place, or that of the weakest when its strength is more than
+    `rule.margin` above it. A member that is not ranked keeps its place for `rule.gone_beats - 1` beats; one that is
+    halted keeps it as long as it is halted, whoever comes. `strength` is the score of every row, ranked or not.
+    """
+    rows = list(members)
+    at = np.array(rows, np.int64)
+    lack, own = lacks[at].tolist(), strength[at].tolist()
+    absent = [row for row, code in zip(rows, lack, strict=True) if code not in (Lack.NOTHING, Lack.HALTED)]
+    gone = {row for row in absent if members[row].missing + 1 >= rule.gone_beats}
+    halted = {row for row, code in zip(rows, lack, strict=True) if code == Lack.HALTED}
+    # The weakest last, of equals the one further down the table.
+    beatable = sorted(
+        ((score, -row) for row, score in zip(rows, own, strict=True) if row not in gone and row not in halted),
+        reverse=True,
+    )
+    free = rule.size - (len(rows) - len(gone))
+    entered, beaten = [], set()
+    for row in order:
+        if row in members:
+            continue
+        if free > 0:
+            free -= 1
+        elif beatable and float(strength[row]) > beatable[-1][0] + rule.margin:
+            beaten.add(-beatable.pop()[1])
+        else:
+            break
+        entered.append(row)
+    left = tuple([row for row in rows if row in gone or row in beaten])
+    return Change(tuple(entered), left, tuple([row for row in absent if row not in gone and row not in beaten]))
+
+
+def after(members: Mapping[int, Member], done: Change, ts: int) -> dict[int, Member]:
+    """Return the list after a change, the longest there first."""
+    leaving, missing = dict.fromkeys(done.left), dict.fromkeys(done.missing)
+    kept = {
+        row: Member(member.since, member.missing + 1 if row in missing else 0)
+        for row, member in members.items()
+        if row not in leaving
+    }
+    kept.update((row, Member(ts)) for row in done.entered)
+    return kept
