@@ -36,8 +36,12 @@ row of its symbol. The meaning of the rest depends on `kind`:
 | STATUS | -               | `Status`         | -     | -    | -        | -        | -      |
 | CLOCK  | -               | -                | -     | -    | -        | -        | -      |
 | BANDS  | -               | -                | lower | upper| reference| -        | -      |
+| CANCEL | its `Print` bits | -               | price | size | -        | -        | -      |
+| CORRECTION | `Print` bits now | `Print` bits before | price | size | price now | size now | -  |
 
-Bands are the prices outside which the limit-up limit-down plan lets nothing trade; NaN takes them away. A price of 0 or NaN means "no such side"; it is never a price.
+Bands are the prices outside which the limit-up limit-down plan lets nothing trade; NaN takes them away. A price of 0 or
+NaN means "no such side"; it is never a price. Cancels and corrections repeat the print that they concern as it was
+told, `event_ts` included. A bar that is told again, with the same start, replaces the one told before.
 """
 
 Events = npt.NDArray[np.void]
@@ -53,6 +57,8 @@ class Kind(IntEnum):
     STATUS = 4
     CLOCK = 5
     BANDS = 6
+    CANCEL = 7
+    CORRECTION = 8
 
 
 class Print(IntFlag):
@@ -102,6 +108,16 @@ def status(ts: int, sym: int, code: Status) -> tuple[Any, ...]:
 def bands(ts: int, sym: int, lower: float, upper: float, reference: float) -> tuple[Any, ...]:
     """Return the record of new volatility bands around a reference price, $; NaN takes them away."""
     return (ts, ts, sym, Kind.BANDS, 0, 0, lower, upper, reference, 0.0, 0.0)
+
+
+def cancel(ts: int, of: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return the record that takes back a trade print, given as the record that told it."""
+    return (ts, of[1], of[2], Kind.CANCEL, of[4], 0, of[6], of[7], 0.0, 0.0, 0.0)
+
+
+def correction(ts: int, of: tuple[Any, ...], price: float, size: float, flag: int = Print.ALL) -> tuple[Any, ...]:
+    """Return the record that corrects a trade print, given as the record that told it, to what it should have been."""
+    return (ts, of[1], of[2], Kind.CORRECTION, flag, int(of[4]), of[6], of[7], price, size, 0.0)
 
 
 def clock(ts: int) -> tuple[Any, ...]:
