@@ -58,6 +58,7 @@ def replay(
 
 def _verified(what: str | None, mode: str | None) -> Verification:
     from cli import compose, recordings
+    from qm.runtime.strategy_files import kept_sources, refuse_changed
     from qm.runtime.verify import verify
 
     recording = recordings.find(what, mode)
@@ -66,6 +67,7 @@ def _verified(what: str | None, mode: str | None) -> Verification:
         run = recording.header.run
         head = journal.head(run)[1]
         strategies = compose.strategies(recording.settings().engine)
+        refuse_changed(journal.read(run), strategies, run, kept_sources(recording.path.parent))
         return verify(recording.path, journal.read(run), head, strategies, compose.make_venue)
 
 

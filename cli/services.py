@@ -49,6 +49,7 @@ def made(asked: Request) -> Service:
         feed=feed,
         code=compose.code(),
         recordings=create(of.data) / "recordings",
+        remake=compose.strategies,
     )
     return Service(of, setup, asked.feed.speed, asked.fresh)
 

@@ -14,7 +14,7 @@ from qm.clock import now_ns
 from qm.engine.core import Core
 from qm.engine.day import Day
 from qm.engine.session import Listener, Session
-from qm.engine.settings import RunSettings
+from qm.engine.settings import EngineSettings, RunSettings
 from qm.errors import DataError
 from qm.history.records import RAW, RecordHeader, RecordWriter, ReferenceColumns, read_records
 from qm.market.market import Market
@@ -22,6 +22,7 @@ from qm.model.events import Entry, SessionEnded
 from qm.model.market import Events, Kind
 from qm.model.order import Order, OrderStatus
 from qm.ports import JournalSink, Venue
+from qm.runtime.strategy_files import keep_sources, kept_sources, refuse_changed
 from qm.store.chain import RunHeader
 from qm.store.port import JournalPort
 from qm.strategies.api import Strategy
@@ -56,6 +57,8 @@ class Setup:
     """Version of the program."""
     recordings: Path
     """Folder of recordings."""
+    remake: Callable[[EngineSettings], dict[str, Strategy]] | None = None
+    """Makes the strategies of an earlier run out of its own settings; None where they cannot have changed."""
 
 
 class Durable:
@@ -107,6 +110,7 @@ class Run:
             settings=header.settings,
             code=setup.code,
         )
+        keep_sources(setup.strategies.values(), kept_sources(setup.recordings))
         recorder = RecordWriter.create(setup.recordings / f"{header.id}.rec", kept)
         journal.start_run(header)
         run = cls(setup, journal, header, recorder)
@@ -118,10 +122,14 @@ class Run:
     def resume(cls, setup: Setup, journal: JournalPort, header: RunHeader) -> Run:
         """Bring back a run that was stopped, by a fold of its journal over its recording.
 
-        Raises DivergedError when the fold does not arrive at a digest that the journal holds.
+        Raises DivergedError when the fold does not arrive at a digest that the journal holds, and ConfigError when the
+        rules of a strategy are not those with which the run began.
         """
         # A resumed run does not change its mind: it goes on with the settings it was begun with.
-        setup = replace(setup, settings=RunSettings.of(header.settings))
+        settings = RunSettings.of(header.settings)
+        again = setup.remake(settings.engine) if setup.remake else setup.strategies
+        refuse_changed(journal.read(header.id), again, header.id, kept_sources(setup.recordings))
+        setup = replace(setup, settings=settings, strategies=again)
         recorder = RecordWriter.resume(setup.recordings / f"{header.id}.rec")
         journal.resume(header.id)
         run = cls(setup, journal, header, recorder)

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any, Final, NamedTuple
 
+from qm.config import create
 from qm.errors import ConfigError, NotFoundError, UnavailableError, nearest
 from qm.model.events import Entry, SessionStarted
 from qm.strategies.api import Strategy
@@ -143,35 +144,66 @@ def shipped_source(name: str) -> str:
     return whole.hexdigest()
 
 
-def refuse_changed(entries: Iterable[Entry], strategies: Mapping[str, Strategy], run: str, remedy: str) -> None:
-    """Raise ConfigError when a run was decided by other sources than these strategies have now.
+def kept_sources(recordings: Path) -> Path:
+    """Return the folder, beside the recordings, of the files as runs used them."""
+    return recordings.parent / "strategies"
+
+
+def keep_sources(strategies: Iterable[Strategy], folder: Path) -> None:
+    """Keep a copy of the file of each own strategy, so that a run can still be told and repeated when it has changed.
+
+    A folder that is not there yet is made; UnavailableError when the system refuses.
+    """
+    for each in strategies:
+        module = sys.modules.get(module_name(each.name))
+        source = getattr(getattr(module, "__loader__", None), "source", None)
+        if not isinstance(source, Source) or source.digest != each.source:
+            continue
+        path = create(folder) / _kept_name(each.name, each.source)
+        if path.exists():
+            continue
+        try:
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
+                file.write(source.text)
+        except OSError as error:
+            raise UnavailableError(f"{path} could not be written: {error.strerror}.") from error
+
+
+def refuse_changed(entries: Iterable[Entry], strategies: Mapping[str, Strategy], run: str, kept: Path) -> None:
+    """Raise ConfigError when a run was decided by other rules than these strategies have now; `kept` has the old ones.
 
     Sources that were not journaled, by an earlier version, are let through.
     """
     for entry in entries:
-        if isinstance(entry.body, SessionStarted):
-            for used in entry.body.strategies:
-                now = strategies.get(used.name)
-                if now is not None and used.source and now.source and now.source != used.source:
-                    raise ConfigError(
-                        f"The rules of {used.name} are not those with which run {run} began "
-                        f"(sha256 {used.source[:12]}, now {now.source[:12]}).",
-                        remedy,
-                    )
+        if not isinstance(entry.body, SessionStarted):
+            continue
+        for used in entry.body.strategies:
+            now = strategies.get(used.name)
+            if now is None or not used.source or not now.source or now.source == used.source:
+                continue
+            old = kept / _kept_name(used.name, used.source)
+            back = f"its file as it was is {old}" if old.exists() else "go back to the version of the program"
+            raise ConfigError(
+                f"The rules of {used.name} are not those with which run {run} began "
+                f"(sha256 {used.source[:12]}, now {now.source[:12]}).",
+                f"Put them back ({back}), or begin anew with `qm up --fresh`.",
+            )
+        # A run is begun once; all its sessions use the same rules.
+        return
 
 
 class _Counted(InspectLoader):
     """Makes a module out of a source that was read already, so that nothing is read twice or cached beside it."""
 
     def __init__(self, source: Source) -> None:
-        self._source = source
+        self.source = source
 
     def get_source(self, fullname: str) -> str:
-        return self._source.text.decode()
+        return self.source.text.decode()
 
     def get_code(self, fullname: str) -> CodeType:
-        path = str(self._source.path)
-        tree = counted(ast.parse(self._source.text, path))
+        path = str(self.source.path)
+        tree = counted(ast.parse(self.source.text, path))
         return compile(tree, path, "exec", dont_inherit=True)
 
     def is_package(self, fullname: str) -> bool:
@@ -199,6 +231,10 @@ def _private(path: Path, status: os.stat_result) -> None:
         raise ConfigError(f"{path} belongs to another user.", "Only your own files are run: make a copy that is yours.")
     if status.st_mode & OTHERS:
         raise ConfigError(f"Others may write to {path}.", f"Look at what is in it, then: chmod go-w {path}")
+
+
+def _kept_name(name: str, digest: str) -> str:
+    return f"{name}-{digest[:12]}.py"
 
 
 def _file(module: str) -> str:

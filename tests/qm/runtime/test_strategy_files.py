@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from qm.errors import ConfigError, NotFoundError
 from qm.model.events import Entry, SessionStarted, StrategyUsed
-from qm.runtime.strategy_files import find, load, own_names, read, refuse_changed, shipped_source
+from qm.runtime.strategy_files import find, keep_sources, kept_sources, own_names, read, refuse_changed, shipped_source
 from qm.strategies.api import Strategy
 from qm.strategies.presets import PRESETS
 
@@ -262,20 +263,32 @@ def started(strategy: Strategy, source: str | None = None) -> list[Entry]:
     return [Entry(1, 0, 0, 0, SessionStarted("2024-03-05", "sim", Decimal(1), 1, "", (used,)))]
 
 
-def test_a_run_is_taken_up_with_the_rules_with_which_it_began_and_with_no_others(folder: Path) -> None:
-    path = write(folder)
-    source = read(folder, "orb_mine")
-    entries = started(load(source))
-    refuse_changed(entries, {"orb_mine": load(source)}, "sim-1", "")
+def test_a_run_is_taken_up_with_the_rules_with_which_it_began_and_with_no_others(folder: Path, tmp_path: Path) -> None:
+    path, kept = write(folder), kept_sources(tmp_path / "recordings")
+    before = find("orb_mine", folder)
+    keep_sources([before, find("thrust", folder)], kept)
+    refuse_changed(started(before), {"orb_mine": find("orb_mine", folder)}, "sim-1", kept)
     path.write_text(GOOD + "# only a comment\n")
     changed = {"orb_mine": find("orb_mine", folder)}
     with pytest.raises(ConfigError, match="rules of orb_mine are not those with which run sim-1 began") as error:
-        refuse_changed(entries, changed, "sim-1", "Put the old file back.")
-    assert error.value.remedy == "Put the old file back."
-    assert source.digest[:12] in error.value.problem
+        refuse_changed(started(before), changed, "sim-1", kept)
+    assert before.source[:12] in error.value.problem
+    (copy,) = kept.iterdir()
+    assert str(copy) in error.value.remedy
+    assert (copy.read_text(), stat.S_IMODE(copy.stat().st_mode)) == (GOOD, 0o600)
+    # Putting the copy back is all that it takes.
+    path.write_bytes(copy.read_bytes())
+    refuse_changed(started(before), {"orb_mine": find("orb_mine", folder)}, "sim-1", kept)
+
+
+def test_a_source_that_was_not_kept_is_still_refused(folder: Path, tmp_path: Path) -> None:
+    mine = find("thrust", folder)
+    with pytest.raises(ConfigError, match="rules of thrust") as error:
+        refuse_changed(started(mine, "cd" * 32), {"thrust": mine}, "sim-1", tmp_path)
+    assert "go back to the version of the program" in error.value.remedy
 
 
 def test_a_run_of_a_version_that_knew_no_sources_is_taken_up(folder: Path) -> None:
     write(folder)
     mine = find("orb_mine", folder)
-    refuse_changed(started(mine, ""), {"orb_mine": mine}, "sim-1", "")
+    refuse_changed(started(mine, ""), {"orb_mine": mine}, "sim-1", folder)
