@@ -21,7 +21,7 @@ def allowed(kind: Any) -> str:
     origin, inside = get_origin(kind), get_args(kind)
     if origin is Annotated:
         bounds = [bound for meta in inside[1:] if isinstance(meta, Meta) for bound in _bounds(meta)]
-        return " ".join([allowed(inside[0]), *bounds])
+        return ", ".join([" ".join([allowed(inside[0]), *bounds[:1]]), *bounds[1:]])
     if origin in (Union, UnionType):
         return " or ".join(allowed(each) for each in inside)
     if origin is Literal:

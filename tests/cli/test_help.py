@@ -57,7 +57,7 @@ def test_version_goes_to_stdout() -> None:
         (["backtest", "run", "orb_robus", "-d", "synthetic:5"], "orb_robust"),
         (["backtest", "run", "orb_robust", "-d", "synthetic:5", "--costs", "hose"], "house"),
         (["backtest", "run", "orb_robust", "-d", "synthetic:5", "-p", "stop_art=1"], "stop_atr"),
-        (["backtest", "run", "orb_robust", "-d", "synthetic:5", "-p", "stop_atr=9"], "within the bounds"),
+        (["backtest", "run", "orb_robust", "-d", "synthetic:5", "-p", "stop_atr=9"], "Allowed: number > 0, <= 2."),
         (["backtest", "run", "orb_robust", "-d", "synthetic:5", "-s", "risk.max_gros=1"], "max_gross"),
         (["backtest", "run", "orb_robust", "-d", "synthetic:5", "-s", "max_gross"], "section.key=value"),
         (["backtest", "run", "orb_robust", "-d", "synthetic:5", "--fail-if", "nett<0"], "net"),

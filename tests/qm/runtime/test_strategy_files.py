@@ -229,8 +229,8 @@ def test_a_bad_file_says_what_is_wrong_with_it(folder: Path, text: str, said: st
     ("params", "said"),
     [
         ({"minute": 5}, "Known: minutes."),
-        ({"minutes": 0}, "Allowed: whole number >= 1 <= 60."),
-        ({"minutes": "soon"}, "Allowed: whole number >= 1 <= 60."),
+        ({"minutes": 0}, "Allowed: whole number >= 1, <= 60."),
+        ({"minutes": "soon"}, "Allowed: whole number >= 1, <= 60."),
     ],
 )
 def test_a_bad_parameter_names_the_nearest_or_the_bounds(folder: Path, params: dict[str, object], said: str) -> None:
