@@ -65,6 +65,8 @@ class Market:
         """The last price lay below the VWAP at the minute boundary; not where either is unknown."""
         self.opening_volume = np.full(symbols, np.nan)
         """Shares of the first five minutes, from 09:35 on."""
+        self.marked = 0
+        """The last minute boundary that was marked, ns UTC."""
         self._run = run
         self._ended = np.empty(symbols, np.int64)
         self._whys = np.empty(symbols, np.int64)
@@ -123,6 +125,7 @@ class Market:
 
     def mark_minute(self, boundary: int) -> None:
         """Remember every symbol's price and volume at a minute boundary, for moves over minutes."""
+        self.marked = boundary
         slot = boundary // MINUTE_NS % KEPT_MINUTES
         self.closes[slot] = self.rows["last"]
         self.volumes[slot] = self.rows["volume"]

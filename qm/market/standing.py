@@ -1,0 +1,122 @@
+"""The facts on which the rules of the market depend, gathered for one symbol when somebody decides."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from math import isfinite
+from typing import Final
+
+from qm.market.market import KEPT_MINUTES, MINUTE_NS, Market
+from qm.model.standing import Standing
+from qm.rules.calendar import Session
+from qm.rules.limits import LULD, TIER_PROXY, Tier, luld_bands
+from qm.rules.ssr import SSR_DROP
+
+MARKET_SYMBOL: Final = "SPY"
+"""Stands for the index of the circuit breakers."""
+NARROWEST: Final = 3.01
+"""$: a prior close from which the narrowest bands follow; it stands for one that is unknown."""
+EXACT: Final = 1e-9
+"""What binary fractions may put between a price and a trigger."""
+
+
+def standing(market: Market, row: int) -> Standing:
+    """Return what is known of a symbol now.
+
+    Bands are those that the feed told last. Where it tells none they are estimated: around the mean of the prices at
+    the last five minute boundaries, or of the followed bars, the open before there are any. The plan's own reference
+    price may differ from it: it is a mean of trades, and moves only by 1 % or more. An unknown prior close has the
+    narrowest bands of its tier.
+    """
+    col, known, of = market.col, market.reference, market.session
+    prior = _known(known.prior_close.item(row))
+    adv = _known(known.adv.item(row))
+    day_usd = None if adv is None or prior is None else adv * prior
+    tier = tier_of(day_usd, of)
+    bid = col["bid"].item(row)
+    lower, upper = col["band_low"].item(row), col["band_high"].item(row)
+    reference, estimated = _known(col["band_ref"].item(row)), False
+    if not lower < upper:
+        reference, lower, upper = _estimate(market, row, prior, tier)
+        estimated = lower is not None
+    return Standing(
+        price=_known(col["last"].item(row)),
+        prior_close=prior,
+        day_usd=day_usd,
+        bid=bid if bid > 0.0 else None,
+        tier=int(tier),
+        reference=reference,
+        lower=lower,
+        upper=upper,
+        estimated=estimated,
+        restricted=restricted(market, row),
+        market_pct=_market_pct(market),
+    )
+
+
+def restricted(market: Market, row: int) -> bool | None:
+    """Say whether short sales of a symbol are restricted now; None when its prior close is unknown.
+
+    Carried over from the session before, or triggered by the low of regular hours so far. That a restriction was
+    carried over is known only as far as the reference data go; where they say nothing it counts as not.
+    """
+    drop = SSR_DROP.at(market.session.date)
+    if drop is None:
+        return False
+    if market.reference.ssr_carried.item(row) == 1.0:
+        return True
+    prior = market.reference.prior_close.item(row)
+    if not prior > 0.0:
+        return None
+    low = market.col["low"].item(row)
+    return low <= prior * (1.0 - float(drop)) + EXACT
+
+
+@lru_cache(maxsize=64)
+def _proxy(of: Session) -> float:
+    return TIER_PROXY.at(of.date)
+
+
+def tier_of(day_usd: float | None, of: Session) -> Tier:
+    """Return the tier that stands for the one of the plan's lists; see `TIER_PROXY`."""
+    return Tier.ONE if day_usd is not None and day_usd >= _proxy(of) else Tier.TWO
+
+
+def _estimate(
+    market: Market, row: int, prior: float | None, tier: Tier
+) -> tuple[float | None, float | None, float | None]:
+    of, now = market.session, market.now
+    if not of.open_ns <= now < of.close_ns or LULD.at(of.date) is None:
+        return None, None, None
+    reference = _mean(market, row)
+    if reference is None:
+        return None, None, None
+    bands = luld_bands(tier, prior or NARROWEST, reference, of, now)
+    return (reference, None, None) if bands is None else (reference, float(bands.lower), float(bands.upper))
+
+
+def _mean(market: Market, row: int) -> float | None:
+    first = max(market.session.open_ns + 1, market.now - 5 * MINUTE_NS)
+    marks = [bar.close for bar in list(market.bars.of(row))[-5:] if bar.start + MINUTE_NS >= first]
+    if not marks:
+        boundary = market.now - market.now % MINUTE_NS
+        # Where nobody marks the minutes, what the ring holds is an hour old.
+        while market.marked >= boundary >= first:
+            marks.append(market.closes.item(boundary // MINUTE_NS % KEPT_MINUTES, row))
+            boundary -= MINUTE_NS
+    marks = [price for price in marks if price > 0.0]
+    if marks:
+        return sum(marks) / len(marks)
+    return _known(market.col["open"].item(row))
+
+
+def _market_pct(market: Market) -> float | None:
+    if MARKET_SYMBOL not in market.table:
+        return None
+    row = market.table.row(MARKET_SYMBOL)
+    last, prior = market.col["last"].item(row), market.reference.prior_close.item(row)
+    return 100.0 * (last / prior - 1.0) if last > 0.0 and prior > 0.0 else None
+
+
+def _known(value: float) -> float | None:
+    return value if isfinite(value) and value > 0.0 else None

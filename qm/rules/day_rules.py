@@ -1,0 +1,87 @@
+"""The rules of one trading date as plain numbers, looked up once, for those who ask them at every order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from qm.rules.borrow import BORROW
+from qm.rules.calendar import Phase, Session
+from qm.rules.extended import HOURS, HoursRule
+from qm.rules.margin import PATTERN, REQUIREMENTS
+from qm.rules.mwcb import MWCB
+from qm.rules.ssr import SSR_DROP
+from qm.rules.ticks import TICKS
+
+
+@dataclass(frozen=True, slots=True)
+class DayRules:
+    """Values of the dated tables on one date; the tables themselves say where each was read."""
+
+    of: Session
+    hours: dict[Phase, HoursRule]
+    tick_edge: float
+    """$ from which `tick` holds, and `fine` below it."""
+    tick: float
+    fine: float
+    ssr_drop: float | None
+    """Fall from the prior close that restricts short sales, as a fraction; None before the rule."""
+    market_halt_pct: float | None
+    """Fall of the market that halts all trading for the first time, %; None before the rule."""
+    long: float
+    """Fraction of its value that a long position ties up."""
+    short: float
+    short_usd: float
+    cheap: float
+    cheap_usd: float
+    cheap_below: float
+    minimum_equity_usd: float
+    proxy_price_usd: float
+    """$ from which a share may stand for one that is easy to borrow."""
+    proxy_day_usd: float
+    pattern_trades: int
+    """Day trades in five business days that make a pattern day trader."""
+    pattern_equity_usd: float
+
+    def tick_at(self, price: float) -> float:
+        """Return the smallest step of prices there, $."""
+        return self.tick if price >= self.tick_edge else self.fine
+
+    def required(self, shares: float, price: float) -> float:
+        """Return the equity that a position ties up, $; `shares` are signed. Source: `REQUIREMENTS`."""
+        value = abs(shares) * price
+        if shares >= 0:
+            return value * self.long
+        if price < self.cheap_below:
+            return max(self.cheap_usd * -shares, value * self.cheap)
+        return max(self.short_usd * -shares, value * self.short)
+
+
+@lru_cache(maxsize=64)
+def day_rules(of: Session) -> DayRules:
+    """Return the rules of a session."""
+    day = of.date
+    tick, margin, borrow = TICKS.at(day), REQUIREMENTS.at(day), BORROW.at(day)
+    drop, halts = SSR_DROP.at(day), MWCB.at(day)
+    # The rule for pattern day traders has no value before it was made; its first one stands there for none at all.
+    pattern = PATTERN.at(max(day, PATTERN.rows[0].valid_from))
+    return DayRules(
+        of=of,
+        hours=HOURS.at(day),
+        tick_edge=float(tick.edge),
+        tick=float(tick.coarse),
+        fine=float(tick.fine),
+        ssr_drop=None if drop is None else float(drop),
+        market_halt_pct=None if halts is None else 100.0 * float(halts.drops[0]),
+        long=float(margin.long),
+        short=float(margin.short),
+        short_usd=float(margin.short_usd),
+        cheap=float(margin.cheap),
+        cheap_usd=float(margin.cheap_usd),
+        cheap_below=float(margin.cheap_below),
+        minimum_equity_usd=float(margin.minimum_equity_usd),
+        proxy_price_usd=float(borrow.proxy_price_usd),
+        proxy_day_usd=float(borrow.proxy_day_usd),
+        pattern_trades=pattern.trades,
+        pattern_equity_usd=float(pattern.equity_usd),
+    )
