@@ -8,9 +8,10 @@ from decimal import Decimal
 
 import msgspec
 
+from backtest.measures import DayMeasures, TradeMeasures, of_days, of_trades
 from qm.model.events import TradeClosed
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of the JSON that `qm backtest run --json` prints; it goes up when a field changes its meaning."""
 
 
@@ -38,16 +39,16 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """None without trades."""
     net_usd: float
     fees_usd: float
-    mean_r: float | None
     total_r: float
     profit_factor: float | None
     """Gross wins over gross losses; None without a loss."""
-    max_drawdown_usd: float
-    """Largest fall of the equity from an earlier peak, at the ends of sessions."""
     start_equity_usd: float
     end_equity_usd: float
     ambiguous: int
     """Trades in which a bar left the order of events open; the pessimistic order was taken."""
+    by_trade: TradeMeasures
+    """Of those trades whose risk at entry is known."""
+    by_day: DayMeasures
     journal_hash: str
     """Head of the hash chain over everything decided: equal inputs give an equal hash."""
     result_hash: str
@@ -72,10 +73,6 @@ def summarize(
     lost = -sum(n for n in nets if n < 0)
     wins = sum(1 for n in nets if n > 0)
     curve = [float(start), *(float(d.equity_usd) for d in days)]
-    peak, drawdown = curve[0], 0.0
-    for value in curve:
-        peak = max(peak, value)
-        drawdown = max(drawdown, peak - value)
     return Summary(
         run=run,
         sessions=len(days),
@@ -87,13 +84,13 @@ def summarize(
         win_rate=wins / len(trades) if trades else None,
         net_usd=round(sum(nets), 2),
         fees_usd=round(sum(float(t.fees_usd) for t in trades), 2),
-        mean_r=sum(rs) / len(rs) if rs else None,
         total_r=round(sum(rs), 4),
         profit_factor=won / lost if lost > 0 else None,
-        max_drawdown_usd=round(drawdown, 2),
         start_equity_usd=float(start),
         end_equity_usd=curve[-1],
         ambiguous=sum(1 for t in trades if t.ambiguous),
+        by_trade=of_trades(rs),
+        by_day=of_days(curve),
         journal_hash=journal_hash,
         result_hash=hashlib.sha256(msgspec.json.encode(list(trades))).hexdigest(),
         run_s=run_s,

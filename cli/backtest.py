@@ -30,7 +30,12 @@ def backtest() -> None:
     """Run strategies over past sessions."""
 
 
-Name = Annotated[str, typer.Argument(metavar="STRATEGY", help="A strategy, e.g. orb_robust.")]
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="STRATEGY", help="A strategy, several as a,b in order of preference, or all of the settings."
+    ),
+]
 Dataset = Annotated[
     str,
     typer.Option("--dataset", "-d", metavar="NAME", help="A dataset of `qm data ls`, or a made-up one: synthetic:500."),
@@ -46,7 +51,10 @@ Kind = Annotated[
     typer.Option(metavar="KIND", help="Which data of the dataset, where it has several: bars_1m, trades+quotes."),
 ]
 Params = Annotated[
-    list[str] | None, typer.Option("--param", "-p", metavar="KEY=VALUE", help="A parameter of the strategy.")
+    list[str] | None,
+    typer.Option(
+        "--param", "-p", metavar="KEY=VALUE", help="A parameter of the strategy; NAME.KEY=VALUE among several."
+    ),
 ]
 Equity = Annotated[float | None, typer.Option(metavar="USD", help="Equity at the start [100000].")]
 Overrides = Annotated[
@@ -84,14 +92,15 @@ def run_strategy(
     as_json: AsJson = False,
     save: Save = True,
 ) -> None:
-    """Run a strategy over past sessions.
+    """Run strategies over past sessions.
 
-    It is the same engine as live: radar, scanner, gate and order handling. The strategy gets its symbols from the radar
+    It is the same engine as live: radar, scanner, gate and order handling. A strategy gets its symbols from the radar
     and the scanner, as it would on the day. Ctrl-C ends the run after the session it is in, with the result so far.
 
     \b
     qm backtest run orb_robust --dataset us99_1m
     qm backtest run orb_robust -d us99_1m --from 2025-01-03 --symbols AAPL,TSLA -p stop_atr=0.5
+    qm backtest run orb_robust,thrust -d us99_1m -p thrust.thrust_atr=0.5
     qm backtest run thrust -d synthetic:200:seed=7 --json --fail-if 'net<0'
     """
     from cli import trial

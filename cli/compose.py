@@ -31,6 +31,9 @@ from qm.strategies.presets import strategy
 WITHOUT_QUOTES: Final = {"momentum": "momentum_bars"}
 """Scans that ask for the spread, and what stands in for each where the data tell none."""
 
+ALL: Final = "all"
+"""Stands for the strategies of the settings where one could be named."""
+
 COMMISSIONS: Final[dict[str, Commission]] = {each.id: each for each in (NO_COMMISSION, IBKR_FIXED)}
 
 
@@ -117,16 +120,36 @@ def for_data(engine: EngineSettings, *, quotes: bool) -> EngineSettings:
     return msgspec.structs.replace(engine, scans=scans)
 
 
-def for_strategy(
-    engine: EngineSettings, chosen: Strategy, params: Mapping[str, Any], *, assigned: bool, quotes: bool
+def choices(names: str, params: Iterable[str], engine: EngineSettings) -> tuple[StrategyChoice, ...]:
+    """Return the strategies that a command names, `a` or `a,b` or `all` for those of the settings, the preferred first.
+
+    Parameters are `key=value`, or `name.key=value` where several strategies are named. Raises UsageError.
+    """
+    taken = {each.name: each for each in engine.strategies}
+    wanted = list(taken) if names == ALL else [name.strip() for name in names.split(",")]
+    if not wanted or "" in wanted or len(set(wanted)) < len(wanted):
+        raise UsageError(f"{names!r} names no strategies.", "Write one, several as a,b, or all.")
+    given: dict[str, dict[str, Any]] = {name: dict(taken[name].params) if names == ALL else {} for name in wanted}
+    for key, value in parse_params(params).items():
+        name, dot, param = key.partition(".")
+        if not dot and len(wanted) > 1:
+            raise UsageError(f"It is not clear whose parameter {key!r} is.", f"Write --param {wanted[0]}.{key}=...")
+        if dot and name not in given:
+            raise UsageError(f"{key!r}: {name} is not run.", f"These are: {', '.join(wanted)}.")
+        given[name if dot else wanted[0]][param if dot else key] = value
+    return tuple(StrategyChoice(name, given[name], taken[name].scans if name in taken else ()) for name in wanted)
+
+
+def for_strategies(
+    engine: EngineSettings, made: Mapping[str, Strategy], *, assigned: bool, quotes: bool
 ) -> EngineSettings:
-    """Return the settings under which one strategy runs alone, with its own scans or, when assigned, with none."""
-    taken = next((each.scans for each in engine.strategies if each.name == chosen.name), ())
-    choice = StrategyChoice(chosen.name, dict(params), taken)
-    scans = taken or tuple(scan for scan in chosen.scans if scan not in WITHOUT_QUOTES.values())
-    return for_data(
-        msgspec.structs.replace(engine, strategies=(choice,), scans=() if assigned else scans), quotes=quotes
-    )
+    """Return the settings with the scans that these strategies take hits of or, when assigned, with none."""
+    own = {scan for choice in engine.strategies for scan in choice.scans}
+    taken = [scan for each in made.values() for scan in each.scans]
+    # What stands in where there are no quotes comes by itself.
+    scans = dict.fromkeys(scan for scan in taken if scan in own or scan not in WITHOUT_QUOTES.values())
+    wanted = () if assigned else tuple(scans)
+    return for_data(msgspec.structs.replace(engine, scans=wanted), quotes=quotes)
 
 
 def strategies(engine: EngineSettings) -> dict[str, Strategy]:

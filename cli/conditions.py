@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from qm.errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ _SHORT: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A field of a summary compared with a number."""
+    """A figure of a summary compared with a number."""
 
     text: str
     field: str
@@ -44,13 +46,36 @@ class Condition:
 
     def holds(self, summary: Summary) -> str:
         """Say in a sentence that it holds, or that it cannot be judged; empty when it does not hold."""
-        value = getattr(summary, self.field)
+        value = figures(summary)[self.field]
         # What is not known passes no check.
         if value is None:
             return f"{self.field} is not known, so that {self.text!r} cannot be ruled out."
         if _COMPARE[self.sign](float(value), self.limit):
             return f"{self.field} is {value:g}, and {self.text!r} was not to be."
         return ""
+
+
+def names(kind: type[msgspec.Struct]) -> dict[str, None]:
+    """Return the names of the figures of a summary and of its parts."""
+    out: dict[str, None] = {}
+    for field in msgspec.structs.fields(kind):
+        if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct):
+            out |= names(field.type)
+        elif field.type is not str:
+            out[field.name] = None
+    return out
+
+
+def figures(summary: msgspec.Struct) -> dict[str, float | None]:
+    """Return the figures of a summary by name; one of its own comes before one of a part."""
+    own: dict[str, float | None] = {}
+    parts: dict[str, float | None] = {}
+    for name, value in msgspec.structs.asdict(summary).items():
+        if isinstance(value, msgspec.Struct):
+            parts |= figures(value)
+        elif not isinstance(value, str):
+            own[name] = value
+    return parts | own
 
 
 def parse(text: str) -> Condition:
@@ -61,7 +86,7 @@ def parse(text: str) -> Condition:
     if not found:
         raise UsageError(f"{text!r} is no condition.", "Write it as --fail-if 'net<0': a name, a sign, a number.")
     name, sign, number = found.groups()
-    counted = [each for each in Summary.__struct_fields__ if each not in ("run", "journal_hash", "result_hash")]
+    counted = list(names(Summary))
     field = _SHORT.get(name, name)
     if field not in counted:
         raise NotFoundError.of("figure of a result", name, (*counted, *_SHORT))

@@ -204,7 +204,7 @@ def _result(run: Run, hits: int, latency: Latency, took_s: float, *, finished: b
         net_usd=s.net_usd,
         fees_usd=s.fees_usd,
         total_r=s.total_r,
-        mean_r=s.mean_r,
+        mean_r=s.by_trade.mean_r,
         wakes=s.wakes,
         equity_usd=s.end_equity_usd,
         deciding=latency,

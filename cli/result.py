@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
+from backtest.measures import DayMeasures
 from backtest.runner import Outcome
 from cli.output import emit, facts, table, usd
 from cli.trial import Trial
@@ -38,17 +39,20 @@ def as_data(trial: Trial, outcome: Outcome, run: str, *, interrupted: bool) -> d
 def show(trial: Trial, outcome: Outcome, run: str) -> None:
     """Write the result as tables to stdout."""
     s = outcome.summary
-    (choice,) = trial.settings.engine.strategies
-    emit(f"{choice.name} on {trial.chosen.name}, {trial.chosen.dates[0]} to {outcome.days[-1].session}")
+    emit(f"{trial.strategies} on {trial.chosen.name}, {trial.chosen.dates[0]} to {outcome.days[-1].session}")
     emit()
     facts(
         [
             ("sessions", f"{s.sessions:,} ({s.symbols:,} symbols, {s.records:,} records)"),
             ("trades", f"{s.trades:,}" + (f", {s.wins:,} won ({s.win_rate:.0%})" if s.win_rate is not None else "")),
             ("net", f"{usd(s.net_usd)} $ after {s.fees_usd:,.2f} $ fees, {s.total_r:+.2f} R"),
-            ("a trade", _or_none(s.mean_r, "{:+.3f} R on average", "no trade with a known risk")),
+            ("a trade", _or_none(s.by_trade.mean_r, "{:+.3f} R on average", "no trade with a known risk")),
             ("profit factor", _or_none(s.profit_factor, "{:.2f}", "not known: nothing was lost")),
-            ("drawdown", f"{s.max_drawdown_usd:,.2f} $ at most, from session to session"),
+            ("sharpe", _sharpe(s.by_day)),
+            (
+                "drawdown",
+                f"{s.by_day.max_drawdown_usd:,.2f} $ ({s.by_day.max_drawdown:.2%}) at most, at sessions' ends",
+            ),
             ("equity", f"{s.start_equity_usd:,.2f} $ to {s.end_equity_usd:,.2f} $"),
             (
                 "costs",
@@ -67,6 +71,13 @@ def show(trial: Trial, outcome: Outcome, run: str) -> None:
         emit(f"{s.trades} trades prove nothing; {FEW} are the least that may.")
     if run:
         emit(f"Kept as {run}: qm journal list --run {run}")
+
+
+def _sharpe(days: DayMeasures) -> str:
+    if days.sharpe is None:
+        return "not known: the days do not differ"
+    error = "" if days.sharpe_se is None else f", give or take {days.sharpe_se:.2f} (one standard error)"
+    return f"{days.sharpe:.2f} a year{error}, over {days.sessions} sessions"
 
 
 def trades(closed: list[TradeClosed]) -> None:

@@ -19,7 +19,6 @@ from qm.engine.day import Day
 from qm.engine.settings import RunSettings
 from qm.rules.fees import NO_COMMISSION
 from qm.store.chain import RunHeader
-from qm.strategies.presets import strategy
 
 
 @dataclass
@@ -31,6 +30,11 @@ class Trial:
     settings: RunSettings
     costs: str
     code: str
+
+    @property
+    def strategies(self) -> str:
+        """Names of the strategies, joined."""
+        return "+".join(choice.name for choice in self.settings.engine.strategies)
 
     def __post_init__(self) -> None:
         self._days = self.chosen.days()
@@ -57,9 +61,8 @@ class Trial:
         """Return the id of its first sessions: equal for equal inputs, settings and code."""
         inputs = [self.code, self.settings.text(), self.costs, self.chosen.name, self.chosen.sources, sessions]
         digest = hashlib.sha256(msgspec.json.encode(inputs)).hexdigest()[:8]
-        (choice,) = self.settings.engine.strategies
         first, last = self.chosen.dates[0], self.chosen.dates[sessions - 1]
-        return f"{choice.name}-{first:%Y%m%d}-{last:%Y%m%d}-{digest}"
+        return f"{self.strategies}-{first:%Y%m%d}-{last:%Y%m%d}-{digest}"
 
 
 def plan(
@@ -78,12 +81,14 @@ def plan(
     """Put a backtest together; raises what is wrong with any part of it, before anything runs."""
     preset = compose.cost_preset(costs)
     settings = compose.settings(overrides, preset.exchange)
-    given = compose.parse_params(params)
-    strategy_ = strategy(name, given)
+    alone = msgspec.structs.replace(settings.engine, strategies=compose.choices(name, params, settings.engine))
+    made = compose.strategies(alone)
     wanted = read_symbols(symbols) if symbols else ()
     chosen = choose(dataset, since, until, kind, wanted)
-    assigned = bool(wanted) or not strategy_.scans
-    engine = compose.for_strategy(settings.engine, strategy_, given, assigned=assigned, quotes=chosen.quotes)
+    # Who waits for hits would never see one of a list; who waits for none must be handed its symbols.
+    listed = tuple(name for name, each in made.items() if wanted or not each.scans)
+    everything = len(listed) == len(made)
+    engine = compose.for_strategies(alone, made, assigned=everything, quotes=chosen.quotes)
     commission = preset.commission
     if commission is not None and settings.account.commission != NO_COMMISSION.id:
         commission = compose.COMMISSIONS[settings.account.commission]
@@ -95,11 +100,11 @@ def plan(
         exchange=msgspec.to_builtins(settings.exchange),
         commission="" if commission is None else commission.id,
         # No symbols stand for all of the session: others were left out of the data already.
-        assigned={name: ()} if assigned else {},
+        assigned=dict.fromkeys(listed, ()),
     )
     planned = Plan(
         settings=engine,
-        strategies=compose.strategies(engine),
+        strategies=made,
         equity=run.equity,
         exchange=settings.exchange,
         fees=compose.fees_of(commission),

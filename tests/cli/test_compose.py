@@ -18,7 +18,7 @@ from qm.engine.settings import EngineSettings
 from qm.errors import ConfigError, NotFoundError, UsageError
 from qm.model.market import Kind
 from qm.scanner.presets import PRESETS as SCANS
-from qm.strategies.presets import PRESETS, strategy
+from qm.strategies.presets import PRESETS
 
 
 def test_without_any_layer_the_settings_are_the_engines_own() -> None:
@@ -74,12 +74,34 @@ def test_data_without_quotes_are_scanned_without_asking_for_spreads() -> None:
 @pytest.mark.parametrize("name", PRESETS)
 @pytest.mark.parametrize("quotes", [True, False])
 def test_a_strategy_alone_gets_scans_whose_hits_it_takes(name: str, quotes: bool) -> None:
-    chosen = strategy(name)
-    engine = compose.for_strategy(EngineSettings(), chosen, {}, assigned=False, quotes=quotes)
-    assert [choice.name for choice in engine.strategies] == [name]
-    assert engine.scans
-    assert set(engine.scans) <= set(chosen.scans)
-    assert compose.for_strategy(EngineSettings(), chosen, {}, assigned=True, quotes=quotes).scans == ()
+    alone = msgspec.structs.replace(EngineSettings(), strategies=compose.choices(name, (), EngineSettings()))
+    made = compose.strategies(alone)
+    engine = compose.for_strategies(alone, made, assigned=False, quotes=quotes)
+    assert list(made) == [name]
+    assert bool(engine.scans) is bool(made[name].scans)
+    assert set(engine.scans) <= set(made[name].scans)
+    assert compose.for_strategies(alone, made, assigned=True, quotes=quotes).scans == ()
+
+
+def test_several_strategies_come_in_the_order_of_preference_with_parameters_by_name() -> None:
+    chosen = compose.choices("thrust, orb_robust", ["orb_robust.top_n=3", "thrust.bars=4"], EngineSettings())
+    assert [(each.name, each.params) for each in chosen] == [("thrust", {"bars": "4"}), ("orb_robust", {"top_n": "3"})]
+    assert compose.choices("all", (), EngineSettings()) == EngineSettings().strategies
+
+
+@pytest.mark.parametrize(
+    ("names", "params", "said"),
+    [
+        ("", (), "names no strategies"),
+        ("thrust,", (), "names no strategies"),
+        ("thrust,thrust", (), "names no strategies"),
+        ("thrust,orb_robust", ("bars=4",), "whose parameter 'bars'"),
+        ("thrust", ("orb_robust.top_n=4",), "orb_robust is not run"),
+    ],
+)
+def test_a_choice_that_is_none_is_refused(names: str, params: tuple[str, ...], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        compose.choices(names, params, EngineSettings())
 
 
 @pytest.mark.parametrize("usd", [0, -1, float("nan"), float("inf")])

@@ -36,7 +36,7 @@ def test_from_bars_to_the_story_of_a_trade(made: int) -> None:
     table = qm(*BACKTEST)
     result = qm(*BACKTEST, "--json")
     summary = result.json
-    assert summary["schema"] == 1
+    assert summary["schema"] == 2
     assert summary["sessions"] == len(summary["days"]) == 4
     assert summary["trades"] == len(summary["closed_trades"]) > 0
     assert summary["interrupted"] is False

@@ -218,9 +218,9 @@ def test_a_scan_can_come_from_the_command_line_and_the_environment(monkeypatch: 
 def test_a_shipped_strategy_takes_hits_of_the_traders_scan() -> None:
     settings_file(MINE + '[engine]\nscans = ["mine"]\nstrategies = [{name = "thrust", scans = ["mine"]}]\n')
     engine = compose.settings().engine
-    chosen = compose.strategies(engine)["thrust"]
-    assert chosen.scans == ("mine",)
-    alone = compose.for_strategy(engine, chosen, {}, assigned=False, quotes=False)
+    made = compose.strategies(engine)
+    assert made["thrust"].scans == ("mine",)
+    alone = compose.for_strategies(engine, made, assigned=False, quotes=False)
     assert alone.scans == ("mine",)
     assert compose.strategies(alone)["thrust"].scans == ("mine",)
 
