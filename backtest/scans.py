@@ -21,7 +21,8 @@ from qm.model.inputs import Why
 from qm.model.market import clock, events
 from qm.radar.radar import Radar
 from qm.radar.ranking import Ranking
-from qm.scanner.presets import SCORE, Scan
+from qm.scanner.order import values
+from qm.scanner.presets import Scan
 from qm.scanner.scanner import Scanner
 
 HORIZONS_MIN: Final = (5, 15, 60)
@@ -80,7 +81,7 @@ class Seen(msgspec.Struct, frozen=True):
     def passing(self, scan: Scan) -> list[int]:
         """Return the rows for which the condition holds, the strongest first, as many as there are."""
         rows = np.flatnonzero(scan.condition.mask(self.features) & (self.features["last"] > 0))
-        by = (self.ranking.scores if scan.rank_by == SCORE else self.features[scan.rank_by])[rows]
+        by = values(scan.rank_by, self.features, self.ranking.scores)[rows]
         order: list[int] = rows[np.argsort(-by, kind="stable")].tolist()
         return order
 
@@ -186,7 +187,7 @@ def _due(market: Market, beat_s: int, close: int) -> bool:
 
 
 def _note(result: Result, scan: Scan, seen: Features) -> None:
-    if scan.open_at(seen.ts):
+    if scan.asked_at(seen.ts):
         result.beats += 1
         unsure = [name for name in scan.condition.names() if name not in result.known]
         result.known.update(name for name in unsure if np.isfinite(seen[name]).any())
@@ -194,7 +195,7 @@ def _note(result: Result, scan: Scan, seen: Features) -> None:
 
 def _born(scanner: Scanner, seen: Features, ranking: Ranking, market: Market) -> Iterator[Found]:
     (scan,) = scanner.scans
-    asked = dict.fromkeys((*scan.condition.names(), *([] if scan.rank_by == SCORE else [scan.rank_by])))
+    asked = scan.asks
     for body in scanner.on_beat(seen, ranking, market.now):
         scanner.appliers()[type(body)](Entry(0, market.now, market.consumed, 0, body))
         if isinstance(body, Hit):

@@ -15,6 +15,7 @@ from qm.clock import ny
 from qm.errors import NotFoundError
 from qm.market.features import ABOUT, FLAGS, UNITS
 from qm.model.events import Check
+from qm.scanner.cadence import Trigger
 from qm.scanner.conditions import Condition
 from qm.scanner.presets import Scan
 from qm.scanner.text import ALIASES
@@ -46,6 +47,8 @@ def scan_data(scan: Scan, *, own: bool = False) -> dict[str, Any]:
         "top": scan.top,
         "cooldown_s": scan.cooldown_s,
         "hold_s": scan.hold_s,
+        "rearm_pct": scan.rearm_pct,
+        "trigger": str(scan.trigger),
         "own": own,
     }
 
@@ -59,8 +62,8 @@ def show_scans(scans: Sequence[tuple[Scan, bool]]) -> None:
         facts(
             [
                 ("  when", str(scan.condition)),
-                ("  window", f"{_window(scan)}, the {scan.top} with the most {scan.rank_by}"),
-                ("  a find", f"lasts at least {scan.hold_s} s, and comes again {scan.cooldown_s} s after it was over"),
+                ("  window", f"{_window(scan)} {_asked(scan)}, the {scan.top} with the most {scan.rank_by}"),
+                ("  a find", f"lasts at least {scan.hold_s} s, and comes again {_again(scan)}"),
             ]
         )
 
@@ -245,8 +248,7 @@ def _place(found: Found) -> tuple[str, str, str, str, str]:
 
 
 def _columns(scan: Scan) -> list[str]:
-    named = dict.fromkeys((*scan.condition.names(), *([scan.rank_by] if scan.rank_by in UNITS else [])))
-    return [name for name in named if name != "last" and name not in FLAGS]
+    return [name for name in scan.asks if name != "last" and name not in FLAGS]
 
 
 def _cells(values: Mapping[str, float | None], names: Sequence[str]) -> list[str]:
@@ -275,6 +277,15 @@ def _share(name: str, positive: float | None) -> str:
 def _window(scan: Scan) -> str:
     start, end = _clock(scan.start_ns), _clock(scan.end_ns)
     return f"at {start}" if start == end else f"from {start} to {end}"
+
+
+def _asked(scan: Scan) -> str:
+    return "at every beat" if scan.trigger is Trigger.BEAT else "at each bar's close"
+
+
+def _again(scan: Scan) -> str:
+    risen = f", or {scan.rearm_pct:g} % higher" if scan.rearm_pct else ""
+    return f"{scan.cooldown_s} s after it was over{risen}"
 
 
 def _clock(ns: int) -> str:

@@ -18,7 +18,7 @@ from cli.output import Progress, say
 from qm.clock import at_ny, ny
 from qm.engine.settings import EngineSettings
 from qm.errors import NotFoundError, UsageError
-from qm.scanner.presets import PRESETS, SCORE, Scan
+from qm.scanner.presets import PRESETS, Scan
 from qm.scanner.text import ScanTextError, known, parse
 
 AD_HOC: Final = "text"
@@ -63,7 +63,7 @@ def the_scan(
             raise UsageError(f"The window {window!r} cannot be read.", "Write it as --window 09:35-15:30.")
         scan = replace(scan, window=(found[1], found[2]))
     if rank_by is not None:
-        scan = replace(scan, rank_by=rank_by if rank_by == SCORE else known(rank_by) or rank_by)
+        scan = replace(scan, rank_by=rank_by)
     return scan if top is None else replace(scan, top=top)
 
 

@@ -46,6 +46,11 @@ class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     watch_ttl_min: Annotated[int, Meta(ge=1, le=390)] = 30
     """A symbol that nothing keeps on the watchlist leaves after so many minutes."""
 
+    def __post_init__(self) -> None:
+        # Bars close with the minute: a beat must fall on it, or a scan for their close would be asked late.
+        if self.beat_s > 0 and 60 % self.beat_s:
+            raise ValueError("beat_s must go into 60 without a rest, e.g. 1, 5, 10 or 60")
+
     def scan(self, name: str) -> Scan:
         """Return a scan by name, the trader's own before the shipped; NotFoundError with the nearest names."""
         return named(name, self.own_scans)

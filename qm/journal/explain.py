@@ -10,12 +10,14 @@ import msgspec
 from qm.clock import ny
 from qm.model.events import (
     Allocated,
+    Alternative,
     Assigned,
     Beat,
     Check,
     Entry,
     Filled,
     Hit,
+    HitRejected,
     Intended,
     Planned,
     Refused,
@@ -147,8 +149,16 @@ def _watched(body: Watched) -> Words:
     return "watch", f"{body.symbol} is watched: {body.reason}", ()
 
 
+def _rejected_hit(body: HitRejected) -> Words:
+    return "rejection", f"not taken from {body.scan}: {body.reason}", _others(body.alternatives)
+
+
+def _others(alternatives: Sequence[Alternative]) -> list[str]:
+    return [f"not {a.strategy}: {a.why}" for a in alternatives]
+
+
 def _allocated(body: Allocated) -> Words:
-    others = [f"not {a.strategy}: {a.why}" for a in body.alternatives]
+    others = [*(f"{f.told}: {f.size:.0%} of the budget" for f in body.factors), *_others(body.alternatives)]
     text = f"{body.symbol} goes to {body.strategy}, at most ${body.budget_usd:,.0f}: {body.why}"
     return "allocation", text, others
 
@@ -255,6 +265,7 @@ def _planned(body: Planned) -> Words:
 SAYING: dict[type, Callable[[Any], Words]] = {
     Beat: _beat,
     Hit: _hit,
+    HitRejected: _rejected_hit,
     Watched: _watched,
     Allocated: _allocated,
     Assigned: _assigned,

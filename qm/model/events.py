@@ -9,64 +9,9 @@ import msgspec
 
 from qm.model.commands import AnyCommand
 from qm.model.order import Execution, Order, OrderType, Side
+from qm.model.reasons import Alternative, Check, Contribution, Factor, RadarRow, Sizing
 
-
-class Check(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """One thing that was compared with a limit, and what came of it."""
-
-    name: str
-    value: float | None
-    """None when the value is not known; an unknown value never passes."""
-    limit: float | None
-    passed: bool
-    unit: str = ""
-
-
-class Contribution(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """What one feature added to a radar score."""
-
-    name: str
-    value: float | None
-    points: float
-
-
-class RadarRow(msgspec.Struct, frozen=True, gc=False):
-    """A symbol's place on the radar at one beat."""
-
-    symbol: str
-    rank: int
-    """1 is the strongest."""
-    score: float
-    """0 to 100."""
-    last: float
-    parts: tuple[Contribution, ...]
-    rank_change: int | None = None
-    """Places gained (+) or lost (-) over the last minute."""
-    velocity: float | None = None
-    """Places gained (+) or lost (-) per minute, over the last five."""
-    listed_s: float | None = None
-    """Time on the radar's list, s; None for a symbol that is not on it."""
-    new_high: bool = False
-    """It made a new high within the last minute."""
-    halted: bool = False
-
-
-class Sizing(msgspec.Struct, frozen=True, gc=False):
-    """How the number of shares came about; each cap in shares, the smallest binds."""
-
-    shares: int
-    risk_usd: float
-    """What is lost, costs included, if the stop is hit."""
-    risk_per_share: float
-    caps: dict[str, int]
-    binding: str
-
-
-class Alternative(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """A strategy that the allocator did not choose, and why."""
-
-    strategy: str
-    why: str
+__all__ = ["Alternative", "Check", "Contribution", "Factor", "RadarRow", "Sizing"]
 
 
 class Event(msgspec.Struct, frozen=True, gc=False, tag_field="event"):
@@ -149,6 +94,47 @@ class HitEnded(Event, frozen=True, gc=False, tag="hit_ended"):
     reason: str
 
 
+class HitRefreshed(Event, frozen=True, gc=False, tag="hit_refreshed"):
+    """An opportunity is told again: it still holds, and the price has gone on."""
+
+    symbol: str
+    scan: str
+    last: float
+    """$."""
+    moved_pct: float
+    """Since it was told last."""
+
+
+class HitRejected(Event, frozen=True, gc=False, tag="hit_rejected"):
+    """An opportunity was not followed up; stated once for each hit, with the first cause."""
+
+    symbol: str
+    scan: str
+    by: str
+    """`watchlist` or `allocator`."""
+    why: str
+    """One word: full, cooling_off, banned, no_strategy, no_budget, busy."""
+    reason: str
+    alternatives: tuple[Alternative, ...] = ()
+    """The strategies that were weighed."""
+
+
+class Banned(Event, frozen=True, gc=False, tag="banned"):
+    """The trader wants no new position in a symbol; what is held is still left by the rules."""
+
+    symbol: str
+    reason: str
+    today: bool
+    """It ends by itself with the session."""
+
+
+class Unbanned(Event, frozen=True, gc=False, tag="unbanned"):
+    """New positions in the symbol are allowed again."""
+
+    symbol: str
+    reason: str
+
+
 class Watched(Event, frozen=True, gc=False, tag="watched"):
     """A symbol entered the watchlist."""
 
@@ -175,6 +161,10 @@ class Allocated(Event, frozen=True, gc=False, tag="allocated"):
     """Largest notional that the strategy may take in this symbol."""
     why: str
     alternatives: tuple[Alternative, ...] = ()
+    expected_r: float | None = None
+    """What it is expected to earn per trade, R, after shrinkage."""
+    factors: tuple[Factor, ...] = ()
+    """What made the budget out of the full one."""
 
 
 class Released(Event, frozen=True, gc=False, tag="released"):
@@ -446,6 +436,10 @@ AnyEvent = (
     | Beat
     | Hit
     | HitEnded
+    | HitRefreshed
+    | HitRejected
+    | Banned
+    | Unbanned
     | Watched
     | Unwatched
     | Allocated

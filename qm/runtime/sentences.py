@@ -11,6 +11,7 @@ from qm.model.events import (
     Anomaly,
     AnyEvent,
     Assigned,
+    Banned,
     Canceled,
     Check,
     Commanded,
@@ -21,6 +22,8 @@ from qm.model.events import (
     Flattened,
     FlattenStarted,
     Hit,
+    HitRefreshed,
+    HitRejected,
     Intended,
     Refused,
     Rejected,
@@ -31,6 +34,7 @@ from qm.model.events import (
     StopMoved,
     StrategyFailed,
     TradeClosed,
+    Unbanned,
     Unprotected,
     Unwatched,
     Watched,
@@ -112,6 +116,27 @@ def _hit(event: Hit, _: OrderOf) -> Said:
     row = event.row
     place = f"rank {row.rank}, score {row.score:.0f}" if row.rank else "not ranked"
     return "info", event.symbol, f"{event.symbol} hit of {event.scan}, {place}"
+
+
+def _refreshed(event: HitRefreshed, _: OrderOf) -> Said:
+    moved = f"{event.moved_pct:+.1f}% to {price(event.last)}"
+    return "info", event.symbol, f"{event.symbol} goes on in {event.scan}, {moved}"
+
+
+def _hit_rejected(event: HitRejected, _: OrderOf) -> Said | None:
+    # A hit on what is worked or held already is no missed chance.
+    if event.why == "busy":
+        return None
+    return "info", event.symbol, f"{event.symbol} not taken from {event.scan}: {event.reason}"
+
+
+def _banned(event: Banned, _: OrderOf) -> Said:
+    how_long = "today" if event.today else "for good"
+    return "warn", event.symbol, f"{event.symbol} is banned {how_long}: {event.reason}"
+
+
+def _unbanned(event: Unbanned, _: OrderOf) -> Said:
+    return "info", event.symbol, f"{event.symbol} is no longer banned: {event.reason}"
 
 
 def _watched(event: Watched, _: OrderOf) -> Said | None:
@@ -248,6 +273,10 @@ _SPEAKERS: Final[dict[type, Callable[[Any, OrderOf], Said | None]]] = {
     SessionEnded: _ended,
     Assigned: _assigned,
     Hit: _hit,
+    HitRefreshed: _refreshed,
+    HitRejected: _hit_rejected,
+    Banned: _banned,
+    Unbanned: _unbanned,
     Watched: _watched,
     Unwatched: _unwatched,
     Allocated: _allocated,

@@ -4,6 +4,9 @@ A condition has three answers: true, false, and unknown where a feature is NaN; 
 down to the comparisons when it is written (`~(a & b)` is `~a | ~b`, `~at_least` is less than), and no comparison holds
 for NaN, so unknown passes neither a condition nor its opposite. A part that is false settles `&`, a part that is true
 settles `|`, whatever the unknown one would have said.
+
+A comparison can have a second, looser limit at which what was found stays found (`at_least("gap_pct", 4, stay=3.5)`):
+what hovers about a single limit would come and go at every beat.
 """
 
 from __future__ import annotations
@@ -56,6 +59,10 @@ class Condition(ABC):
         """Return it line by line for people to read, what belongs together indented alike."""
 
     @abstractmethod
+    def staying(self) -> Condition:
+        """Return what keeps a find alive: the same with the looser limits; itself where there are none."""
+
+    @abstractmethod
     def __invert__(self) -> Condition: ...
 
     def __and__(self, other: Condition) -> Condition:
@@ -65,31 +72,35 @@ class Condition(ABC):
         return _Any((*_parts(self, _Any), *_parts(other, _Any)))
 
 
-def at_least(feature: str, limit: float) -> Condition:
-    """Hold where the feature is `limit` or more; NotFoundError for a feature that is none."""
-    return _Bound(_known(feature), ">=", _finite(feature, limit))
+def at_least(feature: str, limit: float, *, stay: float | None = None) -> Condition:
+    """Hold where the feature is `limit` or more, and then to `stay`; NotFoundError for a feature that is none."""
+    return _bound(feature, ">=", limit, stay)
 
 
-def at_most(feature: str, limit: float) -> Condition:
-    """Hold where the feature is `limit` or less; NotFoundError for a feature that is none."""
-    return _Bound(_known(feature), "<=", _finite(feature, limit))
+def at_most(feature: str, limit: float, *, stay: float | None = None) -> Condition:
+    """Hold where the feature is `limit` or less, and then to `stay`; NotFoundError for a feature that is none."""
+    return _bound(feature, "<=", limit, stay)
 
 
-def above(feature: str, limit: float) -> Condition:
-    """Hold where the feature is more than `limit`; NotFoundError for a feature that is none."""
-    return _Bound(_known(feature), ">", _finite(feature, limit))
+def above(feature: str, limit: float, *, stay: float | None = None) -> Condition:
+    """Hold where the feature is more than `limit`, and then than `stay`; NotFoundError for a feature that is none."""
+    return _bound(feature, ">", limit, stay)
 
 
-def below(feature: str, limit: float) -> Condition:
-    """Hold where the feature is less than `limit`; NotFoundError for a feature that is none."""
-    return _Bound(_known(feature), "<", _finite(feature, limit))
+def below(feature: str, limit: float, *, stay: float | None = None) -> Condition:
+    """Hold where the feature is less than `limit`, and then than `stay`; NotFoundError for a feature that is none."""
+    return _bound(feature, "<", limit, stay)
 
 
-def within(feature: str, low: float, high: float) -> Condition:
-    """Hold where the feature lies between two limits, both included; NotFoundError for a feature that is none."""
+def within(feature: str, low: float, high: float, *, stay: tuple[float, float] | None = None) -> Condition:
+    """Hold where the feature lies between two limits, both included, and then between the two of `stay`.
+
+    NotFoundError for a feature that is none.
+    """
     if low > high:
         raise UsageError(f"{feature} cannot lie within {low:g}..{high:g}.", "Write the smaller limit first.")
-    return at_least(feature, low) & at_most(feature, high)
+    left, right = stay or (None, None)
+    return at_least(feature, low, stay=left) & at_most(feature, high, stay=right)
 
 
 def flag(feature: str) -> Condition:
@@ -104,6 +115,7 @@ class _Bound(Condition):
     feature: str
     relation: str
     limit: float
+    stay: float | None = None
 
     def mask(self, features: Features) -> Mask:
         held: Mask = _HOLDS[self.relation](features[self.feature], self.limit)
@@ -127,11 +139,18 @@ class _Bound(Condition):
     def outline(self, depth: int = 0) -> list[str]:
         return [_INDENT * depth + str(self)]
 
+    def staying(self) -> Condition:
+        return self if self.stay is None else _Bound(self.feature, self.relation, self.stay)
+
     def __invert__(self) -> Condition:
+        if self.stay is not None:
+            raise UsageError(f"~ cannot stand before {self}.", "Turn the comparison round, and give it its own stay.")
         return _Bound(self.feature, _OPPOSITE[self.relation], self.limit)
 
     def __str__(self) -> str:
-        return f"{self.feature} {self.relation} {_exactly(self.limit)} {UNITS[self.feature]}".rstrip()
+        unit = UNITS[self.feature]
+        stay = "" if self.stay is None else f" stay {_exactly(self.stay)} {unit}".rstrip()
+        return f"{self.feature} {self.relation} {_exactly(self.limit)} {unit}".rstrip() + stay
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +180,9 @@ class _Flag(Condition):
     def outline(self, depth: int = 0) -> list[str]:
         return [_INDENT * depth + str(self)]
 
+    def staying(self) -> Condition:
+        return self
+
     def __invert__(self) -> Condition:
         return _Flag(self.feature, not self.wanted)
 
@@ -183,6 +205,9 @@ class _All(Condition):
 
     def outline(self, depth: int = 0) -> list[str]:
         return [f"{_INDENT * depth}all of", *(line for part in self.parts for line in part.outline(depth + 1))]
+
+    def staying(self) -> Condition:
+        return _All(tuple(part.staying() for part in self.parts))
 
     def __invert__(self) -> Condition:
         return _Any(tuple(~part for part in self.parts))
@@ -207,11 +232,28 @@ class _Any(Condition):
     def outline(self, depth: int = 0) -> list[str]:
         return [f"{_INDENT * depth}any of", *(line for part in self.parts for line in part.outline(depth + 1))]
 
+    def staying(self) -> Condition:
+        return _Any(tuple(part.staying() for part in self.parts))
+
     def __invert__(self) -> Condition:
         return _All(tuple(~part for part in self.parts))
 
     def __str__(self) -> str:
         return " | ".join(str(part) for part in self.parts)
+
+
+def _bound(feature: str, relation: str, limit: float, stay: float | None) -> Condition:
+    known, enter = _known(feature), _finite(feature, limit)
+    if stay is None:
+        return _Bound(known, relation, enter)
+    if tighter(relation, enter, loose := _finite(feature, stay)):
+        raise UsageError(f"{feature} cannot stay {relation} {stay:g}: {relation} {limit:g} is looser.")
+    return _Bound(known, relation, enter, loose)
+
+
+def tighter(relation: str, limit: float, stay: float) -> bool:
+    """Say whether a second limit would end what the first lets in."""
+    return stay > limit if relation in (">=", ">") else stay < limit
 
 
 def _parts(condition: Condition, join: type[_All | _Any]) -> tuple[Condition, ...]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
 from qm.errors import NotFoundError, QmError
-from qm.scanner.presets import PRESETS, SCORE, Scan
-from qm.scanner.text import ScanTextError, known, parse
+from qm.scanner.cadence import Trigger
+from qm.scanner.order import SCORE
+from qm.scanner.presets import PRESETS, Scan
+from qm.scanner.text import ScanTextError, parse
 
 
 class ScanSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -21,13 +23,17 @@ class ScanSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     window: tuple[int | str, int | str] = ("09:30", "16:00")
     """First and last moment at which it is asked, New York, or in minutes from 09:30."""
     rank_by: str = SCORE
-    """The feature whose largest values come first, or the radar's score."""
+    """What comes first: a feature, a product such as "gap * log(pre_dollar_volume)", or the radar's score."""
     top: Annotated[int, Meta(ge=1)] = 20
     """At most so many symbols are found at one beat."""
     cooldown_s: Annotated[int, Meta(ge=0)] = 300
     """How long a symbol is not found again after it was over."""
     hold_s: Annotated[int, Meta(ge=0)] = 300
     """How long a find lasts at least; after that it is over when the condition does not hold."""
+    rearm_pct: Annotated[float, Meta(ge=0)] = 0.0
+    """Told again when the price has risen by so much since it was told last, %; 0 for never."""
+    trigger: Literal["beat", "bar_close"] | None = None
+    """When it is asked: at every beat, or where a minute ends; none for as often as its features allow."""
 
     def __post_init__(self) -> None:
         try:
@@ -43,10 +49,12 @@ class ScanSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             name=name,
             condition=parse(self.when),
             window=self.window,
-            rank_by=known(self.rank_by) or self.rank_by,
+            rank_by=self.rank_by,
             top=self.top,
             cooldown_s=self.cooldown_s,
             hold_s=self.hold_s,
+            rearm_pct=self.rearm_pct,
+            trigger=Trigger(self.trigger) if self.trigger else None,
         )
 
 

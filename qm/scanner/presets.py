@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import Final
 
 from qm.clock import DAY, HOUR, MINUTE, SECOND, ny_time_of_day_ns
-from qm.errors import NotFoundError, UsageError
-from qm.market.features import UNITS
-from qm.scanner.conditions import Condition, flag
+from qm.errors import UsageError
+from qm.scanner.cadence import Trigger, trigger_for
+from qm.scanner.conditions import Condition
+from qm.scanner.order import SCORE, canonical, names
 from qm.scanner.text import parse
-
-SCORE: Final = "score"
-"""The radar's score, by which a scan can rank as it can by any feature."""
 
 _OPEN: Final = 9 * HOUR + 30 * MINUTE
 
@@ -21,8 +20,8 @@ _OPEN: Final = 9 * HOUR + 30 * MINUTE
 class Scan:
     """A condition with the hours in which it is asked and the life of what it finds.
 
-    Raises NotFoundError when `rank_by` is neither a feature nor "score", and UsageError for a window or a number that
-    makes no sense.
+    Raises NotFoundError when `rank_by` names no feature, and UsageError for a window or a number that makes no sense,
+    or for a trigger that mixes what whole bars tell with what moves inside them.
     """
 
     name: str
@@ -31,21 +30,40 @@ class Scan:
     """First and last moment at which it is asked, in minutes from 09:30 or as "HH:MM", New York; both included, to the
     second, so that equal ends name a single beat."""
     rank_by: str = SCORE
-    """Largest first; a symbol for which it is unknown comes last."""
+    """A feature, or a product of some, largest first; a symbol for which it is unknown comes last."""
     top: int = 20
     """At most so many symbols are found at one beat."""
     cooldown_s: int = 300
     """How long a symbol is not found again after it was over."""
     hold_s: int = 300
     """How long a find lasts at least; after that it is over at the first beat at which the condition does not hold."""
+    rearm_pct: float = 0.0
+    """A find is told again, or is born before its cool-down is over, when the price has risen by so much since it was
+    told last, %; 0 for never."""
+    trigger: Trigger | None = None
+    """When it is asked; None for as often as its features allow, which is what stands here afterwards."""
 
     def __post_init__(self) -> None:
-        if self.rank_by != SCORE and self.rank_by not in UNITS:
-            raise NotFoundError.of("feature", self.rank_by, (SCORE, *UNITS))
+        # The dataclass is frozen: what follows from the fields is settled before anybody sees them.
+        object.__setattr__(self, "rank_by", canonical(self.rank_by))
+        object.__setattr__(self, "trigger", self._trigger())
         if self.start_ns > self.end_ns:
             raise UsageError(f"{_of(self.name)}the window ends before it starts.")
         if self.top < 1 or self.cooldown_s < 0 or self.hold_s < 0:
             raise UsageError(f"{_of(self.name)}top must be 1 or more, times 0 or more.")
+        if not (isfinite(self.rearm_pct) and self.rearm_pct >= 0):
+            raise UsageError(f"{_of(self.name)}rearm_pct must be 0 or more.")
+
+    def _trigger(self) -> Trigger:
+        try:
+            return trigger_for(self.condition.names(), self.trigger)
+        except UsageError as error:
+            raise UsageError(f"{_of(self.name)}{error.problem}", error.remedy) from None
+
+    @property
+    def asks(self) -> tuple[str, ...]:
+        """Features that it asks for or ranks by, each once."""
+        return tuple(dict.fromkeys((*self.condition.names(), *names(self.rank_by))))
 
     @property
     def start_ns(self) -> int:
@@ -58,8 +76,12 @@ class Scan:
         return _time_of_day(self.name, self.window[1])
 
     def open_at(self, now: int) -> bool:
-        """Say whether the scan is asked at this moment, ns UTC."""
+        """Say whether this moment, ns UTC, lies in its window."""
         return self.start_ns <= ny_time_of_day_ns(now) < self.end_ns + SECOND
+
+    def asked_at(self, now: int) -> bool:
+        """Say whether it is asked at this moment, ns UTC: in its window, and at a bar's close where it wants one."""
+        return self.open_at(now) and (self.trigger is Trigger.BEAT or now % MINUTE == 0)
 
 
 def _time_of_day(scan: str, end: int | str) -> int:
@@ -80,22 +102,32 @@ def _of(scan: str) -> str:
 
 
 _RUNNING: Final = "rvol >= 2 & chg_pct >= 4 & mom_5_pct >= 1 & last in 2..100 & range_pos >= 0.8 & ~halted"
+_GAPPING: Final = "gap_pct >= 4 & last in 2..500 & pre_volume >= 100K & pre_dollar_volume >= 1M & ~halted"
+_BY_DOLLARS: Final = "gap_pct * log(pre_dollar_volume)"
 _A_DAY: Final = 24 * 60 * 60
 
 _SCANS: Final = (
-    # Volume is counted from 09:30: before that, a narrow market is what tells a gap from a single odd print.
     Scan(
         name="top_gappers",
-        condition=parse("gap_pct >= 4 & last in 2..500 & spread_bps <= 100 & ~halted"),
+        condition=parse(f"{_GAPPING} & spread_bps <= 100"),
         window=("04:00", "09:30"),
-        rank_by="gap_pct",
+        rank_by=_BY_DOLLARS,
+        cooldown_s=60,
+        hold_s=60,
+    ),
+    # Bars bring no quotes; their spread is unknown, and what is unknown passes no condition.
+    Scan(
+        name="top_gappers_bars",
+        condition=parse(_GAPPING),
+        window=("04:00", "09:30"),
+        rank_by=_BY_DOLLARS,
         cooldown_s=60,
         hold_s=60,
     ),
     # Zarattini, Barbon, Aziz (2024): chosen once, when the opening range is complete; worked until the close.
     Scan(
         name="stocks_in_play",
-        condition=parse("last > 5 & adv >= 1M & atr > 0.5 & opening_rvol >= 1"),
+        condition=parse("open > 5 & adv >= 1M & atr > 0.5 & opening_rvol >= 1"),
         window=(5, 5),
         rank_by="opening_rvol",
         top=20,
@@ -103,32 +135,44 @@ _SCANS: Final = (
         hold_s=385 * 60,
     ),
     Scan(name="momentum", condition=parse(f"{_RUNNING} & spread_bps <= 60"), window=("09:35", "15:30")),
-    # Bars bring no quotes; their spread is unknown, and what is unknown passes no condition.
     Scan(name="momentum_bars", condition=parse(_RUNNING), window=("09:35", "15:30")),
     Scan(
         name="hod_momo",
         condition=parse(
-            "high_age_s <= 60 & rvol >= 2 & chg_pct >= 4 & vol_5m_pct >= 300 & mom_5_pct >= 1.5"
-            " & last in 2..50 & ~halted"
+            "new_high & rvol >= 2 & chg_pct >= 4 & vol_5m_pct >= 300 & mom_5_pct >= 1.5 & last in 2..50 & ~halted"
         ),
         window=("09:30", "15:30"),
-        rank_by="mom_5_pct",
+        rank_by="mom_5_pct * rvol",
         cooldown_s=60,
         hold_s=60,
+        rearm_pct=1.0,
     ),
+    # Volume is compared from 09:30 on: before, that of the pre-market is what tells a runner.
     Scan(
         name="low_float_runner",
         condition=parse(
-            "float_shares <= 20M & chg_pct >= 10 & rvol >= 5 & float_rotation >= 0.1 & last in 2..20 & ~halted"
+            "float_shares <= 20M & chg_pct >= 10 & last in 2..20 & ~halted"
+            " & (rvol >= 5 & float_rotation >= 0.1 | mins_since_open < 0 & pre_rvol >= 5)"
         ),
-        window=("09:30", "11:30"),
+        window=("04:00", "11:30"),
         rank_by="float_rotation",
+        rearm_pct=1.0,
     ),
     Scan(
         name="rvol_spike",
         condition=parse("rvol_5m >= 5 & vol_surge >= 3 & mom_5_pct not in -1..1 & ~halted"),
         window=("09:30", "16:00"),
         rank_by="rvol_5m",
+    ),
+    # Sellers are tired: four red bars, oversold, and the first price above the high of the last of them.
+    Scan(
+        name="reversal_bounce",
+        condition=parse(
+            "red_bars_5m >= 4 & (rsi2_5m < 5 | bb_low_dist_pct < 0) & new_5m_high & range_atr >= 1.5 & ~halted"
+        ),
+        window=("09:45", "15:30"),
+        rank_by="range_atr",
+        trigger=Trigger.BAR_CLOSE,
     ),
     Scan(
         name="vwap_reclaim",
@@ -137,6 +181,7 @@ _SCANS: Final = (
         # The farther below the high, the more room.
         rank_by="high_dist_atr",
         cooldown_s=900,
+        trigger=Trigger.BAR_CLOSE,
     ),
     Scan(
         name="red_to_green",
@@ -145,11 +190,66 @@ _SCANS: Final = (
         rank_by="rvol",
         # Once a day.
         cooldown_s=_A_DAY,
+        trigger=Trigger.BAR_CLOSE,
     ),
-    # Over as soon as it trades again.
+    # A break stays one until the price is back below what it broke.
+    Scan(
+        name="pm_high_break",
+        condition=parse(
+            "pre_high_dist_pct > 0 stay -0.5 & pre_volume >= 100K & pre_dollar_volume >= 1M & gap_pct >= 2"
+            " & last in 2..500 & ~halted"
+        ),
+        window=("09:30", "11:30"),
+        rank_by="pre_rvol",
+        cooldown_s=900,
+    ),
+    Scan(
+        name="orb_break",
+        condition=parse(
+            "or_break_pct > 0 stay -0.5 & or_dir > 0 & opening_rvol >= 1 & open > 5 & adv >= 1M & atr > 0.5 & ~halted"
+        ),
+        window=("09:35", "11:30"),
+        rank_by="opening_rvol",
+        cooldown_s=900,
+    ),
+    Scan(
+        name="high_52w_break",
+        condition=parse("high_52w_dist_pct > 0 stay -0.5 & rvol >= 1.5 stay 1 & adv >= 500K & last >= 5 & ~halted"),
+        window=("09:35", "15:30"),
+        rank_by="rvol",
+        cooldown_s=1800,
+    ),
+    # Shares outstanding are not known: what changes hands in a day tells a large company from a small one.
+    Scan(
+        name="large_cap_rs",
+        condition=parse(
+            "adv_dollar >= 200M & rs_spy_pct >= 1 stay 0.7 & rvol >= 1.2 stay 1 & vwap_dist_pct > 0 stay -0.1 & ~halted"
+        ),
+        window=("09:45", "15:30"),
+        rank_by="rs_spy_pct",
+        cooldown_s=900,
+    ),
+    # To be watched, not bought: this is how moves end.
+    Scan(
+        name="parabolic",
+        condition=parse("chg_pct >= 40 & range_exp_streak >= 3 & ~halted"),
+        window=("09:30", "16:00"),
+        rank_by="chg_pct",
+        trigger=Trigger.BAR_CLOSE,
+    ),
+    # Over as soon as it trades again. The number of halts stands among the reasons.
     Scan(
         name="halts",
-        condition=flag("halted"),
+        condition=parse("halted & halts_today >= 1"),
+        window=("04:00", "16:00"),
+        rank_by="dollar_volume",
+        top=100,
+        cooldown_s=0,
+        hold_s=0,
+    ),
+    Scan(
+        name="resumptions",
+        condition=parse("mins_since_resume <= 1 & halts_today >= 1 & ~halted"),
         window=("04:00", "16:00"),
         rank_by="dollar_volume",
         top=100,

@@ -1,4 +1,4 @@
-"""The scanner: opportunities are born, hold, and are over."""
+"""The scanner: opportunities are born, are told again, and are over."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ import numpy as np
 from qm.clock import SECOND
 from qm.errors import UsageError
 from qm.market.features import Features
-from qm.model.events import Check, Entry, Event, Hit, HitEnded, SessionStarted
+from qm.model.events import Check, Entry, Event, Hit, HitEnded, HitRefreshed, HitRejected, SessionStarted
 from qm.radar.ranking import Ranking
 from qm.scanner.conditions import Mask
-from qm.scanner.presets import SCORE, Scan
+from qm.scanner.order import values
+from qm.scanner.presets import Scan
 
 Key = tuple[str, str]
-"""Scan and symbol."""
+"""Scan and symbol; a find that is alive is not born a second time."""
+News = Hit | HitRefreshed | HitEnded
 
 
 class Opportunity(NamedTuple):
@@ -26,50 +28,88 @@ class Opportunity(NamedTuple):
     """`seq` of its Hit."""
     since: int
     """ns UTC."""
+    told: float
+    """Price at which it was told last, $."""
+    rejected: str = ""
+    """Why nobody followed it up; empty when somebody did, or nobody was asked yet."""
+
+
+class Over(NamedTuple):
+    """A find that was alive today."""
+
+    at: int
+    """ns UTC."""
+    told: float
+    """Price at which it was told last, $."""
 
 
 class Scanner:
-    """Asks every scan at every beat, and keeps the opportunities that are alive.
+    """Asks every scan at every beat that it wants, and keeps the opportunities that are alive.
 
-    A find lives for at least its scan's `hold_s`, and is over at the first beat after that at which the condition does
-    not hold. While it holds nothing is stated. Everything that decides is in the entries and in the market of the beat:
-    a scanner that was folded from the journal goes on exactly as the one that wrote it.
+    A find lives for at least its scan's `hold_s`, and is over the first time after that at which the scan is asked and
+    the condition does not hold, its looser limits where it has some. While it holds nothing is stated, unless its price
+    has risen by `rearm_pct` since it was told last. Everything that decides is in the entries and in the market of the
+    beat: a scanner that was folded from the journal goes on exactly as the one that wrote it.
     """
 
     def __init__(self, scans: Sequence[Scan]) -> None:
         self.scans = tuple(scans)
-        self._scan = {scan.name: scan for scan in self.scans}
-        if len(self._scan) != len(self.scans):
+        self._active: dict[str, dict[str, Opportunity]] = {scan.name: {} for scan in self.scans}
+        """By scan and symbol."""
+        if len(self._active) != len(self.scans):
             raise UsageError("Two scans have the same name.", "List each scan once.")
+        # Most scans have one limit to each comparison: they are asked once for both.
+        self._staying = {scan.name: scan.condition.staying() for scan in self.scans}
         self._session = ""
-        self._active: dict[Key, Opportunity] = {}
-        self._over: dict[Key, int] = {}
-        """When an opportunity was over, ns UTC; kept as long as it cools down."""
+        self._over: dict[Key, Over] = {}
+        """Kept as long as the session, for the cool-down."""
 
     def active(self) -> dict[Key, Opportunity]:
-        """Return what is alive by scan and symbol, the oldest first."""
-        return dict(self._active)
+        """Return what is alive by scan and symbol, scan by scan, the oldest first."""
+        return {(scan, symbol): found for scan, alive in self._active.items() for symbol, found in alive.items()}
 
     def active_symbols(self) -> frozenset[str]:
         """Return the symbols with something alive; for membership only, it has no order."""
-        return frozenset(symbol for _, symbol in self._active)
+        return frozenset(symbol for alive in self._active.values() for symbol in alive)
 
-    def on_beat(self, features: Features, ranking: Ranking, now: int) -> list[Hit | HitEnded]:
-        """Return what is over and what is born at this beat, scan by scan, the strongest first."""
-        out: list[Hit | HitEnded] = []
+    def on_beat(self, features: Features, ranking: Ranking, now: int) -> list[News]:
+        """Return what is over, told again and born at this beat, scan by scan, the strongest first."""
+        out: list[News] = []
         for scan in self.scans:
-            open_now = scan.open_at(now)
-            alive = [(symbol, found) for (name, symbol), found in self._active.items() if name == scan.name]
-            ripe = [symbol for symbol, found in alive if now >= found.since + scan.hold_s * SECOND]
-            if not open_now:
-                out.extend(HitEnded(symbol, scan.name, "the hours of the scan are over") for symbol in ripe)
+            if not scan.asked_at(now):
+                if not scan.open_at(now):
+                    ripe = self._ripe(scan, now)
+                    out.extend(HitEnded(symbol, scan.name, "the hours of the scan are over") for symbol in ripe)
                 continue
             mask = scan.condition.mask(features)
-            for symbol in ripe:
-                row = ranking.table.row(symbol)
-                if not mask[row]:
-                    out.append(HitEnded(symbol, scan.name, _why_over(scan.condition.why(features, row))))
+            alive = self._active[scan.name]
+            if alive:
+                out.extend(self._ended(scan, mask, features, ranking, now))
+                if scan.rearm_pct:
+                    out.extend(self._told_again(scan, mask, features, ranking))
             out.extend(self._born(scan, mask, features, ranking, now))
+        return out
+
+    def _ripe(self, scan: Scan, now: int) -> list[str]:
+        held = scan.hold_s * SECOND
+        return [symbol for symbol, found in self._active[scan.name].items() if now >= found.since + held]
+
+    def _ended(self, scan: Scan, mask: Mask, features: Features, ranking: Ranking, now: int) -> list[HitEnded]:
+        ripe = self._ripe(scan, now)
+        staying = self._staying[scan.name]
+        stays = mask if staying == scan.condition or not ripe else staying.mask(features)
+        rows = [(symbol, ranking.table.row(symbol)) for symbol in ripe]
+        return [
+            HitEnded(symbol, scan.name, _why_over(staying.why(features, row))) for symbol, row in rows if not stays[row]
+        ]
+
+    def _told_again(self, scan: Scan, mask: Mask, features: Features, ranking: Ranking) -> list[HitRefreshed]:
+        out = []
+        for symbol, found in self._active[scan.name].items():
+            row = ranking.table.row(symbol)
+            last = float(features["last"][row])
+            if mask[row] and last >= found.told * (1 + scan.rearm_pct / 100):
+                out.append(HitRefreshed(symbol, scan.name, last, round(100 * (last / found.told - 1), 6)))
         return out
 
     def _born(self, scan: Scan, mask: Mask, features: Features, ranking: Ranking, now: int) -> list[Hit]:
@@ -77,51 +117,74 @@ class Scanner:
         rows = np.flatnonzero(mask & (features["last"] > 0))
         if not len(rows):
             return []
-        by = (ranking.scores if scan.rank_by == SCORE else features[scan.rank_by])[rows]
+        by = values(scan.rank_by, features, ranking.scores)[rows]
         # NaN sorts last, equal values stay in row order.
         best = rows[np.argsort(-by, kind="stable")][: scan.top].tolist()
-        born = [row for row in best if self._may_be_born(scan, ranking.table.names[row], now)]
+        last = features["last"]
+        born = [row for row in best if self._may_be_born(scan, ranking.table.names[row], float(last[row]), now)]
         return [
             Hit(line.symbol, scan.name, line, scan.condition.why(features, row))
             for row, line in zip(born, ranking.lines(born) if born else (), strict=True)
         ]
 
-    def _may_be_born(self, scan: Scan, symbol: str, now: int) -> bool:
-        key = (scan.name, symbol)
-        if key in self._active:
+    def _may_be_born(self, scan: Scan, symbol: str, last: float, now: int) -> bool:
+        if symbol in self._active[scan.name]:
             return False
-        over = self._over.get(key)
-        return over is None or now >= over + scan.cooldown_s * SECOND
+        over = self._over.get((scan.name, symbol))
+        if over is None or now >= over.at + scan.cooldown_s * SECOND:
+            return True
+        return scan.rearm_pct > 0 and last >= over.told * (1 + scan.rearm_pct / 100)
 
     def appliers(self) -> dict[type[Event], Callable[[Entry], None]]:
         """Return what folds each kind of entry into the state."""
-        return {Hit: self._apply_hit, HitEnded: self._apply_ended, SessionStarted: self._apply_session}
+        return {
+            Hit: self._apply_hit,
+            HitRefreshed: self._apply_refreshed,
+            HitRejected: self._apply_rejected,
+            HitEnded: self._apply_ended,
+            SessionStarted: self._apply_session,
+        }
 
     def state(self) -> object:
         """Return all that later decisions depend on, in encodable builtins."""
         return {
             "session": self._session,
-            "active": [[*key, *found] for key, found in self._active.items()],
-            "over": [[*key, at] for key, at in self._over.items()],
+            "active": [[*key, *found] for key, found in self.active().items()],
+            "over": [[*key, *over] for key, over in self._over.items()],
         }
 
     def _apply_hit(self, entry: Entry) -> None:
-        assert isinstance(entry.body, Hit)
-        key = (entry.body.scan, entry.body.symbol)
-        self._active[key] = Opportunity(entry.seq, entry.ts)
-        self._over.pop(key, None)
+        body = entry.body
+        assert isinstance(body, Hit)
+        self._active.setdefault(body.scan, {})[body.symbol] = Opportunity(entry.seq, entry.ts, body.row.last)
+        self._over.pop((body.scan, body.symbol), None)
+
+    def _apply_refreshed(self, entry: Entry) -> None:
+        body = entry.body
+        assert isinstance(body, HitRefreshed)
+        found = self._active.get(body.scan, {}).get(body.symbol)
+        if found is not None:
+            self._active[body.scan][body.symbol] = found._replace(told=body.last)
+
+    def _apply_rejected(self, entry: Entry) -> None:
+        body = entry.body
+        assert isinstance(body, HitRejected)
+        found = self._active.get(body.scan, {}).get(body.symbol)
+        if found is not None:
+            self._active[body.scan][body.symbol] = found._replace(rejected=body.why)
 
     def _apply_ended(self, entry: Entry) -> None:
-        assert isinstance(entry.body, HitEnded)
-        key = (entry.body.scan, entry.body.symbol)
-        self._active.pop(key, None)
-        self._over[key] = entry.ts
+        body = entry.body
+        assert isinstance(body, HitEnded)
+        found = self._active.get(body.scan, {}).pop(body.symbol, None)
+        self._over[body.scan, body.symbol] = Over(entry.ts, found.told if found else 0.0)
 
     def _apply_session(self, entry: Entry) -> None:
         assert isinstance(entry.body, SessionStarted)
         if entry.body.session != self._session:
             self._session = entry.body.session
-            self._active.clear()
+            for alive in self._active.values():
+                alive.clear()
             self._over.clear()
 
 

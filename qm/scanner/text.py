@@ -5,13 +5,14 @@ The grammar is all there is; nothing in a text is ever executed.
     any         = all { ("|" | "||" | "or") all }
     all         = not { ("&" | "&&" | "and") not }
     not         = ("~" | "!" | "not") not | "(" any ")" | comparison
-    comparison  = feature sign value | value sign feature [ sign value ]
-                | feature [ "not" ] "in" value ".." value | flag
+    comparison  = feature sign value [ "stay" value ] | value sign feature [ sign value ]
+                | feature [ "not" ] "in" value ".." value [ "stay" value ".." value ] | flag
     sign        = ">=" | "<=" | ">" | "<"
     value       = [ "-" ] [ "$" ] number [ "K" | "M" | "B" ] [ unit ]
 
 A number without a unit is in the feature's own; one with a unit must fit it, and is converted where it can be (1 % is
-100 bp, 5 min are 300 s). Names, words and units are read in any case.
+100 bp, 5 min are 300 s). Names, words and units are read in any case. After `stay` comes the looser limit at which what
+was found stays found: `gap >= 4 stay 3.5` comes at 4 % and goes below 3.5 %; it cannot stand under a `~`.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from typing import Final, NamedTuple, NoReturn
 
 from qm.errors import UsageError, did_you_mean, nearest
 from qm.market.features import FLAGS, UNITS
-from qm.scanner.conditions import Condition, above, at_least, at_most, below, flag, within
+from qm.scanner.conditions import Condition, above, at_least, at_most, below, flag, tighter, within
 
 CHARS_MAX: Final = 2000
 DEPTH_MAX: Final = 32
@@ -52,7 +53,7 @@ ALIASES: Final[dict[str, str]] = {
 }
 """What traders call the features."""
 
-_MAKE: Final[dict[str, Callable[[str, float], Condition]]] = {
+_MAKE: Final[dict[str, Callable[..., Condition]]] = {
     ">=": at_least,
     "<=": at_most,
     ">": above,
@@ -145,6 +146,7 @@ class _Parser:
         self._tokens = list(self._split())
         self._next = 0
         self._depth = 0
+        self._nots = 0
 
     def condition(self) -> Condition:
         if self._token.kind == "end":
@@ -168,7 +170,7 @@ class _Parser:
             kind, text = match.lastgroup or "", match[0]
             if kind != "space":
                 same = _SAME.get(text.lower(), text)
-                keyword = kind == "word" and (same != text or text.lower() == "in")
+                keyword = kind == "word" and (same != text or text.lower() in ("in", "stay"))
                 found.append(_Token("sign" if keyword else kind, same.lower() if keyword else same, at, len(text)))
             at = match.end()
         return [*found, _Token("end", "", len(self._text), 1)]
@@ -220,7 +222,9 @@ class _Parser:
         if self._depth > DEPTH_MAX:
             self._refuse(f"more than {DEPTH_MAX} parentheses and nots lie inside each other.", "", opened)
         if opened.text == "~":
+            self._nots += 1
             found = ~self._not()
+            self._nots -= 1
         else:
             found = self._any()
             if not self._is(")"):
@@ -238,14 +242,14 @@ class _Parser:
         feature = self._feature()
         if self._is(*_MAKE):
             sign = self._take().text
-            return _MAKE[sign](feature, self._limit(feature, self._value(feature)))
+            limit = self._limit(feature, self._value(feature))
+            return _MAKE[sign](feature, limit, stay=self._stay(feature, sign, limit))
         outside = self._is("~") and self._tokens[self._next + 1][:2] == ("sign", "in")
         if outside:
             self._take()
         if self._is("in"):
             self._take()
-            inside = self._range(feature)
-            return ~inside if outside else inside
+            return self._range(feature, outside=outside)
         if self._is(*_NOT_SIGNS):
             remedy = f"Write {self._written(named)} in a..b, or >=, <=, > or <."
             self._refuse(f"{self._written(self._token)!r} compares nothing that is measured.", remedy)
@@ -270,7 +274,40 @@ class _Parser:
             self._refuse(f"{feature} cannot lie between {one:g} and {other:g} this way round.", token=value)
         return found & _MAKE[second](feature, other)
 
-    def _range(self, feature: str) -> Condition:
+    def _stay(self, feature: str, sign: str, limit: float) -> float | None:
+        if not self._is("stay"):
+            return None
+        self._no_stay_under_not(self._take())
+        value = self._value(feature)
+        stay = self._limit(feature, value)
+        self._looser(feature, sign, limit, stay, value)
+        return stay
+
+    def _looser(self, feature: str, sign: str, limit: float, stay: float, value: _Value) -> None:
+        if tighter(sign, limit, stay):
+            way = "less" if sign[0] == ">" else "more"
+            remedy = f"Write {limit:g} or {way} after stay."
+            self._refuse(f"{feature} {sign} {stay:g} is tighter than {sign} {limit:g}.", remedy, value)
+
+    def _no_stay_under_not(self, token: _Token) -> None:
+        if self._nots:
+            remedy = "Turn the comparison round: gap < 4 stay 4.5 instead of ~(gap >= 4)."
+            self._refuse("stay cannot stand under a ~.", remedy, token)
+
+    def _range(self, feature: str, *, outside: bool) -> Condition:
+        low, high, _ = self._pair(feature)
+        if not self._is("stay"):
+            inside = within(feature, low, high)
+            return ~inside if outside else inside
+        if outside:
+            self._refuse("stay cannot follow `not in`.", f"Write {feature} < a stay b | {feature} > c stay d.")
+        self._no_stay_under_not(self._take())
+        stay_low, stay_high, (first, second) = self._pair(feature)
+        self._looser(feature, ">=", low, stay_low, first)
+        self._looser(feature, "<=", high, stay_high, second)
+        return within(feature, low, high, stay=(stay_low, stay_high))
+
+    def _pair(self, feature: str) -> tuple[float, float, tuple[_Value, _Value]]:
         first = self._value(feature)
         if not self._is(".."):
             self._expected("..", "Write a range as 2..20.")
@@ -283,7 +320,7 @@ class _Parser:
         low, high = self._limit(feature, first), self._limit(feature, second)
         if low > high:
             self._refuse(f"{low:g}..{high:g} has no values.", "Write the smaller limit first.", first)
-        return within(feature, low, high)
+        return low, high, (first, second)
 
     def _sign(self) -> str:
         if not self._is(*_MAKE):

@@ -10,17 +10,19 @@ from hypothesis import strategies as st
 from qm.clock import MINUTE, SECOND
 from qm.errors import UsageError
 from qm.market.features import Features
-from qm.model.events import AnyEvent, Entry, Hit, HitEnded, SessionStarted
+from qm.model.events import AnyEvent, Entry, Hit, HitEnded, HitRefreshed, HitRejected, SessionStarted
 from qm.radar.radar import Radar
 from qm.radar.ranking import Ranking
 from qm.radar.weights import RadarWeights
+from qm.scanner.cadence import Trigger
 from qm.scanner.conditions import at_least, flag
 from qm.scanner.presets import PRESETS, Scan
-from qm.scanner.scanner import Scanner
+from qm.scanner.scanner import News, Scanner
 from tests.qm.radar.day import OPEN, beats, made, market_of, random_tape
 
 GAP = Scan("gap", at_least("gap_pct", 4), (0, 390), "gap_pct", top=2, cooldown_s=60, hold_s=120)
 SYMBOLS = 4
+SIGNS: dict[type, str] = {Hit: "+", HitRefreshed: "*", HitEnded: "-"}
 
 
 class Desk:
@@ -33,7 +35,7 @@ class Desk:
         self.scanner = Scanner(scans)
         self.journal: list[Entry] = []
 
-    def beat(self, found: Features) -> list[Hit | HitEnded]:
+    def beat(self, found: Features) -> list[News]:
         ranking: Ranking = self.radar.beat(self.market, found)
         stated = self.scanner.on_beat(found, ranking, found.ts)
         for body in stated:
@@ -44,9 +46,9 @@ class Desk:
         self.journal.append(Entry(len(self.journal) + 1, ts, 0, 0, body))
         apply(self.scanner, self.journal[-1])
 
-    def gaps(self, second: int, gaps: Sequence[float]) -> list[str]:
-        found = made(OPEN + second * SECOND, gap_pct=gaps, last=[10.0] * len(gaps), dollar_volume=[1e6] * len(gaps))
-        return [f"{'+' if isinstance(body, Hit) else '-'}{body.symbol}" for body in self.beat(found)]
+    def gaps(self, second: int, gaps: Sequence[float], last: float = 10.0) -> list[str]:
+        found = made(OPEN + second * SECOND, gap_pct=gaps, last=[last] * len(gaps), dollar_volume=[1e6] * len(gaps))
+        return [f"{SIGNS[type(body)]}{body.symbol}" for body in self.beat(found)]
 
     def folded(self) -> Scanner:
         scanner = Scanner(self.scans)
@@ -67,7 +69,7 @@ def test_a_hit_carries_its_line_on_the_radar_and_why() -> None:
     assert isinstance(hit, Hit)
     assert (hit.symbol, hit.scan, hit.row.rank, hit.row.last) == ("S001", "gap", 2, 10.0)
     assert [(check.name, check.value, check.limit, check.passed) for check in hit.why] == [("gap_pct >=", 6, 4, True)]
-    assert desk.scanner.active() == {("gap", "S001"): (1, OPEN)}
+    assert desk.scanner.active() == {("gap", "S001"): (1, OPEN, 10.0, "")}
     assert desk.scanner.active_symbols() == {"S001"}
 
 
@@ -131,6 +133,83 @@ def test_nothing_is_born_outside_the_hours_and_what_lives_is_over() -> None:
     assert desk.gaps(180, [5, 5, 0, 0]) == ["-S000"]
 
 
+def test_between_its_two_limits_a_find_neither_comes_nor_goes() -> None:
+    desk = Desk(Scan("gap", at_least("gap_pct", 4, stay=3.5), (0, 390), hold_s=0, cooldown_s=0))
+    assert desk.gaps(0, [3.9, 0, 0, 0]) == []
+    assert desk.gaps(1, [4.0, 0, 0, 0]) == ["+S000"]
+    assert desk.gaps(2, [3.5, 0, 0, 0]) == []
+    assert desk.gaps(3, [3.49, 0, 0, 0]) == ["-S000"]
+    ended = desk.journal[-1].body
+    assert isinstance(ended, HitEnded)
+    assert ended.reason == "no longer gap_pct >= 3.5: 3.49 %"
+    assert desk.gaps(4, [3.9, 0, 0, 0]) == []
+
+
+def test_what_hovers_about_its_limit_is_born_once() -> None:
+    wavering = [4.1, 3.9, 4.1, 3.9, 4.1, 3.9]
+    plain = Scan("plain", at_least("gap_pct", 4), (0, 390), hold_s=0, cooldown_s=0)
+    steady = Scan("steady", at_least("gap_pct", 4, stay=3.5), (0, 390), hold_s=0, cooldown_s=0)
+    stated = {
+        scan.name: [line for k, gap in enumerate(wavering) for line in desk.gaps(k, [gap, 0, 0, 0])]
+        for scan, desk in ((plain, Desk(plain)), (steady, Desk(steady)))
+    }
+    assert stated == {"plain": ["+S000", "-S000"] * 3, "steady": ["+S000"]}
+
+
+AGAIN = Scan("gap", at_least("gap_pct", 4), (0, 390), hold_s=60, cooldown_s=60, rearm_pct=1)
+
+
+def test_a_find_is_told_again_each_time_its_price_has_risen_by_a_percent() -> None:
+    desk = Desk(AGAIN)
+    held = [5.0, 0, 0, 0]
+    assert desk.gaps(0, held, last=100) == ["+S000"]
+    assert desk.gaps(1, held, last=100.99) == []
+    assert desk.gaps(2, held, last=101) == ["*S000"]
+    told = desk.journal[-1].body
+    assert told == HitRefreshed("S000", "gap", 101.0, 1.0)
+    # A percent from where it was told last, not from where it began.
+    assert desk.gaps(3, held, last=102) == []
+    assert desk.gaps(4, held, last=102.01) == ["*S000"]
+
+
+def test_a_find_is_not_told_again_while_its_condition_does_not_hold() -> None:
+    desk = Desk(AGAIN)
+    assert desk.gaps(0, [5, 0, 0, 0], last=100) == ["+S000"]
+    assert desk.gaps(30, [1, 0, 0, 0], last=105) == []
+
+
+def test_what_is_over_is_born_again_after_its_cool_down_or_a_percent_higher() -> None:
+    desk = Desk(AGAIN)
+    desk.gaps(0, [5, 5, 0, 0], last=100)
+    assert desk.gaps(60, [0, 0, 0, 0], last=100) == ["-S000", "-S001"]
+    assert desk.gaps(61, [5, 0, 0, 0], last=100.9) == []
+    assert desk.gaps(62, [5, 0, 0, 0], last=101) == ["+S000"]
+    assert desk.gaps(119, [5, 5, 0, 0], last=100) == []
+    assert desk.gaps(120, [5, 5, 0, 0], last=100) == ["+S001"]
+
+
+def test_a_scan_for_the_close_of_bars_is_asked_where_minutes_end_only() -> None:
+    desk = Desk(Scan("bars", at_least("gap_pct", 4), (0, 390), hold_s=0, trigger=Trigger.BAR_CLOSE))
+    assert desk.gaps(59, [5, 0, 0, 0]) == []
+    assert desk.gaps(60, [5, 0, 0, 0]) == ["+S000"]
+    assert desk.gaps(90, [0, 0, 0, 0]) == []
+    assert desk.gaps(120, [0, 0, 0, 0]) == ["-S000"]
+
+
+def test_a_scan_for_the_close_of_bars_is_over_with_its_hours_at_any_beat() -> None:
+    desk = Desk(Scan("bars", at_least("gap_pct", 4), (0, 2), hold_s=0, trigger=Trigger.BAR_CLOSE))
+    assert desk.gaps(120, [5, 0, 0, 0]) == ["+S000"]
+    assert desk.gaps(121, [5, 0, 0, 0]) == ["-S000"]
+
+
+def test_why_nobody_followed_a_find_up_is_kept_with_it() -> None:
+    desk = Desk(GAP)
+    desk.gaps(0, [5, 0, 0, 0])
+    desk.note(HitRejected("S000", "gap", "watchlist", "full", "the list is full"), OPEN)
+    assert desk.scanner.active()["gap", "S000"].rejected == "full"
+    assert desk.folded().state() == desk.scanner.state()
+
+
 def test_a_symbol_without_a_price_is_not_found() -> None:
     desk = Desk(GAP)
     assert desk.beat(made(OPEN, gap_pct=[5, 5, 0, 0], last=[np.nan, 10, 10, 10])) != []
@@ -177,6 +256,7 @@ def test_stocks_in_play_finds_the_twenty_with_the_largest_opening_volume() -> No
     assert [len(some) for some in stated] == [0, 0, 0, 0, len(in_play), 0, 0, 0, 0, 0, 0, 0]
 
 
+AGAIN_TOO = Scan("too", at_least("gap_pct", 5, stay=4), (0, 390), hold_s=30, cooldown_s=300, rearm_pct=0.5)
 BEAT = st.tuples(
     st.integers(1, 90), st.lists(st.sampled_from([0.0, 4.0, 5.0, 6.0, np.nan]), min_size=SYMBOLS, max_size=SYMBOLS)
 )
@@ -186,13 +266,14 @@ BEAT = st.tuples(
 def test_a_scanner_folded_from_the_journal_has_the_state_of_the_one_that_decided_and_goes_on_like_it(
     tape: list[tuple[int, list[float]]], restart: int
 ) -> None:
-    steady, restarted = Desk(GAP), Desk(GAP)
+    steady, restarted = Desk(GAP, AGAIN_TOO), Desk(GAP, AGAIN_TOO)
     second = 0
     for number, (seconds, gaps) in enumerate(tape):
         second += seconds
+        last = 10 + second / 1000
         if number == restart:
             restarted.scanner = restarted.folded()
-        assert steady.gaps(second, gaps) == restarted.gaps(second, gaps)
+        assert steady.gaps(second, gaps, last) == restarted.gaps(second, gaps, last)
         assert steady.folded().state() == steady.scanner.state() == restarted.scanner.state()
     assert msgspec.json.encode(steady.scanner.state()) == msgspec.json.encode(steady.folded().state())
 
