@@ -14,7 +14,7 @@ import numpy as np
 from qm.errors import DataError, NotFoundError, UsageError
 from qm.history.daycache import DayCache
 from qm.history.files import fill, sha256_of, write_whole
-from qm.history.layout import Array, SessionData, columns_of, events_of, is_kind, length_of, merged
+from qm.history.layout import QUOTES, TRADES, Array, SessionData, columns_of, events_of, is_kind, length_of, merged
 from qm.history.manifest import Manifest, read_manifest, write_manifest
 from qm.model.instrument import SymbolTable
 from qm.model.market import Events
@@ -44,6 +44,11 @@ class Catalogue:
     def __init__(self, folder: Path, cache: Path) -> None:
         self._folder = folder
         self._cache = DayCache(cache)
+
+    @property
+    def scratch(self) -> Path:
+        """Where files of an import may lie while it runs."""
+        return self._cache.folder
 
     def names(self) -> list[str]:
         """Return the names of all datasets."""
@@ -84,7 +89,8 @@ class Catalogue:
     def load(self, dataset: str, session: dt.date, kind: str | None = None) -> SessionData:
         """Return a session of a dataset as events.
 
-        `kind` is needed where the dataset has several; `trades+quotes` merges two. The events are memory-mapped from
+        `kind` is needed where the dataset has several; `trades+quotes` merges two, and is what a dataset of these two
+        kinds is without it. The events are memory-mapped from
         the day cache, which the first load builds. Raises NotFoundError like `kinds`, UsageError when the kind is not
         clear, and DataError when the session is missing or a file is damaged.
         """
@@ -109,6 +115,9 @@ class Catalogue:
 
     def _choose(self, dataset: str, kind: str | None) -> list[str]:
         there = self.kinds(dataset)
+        if kind is None and set(there) == {TRADES, QUOTES}:
+            # Prints and the quotes around them are one market; bars beside them would tell it twice.
+            return [TRADES, QUOTES]
         if kind is None:
             if len(there) > 1:
                 raise UsageError(f"Dataset {dataset} has {', '.join(there)}: say which one.", "Use --kind.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from enum import StrEnum
 from typing import Final
 
@@ -12,6 +14,7 @@ from qm.clock import SECOND, utc
 from qm.history.layout import TRADES, Array
 from qm.history.source import BARS, Columns
 from qm.model.instrument import SYMBOL
+from qm.rules.calendar import Session
 
 _EXAMPLES: Final = 3
 _JUMP: Final = 0.5
@@ -35,15 +38,31 @@ class Finding(msgspec.Struct, frozen=True):
     examples: tuple[str, ...] = ()
 
 
-def checked(columns: Columns, findings: list[Finding]) -> Columns:
-    """Return the sound rows, sorted by (ts, symbol) with names in order; adds to `findings` what was wrong."""
+def checked(columns: Columns, findings: list[Finding], *, updates: bool = False) -> Columns:
+    """Return the sound rows, sorted by (ts, symbol) with names in order; adds to `findings` what was wrong.
+
+    With `updates` a bar that is told again corrects the one before it; else the first one stays.
+    """
     columns = _sorted(_valid_symbols(columns, findings), findings)
     if columns.layout == BARS:
-        return _no_twins(_sound_bars(columns, findings), findings)
+        return _no_twins(_sound_bars(columns, findings), findings, updates)
     if columns.layout == TRADES:
         columns = refuse(columns, ~_is_price(columns.values["price"]), "price is no positive number", findings)
         return refuse(columns, ~(columns.values["size"] > 0), "size is no positive number", findings)
     return _sound_quotes(columns, findings)
+
+
+def joined(findings: Iterable[Finding]) -> list[Finding]:
+    """Return the findings with equal ones of several sessions put together, in the order of their first."""
+    whole: dict[tuple[str, Action], Finding] = {}
+    for each in findings:
+        before = whole.get((each.what, each.action))
+        if before is None:
+            whole[each.what, each.action] = each
+        else:
+            examples = tuple(dict.fromkeys(before.examples + each.examples))[:_EXAMPLES]
+            whole[each.what, each.action] = Finding(each.what, before.rows + each.rows, each.action, examples)
+    return list(whole.values())
 
 
 def bar_seconds(columns: Columns) -> int | None:
@@ -59,22 +78,37 @@ def bar_seconds(columns: Columns) -> int | None:
     return int(commonest) if commonest in _LENGTHS else None
 
 
-def strange_bars(columns: Columns, seconds: int, findings: list[Finding]) -> None:
-    """Add what looks strange in sorted bars but is kept: labels off the grid, overlaps, jumps, bars without volume."""
+def strange_bars(columns: Columns, seconds: int, of: Session, findings: list[Finding]) -> None:
+    """Add what looks strange in sorted bars of a session but is kept.
+
+    Labels off the grid or at the end of what they tell, overlaps, jumps, bars without volume.
+    """
+    _end_labels(columns, seconds, of, findings)
     off = columns.ts % (seconds * SECOND) != 0
-    _found(columns, off, f"label is no multiple of {seconds} s", Action.KEPT, findings)
+    found(columns, off, f"label is no multiple of {seconds} s", Action.KEPT, findings)
     order = np.lexsort((columns.ts, columns.symbol))
     same = np.diff(columns.symbol[order]) == 0
     steps = np.diff(columns.ts[order])
     close, opens = columns.values["close"][order], columns.values["open"][order]
     overlap = np.zeros(len(order), bool)
     overlap[order[1:]] = same & (steps < seconds * SECOND)
-    _found(columns, overlap, "overlaps the bar before", Action.KEPT, findings)
+    found(columns, overlap, "overlaps the bar before", Action.KEPT, findings)
     jump = np.zeros(len(order), bool)
     near = same & (steps <= max(1_800, 2 * seconds) * SECOND)
     jump[order[1:]] = near & ~(np.abs(opens[1:] / close[:-1] - 1.0) <= _JUMP)
-    _found(columns, jump, f"opens more than {_JUMP:.0%} away from the close before", Action.KEPT, findings)
-    _found(columns, columns.values["volume"] == 0, "no volume", Action.KEPT, findings)
+    found(columns, jump, f"opens more than {_JUMP:.0%} away from the close before", Action.KEPT, findings)
+    found(columns, columns.values["volume"] == 0, "no volume", Action.KEPT, findings)
+
+
+def _end_labels(columns: Columns, seconds: int, of: Session, findings: list[Finding]) -> None:
+    # A bar that begins at the close holds the closing auction, one that begins at the open the busiest minute of all.
+    first = columns.ts == of.open_ns
+    last = columns.ts == of.close_ns
+    after = columns.ts > of.close_ns
+    before = columns.ts < of.open_ns
+    if not first.any() and not after.any() and not before.any() and last.sum() * 2 > len(columns.names):
+        what = f"looks labelled by its end: no bar at the open, one at the close; --end-labels moves it by {seconds} s"
+        found(columns, last, what, Action.KEPT, findings)
 
 
 def _valid_symbols(columns: Columns, findings: list[Finding]) -> Columns:
@@ -89,7 +123,7 @@ def _valid_symbols(columns: Columns, findings: list[Finding]) -> Columns:
     names = tuple(sorted(used))
     place = {name: i for i, name in enumerate(names)}
     code = np.array([place.get(name, -1) for name in columns.names], np.int32)
-    return Columns(columns.layout, columns.ts, code[columns.symbol], names, columns.values)
+    return replace(columns, symbol=code[columns.symbol], names=names)
 
 
 def _sorted(columns: Columns, findings: list[Finding]) -> Columns:
@@ -97,7 +131,7 @@ def _sorted(columns: Columns, findings: list[Finding]) -> Columns:
     same = np.diff(columns.symbol[by_symbol]) == 0
     late = np.zeros(len(columns.ts), bool)
     late[by_symbol[1:]] = same & (np.diff(columns.ts[by_symbol]) < 0)
-    _found(columns, late, "earlier than the row before it", Action.REPAIRED, findings)
+    found(columns, late, "earlier than the row before it", Action.REPAIRED, findings)
     # Stable: prints of one symbol at one moment stay in the order in which they were told.
     return columns.take(np.lexsort((columns.symbol, columns.ts)))
 
@@ -113,19 +147,25 @@ def _sound_bars(columns: Columns, findings: list[Finding]) -> Columns:
     high, low = np.maximum(v["open"], v["close"]), np.minimum(v["open"], v["close"])
     outside = (v["high"] < high) | (v["low"] > low)
     # Open and close are prints of the bar, so its range must hold them.
-    _found(columns, outside, "open or close outside high and low", Action.REPAIRED, findings)
+    found(columns, outside, "open or close outside high and low", Action.REPAIRED, findings)
     values = v | {"high": np.maximum(v["high"], high), "low": np.minimum(v["low"], low)}
-    return Columns(columns.layout, columns.ts, columns.symbol, columns.names, values)
+    return replace(columns, values=values)
 
 
-def _no_twins(columns: Columns, findings: list[Finding]) -> Columns:
+def _no_twins(columns: Columns, findings: list[Finding], updates: bool) -> Columns:
     again = np.zeros(len(columns.ts), bool)
     again[1:] = (np.diff(columns.ts) == 0) & (np.diff(columns.symbol) == 0)
     equal = again.copy()
     for column in columns.values.values():
         equal[1:] &= (column[1:] == column[:-1]) | (np.isnan(column[1:]) & np.isnan(column[:-1]))
-    _found(columns, equal, "the same bar twice", Action.REPAIRED, findings)
-    _found(columns, again & ~equal, "another bar of the same moment: the first is kept", Action.REFUSED, findings)
+    found(columns, equal, "the same bar twice", Action.REPAIRED, findings)
+    other = again & ~equal
+    if updates:
+        found(columns, other, "corrected by a later bar of the same moment", Action.REPAIRED, findings)
+        last = np.ones(len(columns.ts), bool)
+        last[:-1] = ~again[1:]
+        return columns.take(last)
+    found(columns, other, "another bar of the same moment: the first is kept", Action.REFUSED, findings)
     return columns.take(~again)
 
 
@@ -139,7 +179,7 @@ def _sound_quotes(columns: Columns, findings: list[Finding]) -> Columns:
     columns = refuse(columns, ~sizes, "a size is missing or negative", findings)
     v = columns.values
     crossed = (v["bid"] > v["ask"]) & (v["ask"] > 0)
-    _found(columns, crossed, "crossed", Action.KEPT, findings)
+    found(columns, crossed, "crossed", Action.KEPT, findings)
     return columns
 
 
@@ -149,11 +189,12 @@ def _is_price(column: Array) -> Array:
 
 def refuse(columns: Columns, bad: Array, what: str, findings: list[Finding]) -> Columns:
     """Return the rows without the bad ones, and add the finding."""
-    _found(columns, bad, what, Action.REFUSED, findings)
+    found(columns, bad, what, Action.REFUSED, findings)
     return columns.take(~bad) if bad.any() else columns
 
 
-def _found(columns: Columns, rows: Array, what: str, action: Action, findings: list[Finding]) -> None:
+def found(columns: Columns, rows: Array, what: str, action: Action, findings: list[Finding]) -> None:
+    """Add a finding of these rows, where there are any."""
     places = np.flatnonzero(rows)
     if len(places):
         examples = (

@@ -33,7 +33,7 @@ class DayCache:
     """Days below a folder that may be deleted at any time; each is named by the digest of what it was made from."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
 
     def load(
         self, manifests: list[Manifest], session: dt.date, read: Callable[[], tuple[SymbolTable, Events]]
@@ -41,7 +41,7 @@ class DayCache:
         """Return a session from the cache, or `read` it and keep it."""
         digest = _digest(manifests)
         kinds = "+".join(manifest.kind for manifest in manifests)
-        path = self._folder / manifests[0].dataset / kinds / f"{session.isoformat()}-{digest[:16]}.npy"
+        path = self.folder / manifests[0].dataset / kinds / f"{session.isoformat()}-{digest[:16]}.npy"
         found = _mapped(path, digest)
         if found is None:
             found = read()

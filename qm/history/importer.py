@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
@@ -13,20 +12,20 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from qm.clock import DAY, HOUR, SECOND, ny_offset_ns
+from qm.clock import SECOND
 from qm.errors import DataError, UsageError
 from qm.history.catalogue import Catalogue, check_name
-from qm.history.checks import Action, Finding, bar_seconds, checked, refuse, strange_bars
-from qm.history.layout import Array, bars, length_of
+from qm.history.checks import Action, Finding, bar_seconds, checked, joined, strange_bars
+from qm.history.days import at_open, by_session
+from qm.history.layout import QUOTES, TRADES, bars, length_of
 from qm.history.manifest import Manifest
-from qm.history.source import BARS, Columns, check_called, encoded, files_of, read_columns, together
-from qm.rules.calendar import Session, is_session, session
+from qm.history.prints import flagged, told_once
+from qm.history.source import BARS, VENUE_QUOTES, Columns, check_called, encoded, files_of, read_columns
+from qm.history.spool import Spool
+from qm.rules.calendar import Session, session
 
-_EPOCH: Final = dt.date(1970, 1, 1)
 _DAY_SECONDS: Final = 86_400
 _MOST_SECONDS: Final = 32_767
-_EVENING: Final = 4 * HOUR
-"""From 20:00 in New York on, prints belong to the next trading date."""
 
 
 class State(StrEnum):
@@ -84,6 +83,8 @@ class ImportOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Length of the bars; None to infer it."""
     end_labels: bool = False
     """The source labels bars by their end."""
+    updates: bool = False
+    """A bar that is told again, with other numbers, corrects the one before it."""
     timezone: str = "UTC"
     """Of times that carry no zone."""
     called: dict[str, str] = {}
@@ -106,52 +107,92 @@ def import_files(
     options = options or ImportOptions()
     check_name(dataset)
     check_called(options.called)
-    groups, refused = _read(files_of(path), options)
-    if not groups:
-        raise DataError(f"No file below {path} is market data.", "Bars, trades or quotes, in Parquet or CSV, are.")
-    parts: list[Part] = []
-    sessions: list[Stored] = []
-    for kind, members in groups.items():
-        findings: list[Finding] = []
-        read = sum(len(columns.ts) for _, columns in members)
-        columns = _labelled(kind, together([columns for _, columns in members]), options, findings)
-        kept = 0
-        for date, rows, seconds in _by_session(kind, columns, findings):
-            manifest = Manifest(
-                dataset=dataset,
-                kind=kind,
-                session=date.isoformat(),
-                seconds=seconds,
-                rows=len(rows.ts),
-                symbols=len(np.unique(rows.symbol)),
-                first=int(rows.ts[0]),
-                last=int(rows.ts[-1]),
-                source=options.source or str(path),
-                fetched_at=now,
-            )
-            kept += manifest.rows
-            sessions.append(_store(catalogue, manifest, rows, options))
-        files = tuple(str(file) for file, _ in members)
-        parts.append(Part(kind, files, read, kept, len(columns.names), tuple(findings)))
-    return ImportReport(dataset, options.dry_run, tuple(parts), tuple(sessions), refused)
+    files = files_of(path)
+    with Spool(catalogue.scratch) as spool:
+        reader = _Reader(spool, options)
+        for file in files:
+            reader.read(file, alone=len(files) == 1)
+        if not reader.groups:
+            raise DataError(f"No file below {path} is market data.", "Bars, trades or quotes, in Parquet or CSV, are.")
+        sessions: list[Stored] = []
+        for name, date in spool.sessions():
+            group = reader.groups[name]
+            of = session(dt.date.fromisoformat(date))
+            rows = _checked(name, spool.take((name, date)), of, options, group.findings)
+            if len(rows.ts):
+                manifest = _manifest(dataset, name, rows, of, options.source or str(path), now)
+                group.kept += manifest.rows
+                sessions.append(_store(catalogue, manifest, rows, options))
+    parts = tuple(group.part(name) for name, group in reader.groups.items())
+    return ImportReport(dataset, options.dry_run, parts, tuple(sessions), reader.refused)
 
 
-def _read(files: list[Path], options: ImportOptions) -> tuple[dict[str, list[tuple[Path, Columns]]], dict[str, str]]:
-    groups: dict[str, list[tuple[Path, Columns]]] = {}
-    refused: dict[str, str] = {}
-    for file in files:
+@dataclass(slots=True)
+class _Group:
+    """What is known of the rows that become one kind of data."""
+
+    files: list[str] = field(default_factory=list)
+    read: int = 0
+    kept: int = 0
+    symbols: set[str] = field(default_factory=set)
+    findings: list[Finding] = field(default_factory=list)
+
+    def part(self, name: str) -> Part:
+        findings = tuple(joined(self.findings))
+        return Part(_stored_as(name), tuple(self.files), self.read, self.kept, len(self.symbols), findings)
+
+
+class _Reader:
+    """Reads files and lays their rows down by what they become and by session."""
+
+    def __init__(self, spool: Spool, options: ImportOptions) -> None:
+        self.groups: dict[str, _Group] = {}
+        self.refused: dict[str, str] = {}
+        self._spool = spool
+        self._options = options
+        self._venues: dict[str, int] = {}
+        self._files = 0
+
+    def read(self, file: Path, *, alone: bool) -> None:
+        """Take a file in whole, or not at all; DataError when it is `alone`, else it is noted as refused."""
+        self._files += 1
+        taken = _Group([str(file)])
+        name = ""
         try:
-            columns = read_columns(file, options.timezone, options.called)
+            for columns in read_columns(file, self._options.timezone, self._options.called):
+                name = name or _name(file, columns, self._options)
+                taken.read += len(columns.ts)
+                taken.symbols.update(columns.names)
+                self._lay_down(name, columns, taken.findings)
         except DataError as error:
-            if len(files) == 1:
+            if alone:
                 raise
-            refused[str(file)] = error.problem
-        else:
-            groups.setdefault(_kind(file, columns, options), []).append((file, columns))
-    return groups, refused
+            self._spool.drop(self._files)
+            self.refused[str(file)] = error.problem
+            return
+        group = self.groups.setdefault(name, _Group())
+        group.files += taken.files
+        group.read += taken.read
+        group.symbols |= taken.symbols
+        group.findings += taken.findings
+
+    def _lay_down(self, name: str, columns: Columns, findings: list[Finding]) -> None:
+        seconds = length_of(name)
+        if seconds == _DAY_SECONDS:
+            columns = at_open(columns, findings)
+        elif seconds is not None and self._options.end_labels:
+            columns = replace(columns, ts=columns.ts - seconds * SECOND)
+        elif "exchange" in columns.texts:
+            venue = columns.texts["exchange"]
+            numbers = [self._venues.setdefault(word, len(self._venues)) for word in venue.words]
+            columns = replace(columns, values=columns.values | {"venue": np.array(numbers, np.int32)[venue.code]})
+        columns.values["file"] = np.full(len(columns.ts), self._files, np.int32)
+        for of, rows in by_session(columns, findings):
+            kept = flagged(rows, of, findings) if name == TRADES else rows
+            self._spool.add((name, of.date.isoformat()), self._files, replace(kept, texts={}))
 
 
-def _kind(file: Path, columns: Columns, options: ImportOptions) -> str:
+def _name(file: Path, columns: Columns, options: ImportOptions) -> str:
     if columns.layout != BARS:
         return columns.layout
     seconds = options.seconds or bar_seconds(columns)
@@ -162,65 +203,39 @@ def _kind(file: Path, columns: Columns, options: ImportOptions) -> str:
     return bars(seconds)
 
 
-def _labelled(kind: str, columns: Columns, options: ImportOptions, findings: list[Finding]) -> Columns:
-    seconds = length_of(kind)
-    if seconds is None:
-        return checked(columns, findings)
-    if seconds == _DAY_SECONDS:
-        return checked(_at_open(columns, findings), findings)
-    if options.end_labels:
-        columns = replace(columns, ts=columns.ts - seconds * SECOND)
-    columns = checked(columns, findings)
-    strange_bars(columns, seconds, findings)
-    return columns
+def _stored_as(name: str) -> str:
+    return QUOTES if name == VENUE_QUOTES else name
 
 
-def _at_open(columns: Columns, findings: list[Finding]) -> Columns:
-    """Label daily bars by the open of their session, because that is where what they tell begins."""
-    # A day that is labelled by midnight UTC means the date of that label; another label, the date in New York.
-    days = np.where(columns.ts % DAY == 0, columns.ts, columns.ts + _offsets(columns.ts)) // DAY
-    values, place = np.unique(days, return_inverse=True)
-    found = [_session(int(day)) for day in values]
-    opens = np.array([0 if each is None else each.open_ns for each in found], np.int64)
-    closed = np.array([each is None for each in found], bool)
-    columns = refuse(columns, closed[place], "not on a session of the calendar", findings)
-    return replace(columns, ts=opens[place[~closed[place]]])
+def _checked(name: str, rows: Columns, of: Session, options: ImportOptions, findings: list[Finding]) -> Columns:
+    if name == TRADES:
+        return checked(told_once(rows, findings), findings)
+    if name == VENUE_QUOTES:
+        # Only who has quotes of single venues pays for compiling what joins them.
+        from qm.history.consolidate import best_of
+
+        return best_of(checked(rows.without("file"), findings), findings)
+    rows = checked(rows.without("file"), findings, updates=options.updates)
+    seconds = length_of(name)
+    if seconds is not None and seconds != _DAY_SECONDS:
+        strange_bars(rows, seconds, of, findings)
+    return rows
 
 
-def _by_session(kind: str, columns: Columns, findings: list[Finding]) -> Iterator[tuple[dt.date, Columns, int]]:
-    days = (columns.ts + _offsets(columns.ts) + _EVENING) // DAY
-    values, place = np.unique(days, return_inverse=True)
-    found = [_session(int(day)) for day in values]
-    closed = np.array([each is None for each in found], bool)
-    refuse(columns, closed[place], "outside every session of the calendar", findings)
-    # Rows are sorted by time and days follow time, so that each session is one stretch of them.
-    edges = np.searchsorted(days, [*values.tolist(), np.iinfo(np.int64).max])
-    length = length_of(kind) or 0
-    for each, start, stop in zip(found, edges[:-1].tolist(), edges[1:].tolist(), strict=True):
-        if each is not None:
-            whole = length == _DAY_SECONDS
-            seconds = (each.close_ns - each.open_ns) // SECOND if whole else length
-            yield each.date, columns.take(np.arange(start, stop)), seconds
-
-
-def _session(day: int) -> Session | None:
-    try:
-        date = _EPOCH + dt.timedelta(days=day)
-        return session(date) if is_session(date) else None
-    except (DataError, OverflowError):
-        return None
-
-
-def _offsets(ts: Array) -> Array:
-    hours, place = np.unique(ts // HOUR, return_inverse=True)
-    return np.array([_offset(int(hour)) for hour in hours], np.int64)[place]
-
-
-def _offset(hour: int) -> int:
-    try:
-        return ny_offset_ns(hour * HOUR)
-    except OverflowError:
-        return 0
+def _manifest(dataset: str, name: str, rows: Columns, of: Session, source: str, now: int) -> Manifest:
+    seconds = length_of(name) or 0
+    return Manifest(
+        dataset=dataset,
+        kind=_stored_as(name),
+        session=of.date.isoformat(),
+        seconds=(of.close_ns - of.open_ns) // SECOND if seconds == _DAY_SECONDS else seconds,
+        rows=len(rows.ts),
+        symbols=len(np.unique(rows.symbol)),
+        first=int(rows.ts[0]),
+        last=int(rows.ts[-1]),
+        source=source,
+        fetched_at=now,
+    )
 
 
 def _store(catalogue: Catalogue, manifest: Manifest, rows: Columns, options: ImportOptions) -> Stored:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 BARS: Final = "bars"
+VENUE_QUOTES: Final = "venue quotes"
+"""Best bid and offer of single venues; they become quotes once they are consolidated."""
 
 _NAMES: Final[dict[str, tuple[str, ...]]] = {
     "ts": ("ts", "timestamp", "datetime", "date", "time", "t"),
@@ -33,16 +36,35 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
     "ask": ("ask", "ask_price"),
     "bid_size": ("bid_size",),
     "ask_size": ("ask_size",),
+    "exchange": ("exchange", "venue", "exchange_code", "participant"),
+    "conditions": ("conditions", "condition", "sale_conditions", "sale_condition", "tr_scond"),
+    "tape": ("tape",),
+    "id": ("id", "trade_id", "tr_id"),
+    "correction": ("correction", "tr_corr"),
 }
 _LAYOUTS: Final = ((BARS, BAR_COLUMNS), (TRADES, TRADE_COLUMNS), (QUOTES, QUOTE_COLUMNS))
 _EXTRAS: Final = ("trades", "vwap")
+_TEXTS: Final = {TRADES: ("exchange", "conditions", "tape", "correction"), VENUE_QUOTES: ("exchange",)}
+_ROWS: Final = 1 << 20
+"""Rows of a Parquet file in memory at once; a CSV file is read whole."""
+NO_ID: Final = 0
+"""Of a print that has none."""
 _ZONE: Final = r":[0-9.]+ ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$"
 _SUFFIXES: Final = (".parquet", ".csv", ".csv.gz")
 
 
 @dataclass(frozen=True, slots=True)
+class Text:
+    """A column of few different texts."""
+
+    code: Array
+    """int32, an index into `words`."""
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Columns:
-    """Rows of one layout: bars, trades or quotes."""
+    """Rows of one layout: bars, trades, quotes, or quotes by venue."""
 
     layout: str
     ts: Array
@@ -51,12 +73,19 @@ class Columns:
     """int32, an index into `names`."""
     names: tuple[str, ...]
     values: dict[str, Array]
-    """float64 by column; optional columns only when the source has them."""
+    """Numbers by column, float64 where the source tells them; optional columns only when the source has them."""
+    texts: dict[str, Text] = field(default_factory=dict)
+    """Texts by column, only as long as they are needed to read the rows."""
 
     def take(self, rows: Array) -> Columns:
         """Return some of the rows, by mask or by index."""
         values = {name: column[rows] for name, column in self.values.items()}
-        return Columns(self.layout, self.ts[rows], self.symbol[rows], self.names, values)
+        texts = {name: Text(text.code[rows], text.words) for name, text in self.texts.items()}
+        return Columns(self.layout, self.ts[rows], self.symbol[rows], self.names, values, texts)
+
+    def without(self, *columns: str) -> Columns:
+        """Return the rows without some columns of numbers, and without texts."""
+        return replace(self, values={k: v for k, v in self.values.items() if k not in columns}, texts={})
 
 
 def check_called(called: Mapping[str, str]) -> None:
@@ -80,28 +109,43 @@ def files_of(path: Path) -> list[Path]:
     return found
 
 
-def read_columns(path: Path, timezone: str = "UTC", called: Mapping[str, str] | None = None) -> Columns:
-    """Read a file; times without a zone are taken to be in `timezone`, `called` says what the file calls our columns.
+def read_columns(path: Path, timezone: str = "UTC", called: Mapping[str, str] | None = None) -> Iterator[Columns]:
+    """Read a file, a stretch of rows at a time.
 
-    Raises DataError when the file is damaged, or when its columns are those of no known layout.
+    Times without a zone are taken to be in `timezone`, `called` says what the file calls our columns. Raises DataError
+    when the file is damaged, or when its columns are those of no known layout.
     """
     import pyarrow as pa
 
     try:
-        table = _read(path)
-        there = {name.lower().strip(): name for name in table.column_names}
-        named = {ours: there[each] for ours, names in _NAMES.items() for each in reversed(names) if each in there}
-        named |= {ours: there[theirs.lower()] for ours, theirs in (called or {}).items() if theirs.lower() in there}
-        layout, needed = _layout(path, named, table.column_names)
-        ts = _ns(table.column(named["ts"]), timezone)
-        wanted = (*needed, *(name for name in _EXTRAS if layout == BARS and name in named))
-        values = {name: _floats(table.column(named[name])) for name in wanted}
-        symbol, names = _symbols(table.column(named["symbol"])) if "symbol" in named else _one(path, len(ts))
+        for table in _tables(path):
+            yield _columns(path, table, timezone, called or {})
     except (OSError, ValueError, pa.ArrowException) as error:
         raise DataError(
             f"{path} cannot be read ({error}).", "Check that it is whole and what its name says."
         ) from error
-    return Columns(layout, ts, symbol, names, values)
+
+
+def _columns(path: Path, table: pa.Table, timezone: str, called: Mapping[str, str]) -> Columns:
+    named = _named(table.column_names, called)
+    layout, needed = _layout(path, named, table.column_names)
+    ts = _ns(table.column(named["ts"]), timezone)
+    wanted = (*needed, *(name for name in _EXTRAS if layout == BARS and name in named))
+    values = {name: _floats(table.column(named[name])) for name in wanted}
+    if layout == TRADES and "id" in named:
+        values["id"] = _ids(table.column(named["id"]))
+    texts = {name: _text(table.column(named[name])) for name in _TEXTS.get(layout, ()) if name in named}
+    if "symbol" in named:
+        symbol = _text(table.column(named["symbol"]))
+        return Columns(layout, ts, symbol.code, symbol.words, values, texts)
+    return Columns(layout, ts, np.zeros(len(ts), np.int32), (path.name.split(".")[0].upper(),), values, texts)
+
+
+def _named(there: list[str], called: Mapping[str, str]) -> dict[str, str]:
+    """Return what the file calls each of our columns that it has."""
+    folded = {name.lower().strip(): name for name in there}
+    named = {ours: folded[each] for ours, names in _NAMES.items() for each in reversed(names) if each in folded}
+    return named | {ours: folded[theirs.lower()] for ours, theirs in called.items() if theirs.lower() in folded}
 
 
 def together(parts: list[Columns]) -> Columns:
@@ -120,7 +164,7 @@ def together(parts: list[Columns]) -> Columns:
 
 
 def encoded(columns: Columns) -> bytes:
-    """Return sorted rows as a Parquet file, zstd."""
+    """Return sorted rows as a Parquet file, zstd, numbers in their own types."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -136,22 +180,28 @@ def encoded(columns: Columns) -> bytes:
     return bytes(sink.getvalue())
 
 
-def _read(path: Path) -> pa.Table:
+def _tables(path: Path) -> Iterator[pa.Table]:
+    import pyarrow as pa
+
     if path.name.endswith(".parquet"):
         import pyarrow.parquet as pq
 
-        return pq.read_table(path, partitioning=None)
+        with pq.ParquetFile(path) as file:
+            if not file.metadata.num_rows:
+                yield file.schema_arrow.empty_table()
+            for batch in file.iter_batches(_ROWS):
+                yield pa.Table.from_batches([batch])
+        return
     from pyarrow import csv
 
-    return csv.read_csv(path)
+    yield csv.read_csv(path)
 
 
 def _layout(path: Path, named: dict[str, str], there: list[str]) -> tuple[str, tuple[str, ...]]:
     for layout, needed in _LAYOUTS:
         if "ts" in named and all(column in named for column in needed):
-            # Files of the best bid and offer by venue are not one book: merging them is the consolidator's work.
-            if layout == QUOTES and "exchange" in there:
-                break
+            if layout == QUOTES and "exchange" in named:
+                return VENUE_QUOTES, needed
             return layout, needed
     raise DataError(
         f"{path} has the columns {', '.join(there)}, which are neither bars nor trades nor quotes.",
@@ -195,14 +245,26 @@ def _floats(column: pa.ChunkedArray) -> Array:
     return np.asarray(column.cast(pa.float64(), safe=False).to_numpy(), np.float64)
 
 
-def _symbols(column: pa.ChunkedArray) -> tuple[Array, tuple[str, ...]]:
+def _text(column: pa.ChunkedArray) -> Text:
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
+        column = pc.binary_join(pc.cast(column, pa.list_(pa.string())), ",")
     coded = pc.cast(column, pa.string()).combine_chunks().dictionary_encode()
     place = pc.fill_null(coded.indices, len(coded.dictionary)).to_numpy(zero_copy_only=False)
-    return place.astype(np.int32), (*coded.dictionary.to_pylist(), *([""] if coded.null_count else []))
+    return Text(place.astype(np.int32), (*coded.dictionary.to_pylist(), *([""] if coded.null_count else [])))
 
 
-def _one(path: Path, rows: int) -> tuple[Array, tuple[str, ...]]:
-    return np.zeros(rows, np.int32), (path.name.split(".")[0].upper(),)
+def _ids(column: pa.ChunkedArray) -> Array:
+    import pyarrow as pa
+
+    if pa.types.is_integer(column.type) and not column.null_count:
+        return np.asarray(column.cast(pa.int64()).to_numpy(), np.int64)
+    text = _text(column)
+    return np.array([_digest(word) for word in text.words], np.int64)[text.code]
+
+
+def _digest(word: str) -> int:
+    # 64 bits: two of a million ids fall together once in forty million files.
+    return int.from_bytes(blake2b(word.encode(), digest_size=8).digest(), "big", signed=True) if word else NO_ID
