@@ -93,6 +93,8 @@ class Closing:
         to_cover = max(0, abs(held) - book.orders.leaving(symbol) - book.leaving.waiting(symbol))
         if trade is not None and not awaited and self._adjust(trade, to_cover):
             return
+        # While a replacement is on its way, what it replaces goes on covering.
+        awaited = [w for w in awaited if not self._replacing(w)]
         bare = to_cover - book.orders.protecting(symbol)
         if bare <= 0:
             return
@@ -175,11 +177,18 @@ class Closing:
         return f"{self.id_prefix}-{name}-{day}-{plain}-{self.book.orders.count + 1}{leg}"
 
     def awaits(self, w: Working) -> bool:
-        """Say whether an order's next report is on its way: its fate, or its waking after its parent's fill."""
+        """Say whether an order's next report is on its way: its fate, its waking after its parent's fill, or the end of
+        the order that it replaces: only that says how many shares the other has filled."""
         if w.status in (OrderStatus.INTENDED, OrderStatus.UNKNOWN):
+            return True
+        if self._replacing(w):
             return True
         parent = self.book.orders.all.get(w.order.parent or "")
         return parent is not None and parent.filled > w.active
+
+    def _replacing(self, w: Working) -> bool:
+        replaced = self.book.orders.all.get(w.order.replaces or "")
+        return replaced is not None and not replaced.done
 
     def _parent_done(self, w: Working) -> bool:
         parent = self.book.orders.all.get(w.order.parent or "")

@@ -18,7 +18,6 @@ from qm.model.effects import Notify
 from qm.model.events import (
     Assigned,
     Beat,
-    Canceled,
     Checkpoint,
     Commanded,
     EntriesResumed,
@@ -290,9 +289,6 @@ class Core:
             return
         w = book.orders.all.get(report.order)
         cause = w.seq if w else 0
-        replaced = book.orders.succeeds(fact)
-        if replaced is not None:
-            book.state(Canceled(replaced.order.id, "replaced"), cause)
         if not isinstance(fact, Execution):
             book.state(fact, cause)
             return

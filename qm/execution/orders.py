@@ -165,13 +165,6 @@ class Orders:
         it replaces only one counts."""
         return sum(w.left for w in self.stops(symbol))
 
-    def succeeds(self, fact: Fact) -> Working | None:
-        """Return the order that has ended because a fact proves that its replacement works, or None."""
-        if not isinstance(fact, Acked | Triggered | Execution):
-            return None
-        old = self.all.get(self.all[fact.order].order.replaces or "")
-        return None if old is None or old.done else old
-
     def leaving(self, symbol: str) -> int:
         """Return the shares that working exits are about to close."""
         return sum(w.left for w in self.open(symbol) if w.order.purpose in (Purpose.EXIT, Purpose.FLATTEN))
@@ -242,6 +235,9 @@ class Orders:
             w.asked = False
             del self._unknown[body.order]
         w.status = OrderStatus.HELD if body.held else OrderStatus.WORKING
+        replaced = self.all.get(w.order.replaces or "")
+        if replaced is not None and replaced.done:
+            w.active = w.order.qty
 
     def _on_activated(self, entry: Entry) -> None:
         body = entry.body
@@ -297,6 +293,10 @@ class Orders:
         w.filled += execution.qty
         w.value += execution.price * execution.qty
         w.active = max(w.active, w.filled)
+        replaced = self.all.get(w.order.replaces or "")
+        if replaced is not None and not replaced.done:
+            # What one of the two fills, the other cannot.
+            replaced.active = max(replaced.filled, replaced.active - execution.qty)
         if w.filled == w.order.qty:
             w.status = OrderStatus.FILLED
             self._close(w)
@@ -318,8 +318,8 @@ class Orders:
         if orders and w in orders:
             orders.remove(w)
             for other in orders:
-                if other.order.replaces == w.order.id:
-                    # Whether it works is not known, but from now on it may.
+                if other.order.replaces == w.order.id and w.left + other.filled >= other.order.qty:
+                    # Whether it works is not known, but from now on it may. Of less than this it was refused.
                     other.active = other.order.qty
             if not orders:
                 del self._open[w.order.symbol]
