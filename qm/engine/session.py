@@ -142,11 +142,11 @@ class Session:
                     reports += self.venue.submit(effect.order, effect.leg, book.market.now)
                 elif isinstance(effect, Cancel):
                     reports += self.venue.cancel(effect.order, book.market.now)
+                elif isinstance(effect, Replace):
+                    reports += self.venue.replace(effect.old, effect.order, book.market.now)
                 elif self.listener is not None:
                     self.listener.on_notice(effect)
             if reports:
-                elif isinstance(effect, Replace):
-                    reports += self.venue.replace(effect.old, effect.order, book.market.now)
                 self.core.reports(reports)
 
     def _show_ranking(self) -> None:
