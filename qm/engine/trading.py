@@ -186,6 +186,8 @@ class Trading:
             stop=wish.stop,
             resting_stop=wish.resting_stop,
             shares=wish.shares,
+            risk=wish.risk,
+            notional=wish.notional,
             features=features_of(market, row),
         )
         stated = book.state(signal, work.seq)

@@ -227,6 +227,10 @@ class Signal(Event, frozen=True, gc=False, tag="signal"):
     """The stop rests at the broker from the first fill on; False when the strategy leaves at a bar's close only."""
     shares: int | None = None
     """To enter: a fixed number instead of one sized by risk. To leave: so many of those held, None for all."""
+    risk: float | None = None
+    """To enter: share of equity that the stop may lose, if the settings allow so much."""
+    notional: float | None = None
+    """To enter: share of equity that the position may come to, if the settings allow so much."""
     features: dict[str, float] = {}
     """What was known of the symbol at the decision; a feature that is missing was not known."""
 

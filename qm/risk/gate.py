@@ -132,7 +132,8 @@ class Gate:
 
     def _worth_it(self, sizing: Sizing, seen: Picture) -> float:
         wanted = seen.equity_usd * self.limits.risk_per_trade * self.limits.min_risk_used
-        return 0.0 if sizing.binding == "fixed" else wanted
+        # Who sizes a position by something else than its stop may well risk little.
+        return 0.0 if sizing.binding == "fixed" or "wanted" in sizing.caps else wanted
 
     def _rate(self, now: int) -> int:
         # Old times are not dropped here: judging must not change state, or a fold would differ.

@@ -19,7 +19,8 @@ def size(
     """Return the shares for an entry, with every cap and the one that binds.
 
     shares = floor(min(E r / (|entry - stop| + slippage), cap E / entry, room in buying power, heat and budget)); a
-    stop that is not known gives no shares. Equity, gross and heat in $; source: the usual fixed-fraction rule.
+    strategy may have wished for a smaller r or cap, and a stop that is not known gives no shares. Equity, gross and
+    heat in $; source: the usual fixed-fraction rule.
     """
     price = signal.trigger or signal.price
     stop = signal.stop
@@ -28,8 +29,12 @@ def size(
     per_share = abs(price - stop) + 2 * price * limits.slippage_bps / 1e4
     if signal.shares is not None:
         return Sizing(signal.shares, signal.shares * per_share, per_share, {"fixed": signal.shares}, "fixed")
+    # A strategy may want less than the settings allow, never more.
+    risk = limits.risk_per_trade if signal.risk is None else min(signal.risk, limits.risk_per_trade)
+    wanted = inf if signal.notional is None else equity_usd * signal.notional / price
     room = {
-        "risk": equity_usd * limits.risk_per_trade / per_share,
+        "risk": equity_usd * risk / per_share,
+        "wanted": wanted,
         "notional": equity_usd * limits.max_notional / price,
         "gross": (equity_usd * min(limits.max_gross, limits.leverage) - gross_usd) / price,
         "heat": (equity_usd * limits.max_heat - heat_usd) / per_share,

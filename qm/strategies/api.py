@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite, nan
+from math import inf, isfinite, nan
 from operator import index
 from typing import Any, NamedTuple
 
@@ -82,6 +82,10 @@ class Enter(msgspec.Struct, frozen=True):
     """False: no stop rests at the broker, the strategy leaves at a bar's close."""
     shares: int | None = None
     """A fixed number of shares instead of one sized by risk."""
+    risk: float | None = None
+    """Share of equity that the stop may lose, where that is less than the settings allow."""
+    notional: float | None = None
+    """Share of equity that the position may come to, where that is less than the settings allow."""
     until: int = 0
     """What has not filled by then is canceled, ns UTC; 0 leaves it working."""
     row: int | None = None
@@ -102,6 +106,13 @@ class Enter(msgspec.Struct, frozen=True):
                 raise ValueError(f"an entry with {name} {price}")
             if type(price) is not float:
                 force_setattr(self, name, float(price))  # type: ignore[arg-type]
+        for name, share in (("risk", self.risk), ("notional", self.notional)):
+            if share is None:
+                continue
+            if not 0.0 < share < inf:
+                raise ValueError(f"an entry with {name} {share}")
+            if type(share) is not float:
+                force_setattr(self, name, float(share))
         for name, number in (("shares", self.shares), ("until", self.until), ("row", self.row)):
             if number is not None and type(number) is not int:
                 force_setattr(self, name, index(number))

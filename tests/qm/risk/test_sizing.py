@@ -7,6 +7,7 @@ from math import floor, inf, nan
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from qm.model.events import Signal
 from qm.model.order import Side
@@ -46,6 +47,23 @@ def test_half_a_per_cent_of_fifty_thousand_with_a_stop_of_thirty_cents_is_735_sh
 def test_the_smallest_cap_binds_and_is_named(values: dict[str, float], binding: str, shares: int) -> None:
     room = {"gross_usd": 0.0, "heat_usd": 0.0, "budget_usd": inf} | values
     sized = size(signal(), 50_000.0, limits=LIMITS, **room)
+    assert (sized.binding, sized.shares) == (binding, shares)
+
+
+@pytest.mark.parametrize(
+    ("wish", "binding", "shares"),
+    [
+        # Half of the usual risk of 250 $, over 30 cents and twice 8 bp of 12.40.
+        ({"risk": 0.0025}, "risk", floor(125 / (0.3 + 2 * 12.4 * 8e-4))),
+        ({"risk": 0.01}, "risk", floor(250 / (0.3 + 2 * 12.4 * 8e-4))),
+        ({"notional": 0.1}, "wanted", floor(5_000 / 12.4)),
+        ({"notional": 2.0}, "risk", floor(250 / (0.3 + 2 * 12.4 * 8e-4))),
+    ],
+)
+def test_a_strategy_may_wish_for_less_than_the_settings_allow_and_never_for_more(
+    wish: dict[str, float], binding: str, shares: int
+) -> None:
+    sized = size(structs.replace(signal(), **wish), 50_000.0, 0.0, 0.0, inf, LIMITS)
     assert (sized.binding, sized.shares) == (binding, shares)
 
 
