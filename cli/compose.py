@@ -15,7 +15,7 @@ from msgspec import Meta
 import qm
 from brokers.sim.exchange import SimExchange
 from brokers.sim.settings import HOUSE, SimSettings
-from qm.config import load, parse_override
+from qm.config import load, parse_override, paths
 from qm.engine.settings import EngineSettings, RunSettings, StrategyChoice
 from qm.errors import NotFoundError, UsageError
 from qm.market.market import Market
@@ -23,10 +23,10 @@ from qm.model.order import Side
 from qm.radar.weights import RadarWeights
 from qm.risk.limits import RiskSettings
 from qm.rules.fees import IBKR_FIXED, NO_COMMISSION, Commission, FeeSchedule
+from qm.runtime.strategy_files import find
 from qm.scanner.own import ScanSettings
 from qm.strategies.allocator import AllocatorSettings
 from qm.strategies.api import Strategy
-from qm.strategies.presets import strategy
 
 WITHOUT_QUOTES: Final = {"momentum": "momentum_bars"}
 """Scans that ask for the spread, and what stands in for each where the data tell none."""
@@ -153,8 +153,9 @@ def for_strategies(
 
 
 def strategies(engine: EngineSettings) -> dict[str, Strategy]:
-    """Return the strategies that are switched on, by name; NotFoundError, ConfigError."""
-    found = {choice.name: (strategy(choice.name, choice.params), choice.scans) for choice in engine.strategies}
+    """Return the strategies that are switched on, by name, shipped ones and the user's; NotFoundError, ConfigError."""
+    folder = paths("sim").strategies
+    found = {choice.name: (find(choice.name, folder, choice.params), choice.scans) for choice in engine.strategies}
     return {name: replace(chosen, scans=scans) if scans else chosen for name, (chosen, scans) in found.items()}
 
 

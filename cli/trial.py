@@ -13,11 +13,12 @@ import msgspec
 from backtest.runner import Outcome, Plan
 from cli import compose
 from cli.markets import Chosen, choose, read_symbols
-from cli.stores import BACKTEST, keep_run
+from cli.stores import BACKTEST, journal_file, keep_run
 from qm.clock import now_ns
 from qm.engine.day import Day
 from qm.engine.settings import RunSettings
 from qm.rules.fees import NO_COMMISSION
+from qm.runtime.strategy_files import keep_sources
 from qm.store.chain import RunHeader
 
 
@@ -59,7 +60,8 @@ class Trial:
 
     def name(self, sessions: int) -> str:
         """Return the id of its first sessions: equal for equal inputs, settings and code."""
-        inputs = [self.code, self.settings.text(), self.costs, self.chosen.name, self.chosen.sources, sessions]
+        rules = [each.source for each in self.plan.strategies.values()]
+        inputs = [self.code, self.settings.text(), self.costs, self.chosen.name, self.chosen.sources, sessions, rules]
         digest = hashlib.sha256(msgspec.json.encode(inputs)).hexdigest()[:8]
         first, last = self.chosen.dates[0], self.chosen.dates[sessions - 1]
         return f"{self.strategies}-{first:%Y%m%d}-{last:%Y%m%d}-{digest}"
@@ -116,6 +118,7 @@ def plan(
 def keep(trial: Trial, outcome: Outcome) -> str:
     """Store the journal of a backtest and return the id of its run; an equal one that is there already is left."""
     header = outcome.header
+    keep_sources(trial.plan.strategies.values(), journal_file(BACKTEST).parent / "strategies")
     name = trial.name(outcome.summary.sessions)
     keep_run(outcome.journal, header.id, msgspec.structs.replace(header, id=name))
     return name
