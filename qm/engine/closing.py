@@ -91,11 +91,11 @@ class Closing:
         row = book.market.table.row(symbol)
         awaited = [w for w in book.orders.stops(symbol) if self.awaits(w)]
         to_cover = max(0, abs(held) - book.orders.leaving(symbol) - book.leaving.waiting(symbol))
-        if trade is not None and not awaited and self._adjust(trade, to_cover):
-            return
+        if trade is not None and not awaited:
+            self._adjust(trade, held, to_cover)
         # While a replacement is on its way, what it replaces goes on covering.
         awaited = [w for w in awaited if not self._replacing(w)]
-        bare = to_cover - book.orders.protecting(symbol)
+        bare = to_cover - book.orders.protecting(symbol, held)
         if bare <= 0:
             return
         if trade is None:
@@ -202,22 +202,23 @@ class Closing:
             elif not w.asked:
                 self._cancel(w.order.id, "it did not wake when its parent filled", w.seq)
 
-    def _adjust(self, trade: OpenTrade, to_cover: int) -> bool:
-        """Reduce and move the working stops of a trade; True when something was asked for."""
+    def _adjust(self, trade: OpenTrade, held: int, to_cover: int) -> None:
+        """Reduce and move the working stops of a trade."""
         book, symbol = self.book, trade.symbol
         wanted = None if trade.protect is None else self.price(trade.protect)
-        surplus = book.orders.stopping(symbol) - to_cover
-        asked = False
+        surplus = book.orders.stopping(symbol, held) - to_cover
         for w in reversed(book.orders.stops(symbol)):
             # A leg follows its parent as long as that may fill, and a stop that was met is on its way to the market.
             if w.asked or w.triggered or not w.left or not self._parent_done(w):
+                continue
+            if w.order.side.sign * held > 0:
+                self._cancel(w.order.id, "the position has turned round", w.seq)
                 continue
             drop = min(max(surplus, 0), w.left)
             price = wanted or w.order.stop
             if not drop and price == w.order.stop:
                 continue
             surplus -= drop
-            asked = True
             part = book.leaving.parts.get(symbol)
             cause = part.seq if drop and part else trade.protect_seq or w.seq
             if drop == w.left:
@@ -226,7 +227,6 @@ class Closing:
                 self._cancel(w.order.id, "it could not be replaced", cause)
             else:
                 self._replace(w, w.left - drop, price, cause)
-        return asked
 
     def _replace(self, w: Working, qty: int, stop: Decimal | None, cause: int) -> None:
         book, old = self.book, w.order
@@ -249,7 +249,7 @@ class Closing:
 
     def _send_out(self, order: Order, held: int, cause: int) -> None:
         book = self.book
-        others = book.orders.leaving(order.symbol) + book.orders.stopping(order.symbol)
+        others = book.orders.leaving(order.symbol) + book.orders.stopping(order.symbol, held)
         approved = book.gate.approve_leaving(order, held, others)
         if approved is None:
             return

@@ -103,9 +103,9 @@ class Leaving:
         to_cancel = tuple(w.order.id for w in entering if not w.asked and w.status is not OrderStatus.INTENDED)
         if to_cancel or entering:
             return Step(cancel=to_cancel)
-        held = abs(held) - orders.leaving(symbol)
-        sell = min(self.waiting(symbol), held)
-        return Step(sell=sell) if sell > 0 and held - orders.stopping(symbol) >= sell else WAIT
+        free = abs(held) - orders.leaving(symbol)
+        sell = min(self.waiting(symbol), free)
+        return Step(sell=sell) if sell > 0 and free - orders.stopping(symbol, held) >= sell else WAIT
 
     def state(self) -> object:
         """Return what must be equal after a restart."""

@@ -150,20 +150,19 @@ class Orders:
         """Return how many orders have an outcome that is not known."""
         return len(self._unknown)
 
-    def protecting(self, symbol: str) -> int:
+    def stops(self, symbol: str, held: int = 0) -> list[Working]:
+        """Return the protective orders of a symbol that may still fill, oldest first; only those that close `held`."""
+        orders = [w for w in self.open(symbol) if w.order.purpose is Purpose.PROTECT]
+        return [w for w in orders if w.order.side.sign * held < 0] if held else orders
+
+    def protecting(self, symbol: str, held: int = 0) -> int:
         """Return the shares of a symbol that stops working at the broker cover; held legs cover nothing."""
-        return sum(
-            w.left for w in self.open(symbol) if w.order.purpose is Purpose.PROTECT and w.status is OrderStatus.WORKING
-        )
+        return sum(w.left for w in self.stops(symbol, held) if w.status is OrderStatus.WORKING)
 
-    def stops(self, symbol: str) -> list[Working]:
-        """Return the protective orders of a symbol that may still fill, oldest first."""
-        return [w for w in self.open(symbol) if w.order.purpose is Purpose.PROTECT]
-
-    def stopping(self, symbol: str) -> int:
+    def stopping(self, symbol: str, held: int = 0) -> int:
         """Return the shares that stops may still close, whatever is known of them; of a replacement and the order that
         it replaces only one counts."""
-        return sum(w.left for w in self.stops(symbol))
+        return sum(w.left for w in self.stops(symbol, held))
 
     def leaving(self, symbol: str) -> int:
         """Return the shares that working exits are about to close."""

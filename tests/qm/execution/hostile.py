@@ -23,6 +23,8 @@ class Held:
         self.leg: Held | None = None
         self.cancel_wanted = False
         self.told_unknown = False
+        self.successor: Held | None = None
+        """What is to take its place, when the broker gets to it."""
 
     @property
     def room(self) -> int:
@@ -61,6 +63,40 @@ class Hostile:
         if one is not None:
             one.cancel_wanted = True
         return ()
+
+    def replace(self, order_id: str, order: Approved[Order], now: int) -> Sequence[AnyReport]:
+        self.now = now
+        new, old = order.value, self.orders.get(order_id)
+        assert new.id not in self.sent
+        if old is None or self.mood in ("refuse", "lost"):
+            self._take(new, None)
+            self.orders.pop(new.id, None)
+            return ()
+        self.sent.append(new.id)
+        old.successor = Held(new)
+        if self.mood == "silent":
+            old.successor.told_unknown = True
+            self._post(NoAnswer(new.id, now, "timed out"))
+        return ()
+
+    def end_replaced(self, old: Held) -> None:
+        """Let the successor take the place of an order, when there is still enough of that."""
+        new = old.successor
+        assert new is not None
+        old.successor = None
+        if old.room < new.order.qty:
+            self._post(Refusal(new.order.id, self.now, "too much of it has filled"))
+            return
+        self.orders[new.order.id] = new
+        old.alive = False
+        self._post(Gone(old.order.id, self.now, "replaced"))
+        if not new.told_unknown:
+            self._post(Accepted(new.order.id, self.now, f"b-{new.order.id}"))
+
+    def closing(self, symbol: str) -> int:
+        """Shares that stops and exits may still close at the broker, now."""
+        closes = [one for one in self.orders.values() if one.order.purpose is not Purpose.ENTRY]
+        return sum(one.room for one in closes if one.order.symbol == symbol)
 
     def on_wake(self, wake: Wake) -> Sequence[AnyReport]:
         return ()

@@ -22,13 +22,14 @@ from qm.model.events import Entry, Filled
 from qm.model.inputs import AnyReport, Fill
 from qm.model.market import clock, events
 from qm.model.order import Execution, OrderStatus, Purpose, Side
-from qm.strategies.api import Enter, Exit
+from qm.strategies.api import Enter, Exit, Protect
 from tests.qm.execution.hostile import EXITS, Held, Hostile, Puppet
 from tests.qm.strategies.stage import SESSION, Stage, at, minute
 
 NAMES = ("AAA", "BBB")
 T = TypeVar("T")
 MINUTES = 300
+WISHES = ("buy", "buy", "short", "buy, no stop", "exit", "half", "third", "nearer", "looser", "up", "down")
 PICK = st.integers(0, 5)
 CANCELS = ("honoured",) * 4 + ("lost", "late")
 COMMANDS = ("cancel", "cancel", "resume", "resume", "all")
@@ -72,6 +73,9 @@ def knowledge(core: Core) -> list[Any]:
         book.unprotected,
         book.gate.stopped,
         book.leaving.wishes,
+        book.leaving.parts,
+        orders.kept,
+        [(trade.protect, trade.protect_seq) for trade in book.trades.open.values()],
     ]
 
 
@@ -94,12 +98,18 @@ class Broker(RuleBasedStateMachine):
 
     # --- what the market, the strategy and the operator do -------------------------------------------------------
 
-    @rule(symbol=st.sampled_from(NAMES), wish=st.sampled_from(["buy", "short", "buy, no stop", "exit", "up", "down"]))
+    @rule(symbol=st.sampled_from(NAMES), wish=st.sampled_from(WISHES))
     def bar(self, symbol: str, wish: str) -> None:
         """A bar closes, and the strategy wishes something, or nothing while the price moves."""
         price = self.price[symbol]
         if wish == "exit":
             self._bar(symbol, Exit("told to"))
+        elif wish in ("half", "third"):
+            self._bar(symbol, Exit("a part", 0.5 if wish == "half" else 1 / 3))
+        elif wish in ("nearer", "looser"):
+            sign = 1 if self.book.portfolio.qty(symbol) > 0 else -1
+            stop = price - sign * (0.4 if wish == "nearer" else 0.9)
+            self._bar(symbol, Protect(stop, "told to", loosen=wish == "looser"))
         elif wish in ("up", "down"):
             self.price[symbol] = max(5.0, price + (0.7 if wish == "up" else -0.7))
             self._bar(symbol)
@@ -146,6 +156,12 @@ class Broker(RuleBasedStateMachine):
             else:
                 self.venue.end(one)
 
+    @rule(pick=PICK)
+    def replacement_arrives(self, pick: int) -> None:
+        wanted = [one for one in self.venue.orders.values() if one.successor is not None]
+        if wanted:
+            self.venue.end_replaced(wanted[pick % len(wanted)])
+
     @rule(pick=PICK, count=st.integers(1, 3))
     def mail_arrives(self, pick: int, count: int) -> None:
         names = list(self.venue.mail)
@@ -191,14 +207,15 @@ class Broker(RuleBasedStateMachine):
             held = self.book.portfolio.qty(symbol)
             working = self.book.orders.open(symbol)
             leaving = sum(w.left for w in working if w.order.purpose in EXITS)
-            stops = sum(w.left for w in working if w.order.purpose is Purpose.PROTECT)
-            assert not (leaving and stops), "an exit was sent while protection may still fill"
+            # A stop that was placed while reports came in the wrong order may stand on the other side; it is canceled.
+            stops = self.book.orders.stopping(symbol, held)
             if not held and not working:
                 self.surprised.pop(symbol, None)
             # What fills after it was said to be gone leaves too much behind until that is canceled.
             if symbol not in self.surprised:
                 assert leaving <= abs(held)
-                assert stops <= abs(held) + self.venue.undelivered(symbol)
+                assert leaving + stops <= abs(held) + self.venue.undelivered(symbol)
+                assert self.venue.closing(symbol) <= abs(self.venue.position(symbol)), "at the broker, too"
 
     @invariant()
     def every_open_share_is_covered_or_being_left_or_handed_over(self) -> None:
@@ -210,9 +227,14 @@ class Broker(RuleBasedStateMachine):
             if not trade.resting and book.market.table.row(symbol) in book.desk.works:
                 continue
             stops = [w for w in book.orders.open(symbol) if w.order.purpose is Purpose.PROTECT]
-            if any(self.stage.core.closing.awaits(w) for w in stops):
+            replaced = [book.orders.all.get(w.order.replaces or "") for w in stops]
+            pairs = zip(stops, replaced, strict=True)
+            if any(self.stage.core.closing.awaits(w) for w, old in pairs if old is None or old.done):
                 continue
-            covering = sum(w.left for w in book.orders.open(symbol) if w.order.purpose is Purpose.PROTECT)
+            # A part that is being sold needs no stop; one that waits for the stop to be reduced is still covered by it.
+            covering = (
+                book.orders.leaving(symbol) + book.leaving.waiting(symbol) + book.orders.stopping(symbol, position.qty)
+            )
             assert covering >= abs(position.qty)
 
     @invariant()
@@ -252,6 +274,8 @@ class Broker(RuleBasedStateMachine):
         venue = self.venue
         venue.probe()
         for one in list(venue.orders.values()):
+            if one.successor is not None:
+                venue.end_replaced(one)
             if one.alive and one.cancel_wanted:
                 venue.end(one)
             elif one.room > 0 and one.order.purpose in EXITS:
@@ -263,7 +287,7 @@ class Broker(RuleBasedStateMachine):
                 self._tell(venue.deliver(name, 100))
         return True
 
-    def _bar(self, symbol: str, wish: Enter | Exit | None = None) -> None:
+    def _bar(self, symbol: str, wish: Enter | Exit | Protect | None = None) -> None:
         if self.n >= MINUTES:
             return
         row, price = NAMES.index(symbol), self.price[symbol]
@@ -296,7 +320,6 @@ CHECKS = (
     Broker.what_is_reserved_is_what_may_still_fill,
     Broker.folding_the_journal_gives_the_same,
 )
-WISHES = ("buy", "buy", "short", "buy, no stop", "exit", "up", "down")
 MOODS = ("ack",) * 6 + ("refuse", "silent", "lost")
 
 
@@ -322,6 +345,7 @@ def test_a_long_day_at_a_hostile_broker(seed: int) -> None:
                 day.fills(int(random.integers(6)), pick([0.3, 0.5, 1.0]))
             case 4:
                 day.cancel_arrives(int(random.integers(6)), pick(CANCELS))
+                day.replacement_arrives(int(random.integers(6)))
                 day.oddity(pick(["probe", "again", "stranger"]), int(random.integers(6)))
             case _:
                 day.mail_arrives(int(random.integers(6)), int(random.integers(1, 4)))
