@@ -8,6 +8,7 @@ from math import isfinite, nan
 from qm.engine.book import Book
 from qm.engine.closing import Closing
 from qm.market.features import features_of
+from qm.market.standing import standing
 from qm.model.approved import Approved
 from qm.model.effects import Notify, Submit
 from qm.model.events import (
@@ -24,6 +25,7 @@ from qm.model.market import Kind, Status
 from qm.model.order import Order, OrderType, Purpose, Side
 from qm.risk.gate import Picture
 from qm.risk.sizing import size
+from qm.rules.day_rules import DayRules, day_rules
 from qm.strategies.api import Done, Enter, Exit, Group, Held, Plan, Protect, View, Wishes
 from qm.strategies.desk import Work
 
@@ -195,13 +197,13 @@ class Trading:
         sizing = size(signal, seen.equity_usd, seen.gross_usd, seen.heat_usd, work.budget_usd, book.settings.risk)
         checks = book.gate.judge(signal, sizing, seen)
         if not all(check.passed for check in checks):
-            book.state(Refused(symbol, strategy, checks, sizing), stated.seq)
+            book.state(Refused(symbol, strategy, checks, sizing, seen.standing), stated.seq)
             return
         order = self._entry_order(signal, sizing.shares)
         approved = book.gate.approve(order, checks)
         assert approved is not None
         leg = self._leg(approved, wish.stop) if wish.resting_stop else None
-        intended = book.state(Intended(order, last, checks, sizing, wish.until), stated.seq)
+        intended = book.state(Intended(order, last, checks, sizing, wish.until, seen.standing), stated.seq)
         if wish.until:
             market.timers.set(wish.until, f"{UNTIL}:{order.id}")
         if leg is not None:
@@ -314,6 +316,7 @@ class Trading:
         net, gross = book.portfolio.marks()
         notional, risk = book.orders.reserved()
         mine = book.orders.open(symbol)
+        rules = day_rules(market.session)
         return Picture(
             now=market.now,
             open_ns=market.session.open_ns,
@@ -331,6 +334,18 @@ class Trading:
             attempts=work.entries + 1,
             per_day=book.desk.strategies[work.strategy].per_day,
             unknown=book.orders.unknown(),
+            used_usd=self._used(rules) + notional * max(rules.long, rules.short),
+            standing=standing(market, row),
+            rules=rules,
+        )
+
+    def _used(self, rules: DayRules) -> float:
+        """What the positions tie up of the equity, $; one without a price makes it unknown."""
+        book, last = self.book, self.book.market.col["last"]
+        table = book.market.table
+        return sum(
+            rules.required(p.qty, last.item(table.row(symbol)) if symbol in table else nan)
+            for symbol, p in book.portfolio.positions.items()
         )
 
     def _group(self, rows: list[int]) -> Group:

@@ -68,7 +68,7 @@ def restricted(market: Market, row: int) -> bool | None:
     prior = market.reference.prior_close.item(row)
     if not prior > 0.0:
         return None
-    low = market.col["low"].item(row)
+    low: float = market.col["low"].item(row)
     return low <= prior * (1.0 - float(drop)) + EXACT
 
 

@@ -10,11 +10,26 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from qm.model.approved import Approved
-from qm.model.events import Check, EntriesResumed, EntriesStopped, Entry, Intended, SessionStarted, Signal, Sizing
+from qm.model.events import (
+    Check,
+    EntriesResumed,
+    EntriesStopped,
+    Entry,
+    Intended,
+    SessionStarted,
+    Signal,
+    Sizing,
+    TradeClosed,
+)
 from qm.model.order import Order, Purpose
+from qm.model.standing import Standing
 from qm.risk.limits import RiskSettings
+from qm.risk.market_rules import in_these_hours, margin, market_open, off_the_bands, short_sale
+from qm.rules.day_rules import DayRules
 
 MINUTE_NS = 60_000_000_000
+PATTERN_SESSIONS = 5
+"""Sessions over which day trades are counted where they are limited."""
 
 
 class Picture(NamedTuple):
@@ -41,6 +56,11 @@ class Picture(NamedTuple):
     per_day: int
     unknown: int
     """Orders whose outcome is not known."""
+    used_usd: float
+    """What positions and working entries tie up of the equity."""
+    standing: Standing
+    """The symbol, as the rules of the market see it."""
+    rules: DayRules
 
 
 class Gate:
@@ -53,6 +73,8 @@ class Gate:
         self.stopped_today = False
         """It ends by itself with the session."""
         self._sent: deque[int] = deque()
+        self._day_trades: deque[int] = deque(maxlen=PATTERN_SESSIONS)
+        """By session, the last one being today's."""
 
     def appliers(self) -> dict[type, Callable[[Entry], None]]:
         """Return how each event changes the gate."""
@@ -61,6 +83,7 @@ class Gate:
             EntriesStopped: self._on_stopped,
             EntriesResumed: self._on_resumed,
             Intended: self._on_intended,
+            TradeClosed: self._on_closed,
         }
 
     def judge(self, signal: Signal, sizing: Sizing, seen: Picture) -> tuple[Check, ...]:
@@ -73,18 +96,26 @@ class Gate:
         minute = (seen.now - seen.open_ns) / MINUTE_NS
         last = (seen.close_ns - seen.open_ns) / MINUTE_NS - lim.last_entry_min
         notional = price * sizing.shares
+        least = round(lim.min_stop_ticks * seen.rules.tick_at(price), 8)
+        used, equity = seen.used_usd, seen.equity_usd
+        made = sum(self._day_trades)
         checks = [
             Check("entries allowed", 0.0 if self.stopped else 1.0, 1.0, not self.stopped),
             _between("minutes since the open", minute, 0.0, last, "min"),
+            in_these_hours(signal, seen.now, seen.rules),
             _most("age of the price", seen.age_s, lim.max_age_s, "s"),
             Check("not halted", 1.0 if seen.halted else 0.0, 0.0, not seen.halted),
+            *market_open(seen.standing, seen.rules),
+            *off_the_bands(price, seen.now, seen.standing, seen.rules, lim.min_band_pct),
+            *short_sale(signal, price, seen.standing, seen.rules, lim.shorts),
             _between("price", price, lim.min_price, lim.max_price, "$"),
-            _between("stop distance", gap, lim.min_stop_ticks / 100, price * lim.max_stop_pct / 100, "$"),
+            _between("stop distance", gap, least, price * lim.max_stop_pct / 100, "$"),
             _least("shares", sizing.shares, 1, "shares"),
             _least("risk taken", sizing.risk_usd, self._worth_it(sizing, seen), "$"),
             _most("position", notional, seen.equity_usd * lim.max_notional, "$"),
             _most("gross exposure", seen.gross_usd + notional, seen.equity_usd * lim.max_gross, "$"),
             _most("buying power used", seen.gross_usd + notional, seen.equity_usd * lim.leverage, "$"),
+            *margin(signal, sizing.shares, price, used, seen.gross_usd, equity, made, lim, seen.rules),
             _most("open risk", seen.heat_usd + sizing.risk_usd, seen.equity_usd * lim.max_heat, "$"),
             _least("day result", seen.day_usd, -seen.equity_usd * lim.day_loss, "$"),
             _most("positions and entries", seen.busy + 1, lim.max_positions, ""),
@@ -128,7 +159,7 @@ class Gate:
 
     def state(self) -> object:
         """Return what must be equal after a restart."""
-        return [self.stopped, self.stopped_today, list(self._sent)]
+        return [self.stopped, self.stopped_today, list(self._sent), list(self._day_trades)]
 
     def _worth_it(self, sizing: Sizing, seen: Picture) -> float:
         wanted = seen.equity_usd * self.limits.risk_per_trade * self.limits.min_risk_used
@@ -146,8 +177,14 @@ class Gate:
 
     def _on_session(self, entry: Entry) -> None:
         self._sent.clear()
+        self._day_trades.append(0)
         if self.stopped_today:
             self.stopped, self.stopped_today = "", False
+
+    def _on_closed(self, entry: Entry) -> None:
+        # A position is flat by the end of its day, so that every trade is a day trade.
+        if self._day_trades:
+            self._day_trades[-1] += 1
 
     def _on_stopped(self, entry: Entry) -> None:
         body = entry.body

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
+from qm.rules.borrow import ShortPolicy
+
 Share = Annotated[float, Meta(gt=0, le=1)]
+
+
+class MarginRegime(StrEnum):
+    """Under which rules for day trading the account stands."""
+
+    INTRADAY_MARGIN = "intraday_margin"
+    """Equity covers what positions tie up, at every moment: the rule since 2026-06-04."""
+    LEGACY_PDT = "legacy_pdt"
+    """Below $25,000 three day trades in five sessions, and no more credit than overnight."""
+    BY_DATE = "by_date"
+    """Whichever held on the date of the session."""
 
 
 class RiskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -38,7 +52,7 @@ class RiskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     last_entry_min: Annotated[int, Meta(ge=0, le=390)] = 30
     """No new position in the last minutes before the close."""
     min_stop_ticks: Annotated[float, Meta(ge=0)] = 3.0
-    """A nearer stop is noise, in cents."""
+    """A nearer stop is noise, in ticks of the date."""
     max_stop_pct: Annotated[float, Meta(gt=0, le=100)] = 25.0
     """A stop farther away than this, in per cent of the price, is an error."""
     slippage_bps: Annotated[float, Meta(ge=0)] = 8.0
@@ -47,3 +61,14 @@ class RiskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A position cut down by other caps to less than this share of its risk is not worth its costs."""
     max_orders_per_min: Annotated[int, Meta(ge=1)] = 60
     """More entries than this in a minute stop the entries."""
+    min_band_pct: Annotated[float, Meta(ge=0, le=20)] = 1.0
+    """A price nearer than this to a volatility band is not entered, in per cent of the price."""
+    shorts: ShortPolicy = ShortPolicy.PROXY
+    """When short sales may be opened: off, etb, etb_proxy, located or any.
+
+    `etb_proxy`: shares from $5 and with $20M traded on an average day stand for those that are easy to borrow.
+    """
+    margin_regime: MarginRegime = MarginRegime.INTRADAY_MARGIN
+    """Rules for day trading on credit: intraday_margin, legacy_pdt or by_date."""
+    margin_headroom: Annotated[float, Meta(ge=0, lt=1)] = 0.2
+    """Share of equity that margin requirements must leave free."""

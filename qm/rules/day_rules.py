@@ -8,6 +8,7 @@ from functools import lru_cache
 from qm.rules.borrow import BORROW
 from qm.rules.calendar import Phase, Session
 from qm.rules.extended import HOURS, HoursRule
+from qm.rules.limits import LULD
 from qm.rules.margin import PATTERN, REQUIREMENTS
 from qm.rules.mwcb import MWCB
 from qm.rules.ssr import SSR_DROP
@@ -24,10 +25,14 @@ class DayRules:
     """$ from which `tick` holds, and `fine` below it."""
     tick: float
     fine: float
+    banded: bool
+    """The limit-up limit-down plan holds."""
     ssr_drop: float | None
     """Fall from the prior close that restricts short sales, as a fraction; None before the rule."""
     market_halt_pct: float | None
     """Fall of the market that halts all trading for the first time, %; None before the rule."""
+    initial: float
+    """Fraction of its value that a position ties up where nothing is lent within the day beyond what is overnight."""
     long: float
     """Fraction of its value that a long position ties up."""
     short: float
@@ -71,8 +76,10 @@ def day_rules(of: Session) -> DayRules:
         tick_edge=float(tick.edge),
         tick=float(tick.coarse),
         fine=float(tick.fine),
+        banded=LULD.at(day) is not None,
         ssr_drop=None if drop is None else float(drop),
-        market_halt_pct=None if halts is None else 100.0 * float(halts.drops[0]),
+        market_halt_pct=None if halts is None else float(100 * halts.drops[0]),
+        initial=float(margin.initial),
         long=float(margin.long),
         short=float(margin.short),
         short_usd=float(margin.short_usd),

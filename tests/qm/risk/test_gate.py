@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import datetime as dt
 from decimal import Decimal
 from math import inf, nan, nextafter
 from pathlib import Path
@@ -14,17 +15,24 @@ from hypothesis import strategies as st
 
 from qm.model.events import Check, EntriesResumed, EntriesStopped, Entry, Intended, SessionStarted, Signal, Sizing
 from qm.model.order import Order, OrderType, Purpose, Side
+from qm.model.standing import Standing
 from qm.risk.gate import Gate, Picture
 from qm.risk.limits import RiskSettings
 from qm.risk.sizing import size
+from qm.rules.calendar import session
+from qm.rules.day_rules import day_rules
 
 ROOT = Path(__file__).parents[3]
 MINUTE = 60_000_000_000
+OF = session(dt.date(2026, 11, 20))
 LIMITS = RiskSettings()
+STANDING = Standing(
+    price=20.0, prior_close=19.0, day_usd=5e7, bid=19.99, reference=20.0, lower=18.0, upper=22.0, restricted=False
+)
 CALM = Picture(
-    now=60 * MINUTE,
-    open_ns=0,
-    close_ns=390 * MINUTE,
+    now=OF.open_ns + 60 * MINUTE,
+    open_ns=OF.open_ns,
+    close_ns=OF.close_ns,
     age_s=1.0,
     halted=False,
     spread_bps=5.0,
@@ -38,6 +46,9 @@ CALM = Picture(
     attempts=1,
     per_day=1,
     unknown=0,
+    used_usd=0.0,
+    standing=STANDING,
+    rules=day_rules(OF),
 )
 SIGNAL = Signal("AAA", "s", Side.BUY, entry=True, reason="r", price=20.0, stop=19.0)
 SIZING = Sizing(400, 412.8, 1.032, {"risk": 400}, "risk")
@@ -63,8 +74,8 @@ def test_a_sound_entry_passes_every_check() -> None:
 @pytest.mark.parametrize(
     ("check", "field", "good", "bad"),
     [
-        ("minutes since the open", "now", 0, -1),
-        ("minutes since the open", "now", 360 * MINUTE, 360 * MINUTE + MINUTE // 1000),
+        ("minutes since the open", "now", OF.open_ns, OF.open_ns - 1),
+        ("minutes since the open", "now", OF.open_ns + 360 * MINUTE, OF.open_ns + 360 * MINUTE + MINUTE // 1000),
         ("age of the price", "age_s", 90.0, nextafter(90.0, inf)),
         ("not halted", "halted", False, True),
         ("gross exposure", "gross_usd", 192_000.0, 192_001.0),

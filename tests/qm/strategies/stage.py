@@ -26,6 +26,7 @@ from qm.model.order import Side
 from qm.ports import Venue
 from qm.radar.ranking import Ranking
 from qm.risk.limits import RiskSettings
+from qm.rules.borrow import ShortPolicy
 from qm.rules.calendar import session
 from qm.store.chain import RunHeader
 from qm.store.memory import MemoryJournal
@@ -38,7 +39,7 @@ SECOND = 1_000_000_000
 MINUTE = 60 * SECOND
 RUN = "stage"
 SYMBOLS = ("AAA", "BBB", "CCC")
-WIDE = RiskSettings(max_stop_pct=50.0)
+WIDE = RiskSettings(max_stop_pct=50.0, shorts=ShortPolicy.ANY)
 T = TypeVar("T")
 Row = tuple[Any, ...]
 
