@@ -26,6 +26,7 @@ from qm.model.events import (
 )
 from qm.portfolio.portfolio import Portfolio
 from qm.radar.radar import Radar
+from qm.radar.regime import Regime
 from qm.risk.gate import Gate
 from qm.scanner.scanner import Scanner
 from qm.strategies.allocator import Allocator
@@ -55,8 +56,9 @@ class Book:
         self.desk = Desk(strategies)
         self.allocator = Allocator(strategies, settings.allocator)
         self.scanner = Scanner([settings.scan(name) for name in settings.scans])
-        self.watchlist = Watchlist(settings.watch_capacity, settings.watch_ttl_min * 60)
+        self.watchlist = Watchlist(settings.watch_capacity, settings.watch_ttl_min * 60, settings.watch_cool_off_s)
         self.radar = Radar(settings.radar)
+        self.regime = Regime()
         self.commands: dict[str, Commanded] = {}
         """Commands carried out, by id: a repetition is answered from here."""
         self.closed: list[TradeClosed] = []
@@ -71,6 +73,7 @@ class Book:
         self._appliers: dict[type, tuple[Applier, ...]] = {}
         for component in (
             self.radar,
+            self.regime,
             self.portfolio,
             self.orders,
             self.gate,
@@ -100,6 +103,7 @@ class Book:
         """Take the market of a session."""
         self.market = market
         self.radar.open(market)
+        self.regime.open(market)
         self.desk.open(market)
         self.portfolio.open(market)
         self.trades.begin(market)
@@ -127,6 +131,7 @@ class Book:
         """Return the sha256 of everything decided so far; the market is not part of it."""
         whole = [
             self.radar.state(),
+            self.regime.state(),
             self.portfolio.state(),
             self.orders.state(),
             self.gate.state(),

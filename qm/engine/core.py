@@ -188,7 +188,10 @@ class Core:
         book, market = self.book, self.book.market
         if due < market.session.close_ns:
             market.timers.set(due + self._step_ns, "minute")
-        book.state(Minute(due))
+        minute = book.state(Minute(due))
+        read = book.regime.on_minute(due) if self._step_ns == MINUTE_NS else None
+        if read is not None:
+            book.state(read, minute.seq)
         for wake in market.end_minute(due):
             self.trading.on_symbol(wake.sym, wake.why)
         if self.settings.scans and self.settings.beat_s >= 60:

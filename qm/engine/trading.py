@@ -191,6 +191,7 @@ class Trading:
             risk=wish.risk,
             notional=wish.notional,
             features=features_of(market, row),
+            context=book.regime.context(market.now),
         )
         stated = book.state(signal, work.seq)
         seen = self._look(row, work)
@@ -262,6 +263,7 @@ class Trading:
             price=float(market.col["last"][row]),
             shares=shares,
             features=features_of(market, row),
+            context=book.regime.context(market.now),
         )
         book.state(signal, trade.entry_seq)
         # A part is sold when the stop has made room for it.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -20,9 +20,11 @@ from qm.model.events import (
     HitRejected,
     Intended,
     Planned,
+    RadarRow,
     Refused,
     Signal,
     Sizing,
+    TapeRead,
     TradeClosed,
     Watched,
 )
@@ -142,7 +144,19 @@ def _hit(body: Hit) -> Words:
         f"{c.name} {_number(c.value)} gave {c.points:.1f} points" for c in sorted(row.parts, key=lambda c: -c.points)
     ]
     text = f"{body.symbol} is number {row.rank} on the radar (score {row.score:.1f}) and a hit of {body.scan}"
-    return "hit", text, [*_checks(body.why), *parts]
+    return "hit", text, [*_checks(body.why), *_way_here(row), *parts]
+
+
+def _way_here(row: RadarRow) -> list[str]:
+    said = []
+    if row.rank_change is not None:
+        said.append(f"{row.rank_change:+d} places in the last minute")
+    if row.velocity is not None:
+        said.append(f"{row.velocity:+.3g} a minute")
+    if row.listed_s is not None:
+        said.append(f"on the radar's list for {row.listed_s / 60:.3g} min")
+    said += [words for flag, words in ((row.new_high, "a new high"), (row.halted, "halted")) if flag]
+    return [", ".join(said)] if said else []
 
 
 def _watched(body: Watched) -> Words:
@@ -172,7 +186,24 @@ def _signal(body: Signal) -> Words:
     way = "in" if body.entry else "out"
     text = f"{body.strategy} wants {way}: {body.side} {body.symbol} at {body.price:g}: {body.reason}"
     stop = [f"stop {body.stop:g}"] if body.stop is not None else []
-    return "signal", text, [*stop, ", ".join(known)] if known else stop
+    return "signal", text, [*stop, *([", ".join(known)] if known else []), *_context(body.context)]
+
+
+def _context(context: Mapping[str, str | float]) -> list[str]:
+    if not context:
+        return []
+    since = f" for {context['regime_min']:.3g} min" if "regime_min" in context else ""
+    version = f" (classifier {context['classifier']})" if "classifier" in context else ""
+    said = f"market {context.get('regime', 'unknown')}{since}{version}, session in {context.get('phase', 'unknown')}"
+    numbers = [f"{k} {_number(v)}" for k, v in context.items() if isinstance(v, int | float) and k != "regime_min"]
+    return [said, *([", ".join(numbers)] if numbers else [])]
+
+
+def _tape_read(body: TapeRead) -> Words:
+    scores = ", ".join(f"{label} {_number(score)}" for label, score in body.scores.items())
+    parts = [f"{c.name} {_number(c.value)} gave {c.points:+.2f}" for c in body.parts]
+    text = f"the market is {body.regime}" + (f", until now {body.before}" if body.before != body.regime else "")
+    return "regime", f"{text}; this minute {body.leaning}", [*([scores] if scores else []), *parts]
 
 
 def _refused(body: Refused) -> Words:
@@ -271,6 +302,7 @@ SAYING: dict[type, Callable[[Any], Words]] = {
     Assigned: _assigned,
     Planned: _planned,
     Signal: _signal,
+    TapeRead: _tape_read,
     Refused: _refused,
     Intended: _intended,
     Filled: _filled,

@@ -3,30 +3,18 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
 
 import msgspec
 
 from qm.model.commands import AnyCommand
 from qm.model.order import Execution, Order, OrderType, Side
-from qm.model.reasons import Alternative, Check, Contribution, Factor, RadarRow, Sizing
-from qm.model.standing import Standing
+from qm.model.reasons import Alternative, Check, Contribution, Factor, RadarRow, Sizing, StrategyUsed
 
-__all__ = ["Alternative", "Check", "Contribution", "Factor", "RadarRow", "Sizing"]
+__all__ = ["Alternative", "Check", "Contribution", "Factor", "RadarRow", "Sizing", "StrategyUsed"]
 
 
 class Event(msgspec.Struct, frozen=True, gc=False, tag_field="event"):
     """Something the core states as a fact."""
-
-
-class StrategyUsed(msgspec.Struct, frozen=True, gc=False):
-    """A strategy of the session, exactly as it was used."""
-
-    name: str
-    version: str
-    params: dict[str, Any]
-    source: str = ""
-    """sha256 of the source of its rules; empty when nobody read it."""
 
 
 class SessionStarted(Event, frozen=True, gc=False, tag="session_started"):
@@ -76,6 +64,26 @@ class Beat(Event, frozen=True, gc=False, tag="beat"):
     """Who left it."""
     missing: tuple[str, ...] = ()
     """Who keeps a place on it for now, although it could not be ranked."""
+
+
+class TapeRead(Event, frozen=True, gc=False, tag="tape_read"):
+    """A minute of regular hours was read: what kind of market it is, which is told with decisions and makes none."""
+
+    due: int
+    """The end of the minute, ns UTC."""
+    regime: str
+    """trend_up, trend_down, volatile_reversal, range, quiet, or unknown."""
+    before: str
+    """The regime until this minute; another one than `regime` when it has just changed."""
+    leaning: str
+    """What this minute alone would be called; it becomes the regime when it lasts."""
+    version: str
+    """Of the classifier."""
+    scores: dict[str, float] = {}
+    """Of each label, adding up to 1; empty while too little is known."""
+    parts: tuple[Contribution, ...] = ()
+    read: dict[str, float] = {}
+    """What was measured in this minute; what is missing was not known."""
 
 
 class Hit(Event, frozen=True, gc=False, tag="hit"):
@@ -234,6 +242,8 @@ class Signal(Event, frozen=True, gc=False, tag="signal"):
     """To enter: share of equity that the position may come to, if the settings allow so much."""
     features: dict[str, float] = {}
     """What was known of the symbol at the decision; a feature that is missing was not known."""
+    context: dict[str, str | float] = {}
+    """What kind of session and market it was: phase, regime, and what they were seen by."""
 
 
 class Refused(Event, frozen=True, gc=False, tag="refused"):
@@ -243,8 +253,6 @@ class Refused(Event, frozen=True, gc=False, tag="refused"):
     strategy: str
     checks: tuple[Check, ...]
     sizing: Sizing | None = None
-    standing: Standing | None = None
-    """What was known of the symbol when the rules of the market were asked."""
 
 
 class Intended(Event, frozen=True, gc=False, tag="intended"):
@@ -257,8 +265,6 @@ class Intended(Event, frozen=True, gc=False, tag="intended"):
     sizing: Sizing | None = None
     until: int = 0
     """What has not filled by then is canceled, ns UTC; 0 leaves it working."""
-    standing: Standing | None = None
-    """What was known of the symbol when the rules of the market were asked; entries only."""
 
 
 class Acked(Event, frozen=True, gc=False, tag="acked"):
@@ -437,48 +443,14 @@ class Checkpoint(Event, frozen=True, gc=False, tag="checkpoint"):
     state: str
 
 
-AnyEvent = (
-    SessionStarted
-    | SessionEnded
-    | Assigned
-    | Minute
-    | Beat
-    | Hit
-    | HitEnded
-    | HitRefreshed
-    | HitRejected
-    | Banned
-    | Unbanned
-    | Watched
-    | Unwatched
-    | Allocated
-    | Released
-    | Planned
-    | Woke
-    | Signal
-    | Refused
-    | Intended
-    | Acked
-    | Activated
-    | Triggered
-    | Rejected
-    | CancelAsked
-    | Canceled
-    | Expired
-    | WentUnknown
-    | Anomaly
-    | Filled
-    | TradeClosed
-    | StopMoved
-    | Unprotected
-    | EntriesStopped
-    | EntriesResumed
-    | FlattenStarted
-    | Flattened
-    | StrategyFailed
-    | Commanded
-    | Checkpoint
+ClockEvent = SessionStarted | SessionEnded | Assigned | Minute | Beat | TapeRead | Checkpoint | Commanded
+FindEvent = Hit | HitEnded | HitRefreshed | HitRejected | Watched | Unwatched | Banned | Unbanned
+DeskEvent = Allocated | Released | Planned | Woke | Signal | Refused | StopMoved | StrategyFailed
+SentEvent = (
+    Intended | Acked | Activated | Triggered | Rejected | CancelAsked | Canceled | Expired | WentUnknown | Anomaly
 )
+HeldEvent = Filled | TradeClosed | Unprotected | EntriesStopped | EntriesResumed | FlattenStarted | Flattened
+AnyEvent = ClockEvent | FindEvent | DeskEvent | SentEvent | HeldEvent
 """Every event there is; the journal refuses anything else."""
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 
@@ -77,3 +79,13 @@ class Factor(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """What was measured; None when it is not known, or no number."""
     told: str
     """In words, with the limit that it was compared with."""
+
+
+class StrategyUsed(msgspec.Struct, frozen=True, gc=False):
+    """A strategy of the session, exactly as it was used."""
+
+    name: str
+    version: str
+    params: dict[str, Any]
+    source: str = ""
+    """sha256 of the source of its rules; empty when nobody read it."""

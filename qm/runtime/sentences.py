@@ -33,6 +33,7 @@ from qm.model.events import (
     Signal,
     StopMoved,
     StrategyFailed,
+    TapeRead,
     TradeClosed,
     Unbanned,
     Unprotected,
@@ -110,6 +111,14 @@ def _ended(event: SessionEnded, _: OrderOf) -> Said:
 
 def _assigned(event: Assigned, _: OrderOf) -> Said:
     return "info", "", f"{event.strategy} was assigned {len(event.symbols)} symbols"
+
+
+def _tape_read(event: TapeRead, _: OrderOf) -> Said | None:
+    if event.regime == event.before:
+        return None
+    score = f" ({event.scores[event.regime]:.0%})" if event.regime in event.scores else ""
+    now, before = (label.replace("_", " ") for label in (event.regime, event.before))
+    return "info", "", f"the market is {now}{score}, until now {before}"
 
 
 def _hit(event: Hit, _: OrderOf) -> Said:
@@ -272,6 +281,7 @@ _SPEAKERS: Final[dict[type, Callable[[Any, OrderOf], Said | None]]] = {
     SessionStarted: _started,
     SessionEnded: _ended,
     Assigned: _assigned,
+    TapeRead: _tape_read,
     Hit: _hit,
     HitRefreshed: _refreshed,
     HitRejected: _hit_rejected,

@@ -5,8 +5,21 @@ from __future__ import annotations
 import pytest
 
 from qm.journal.explain import Explanation, Step, explain, explain_symbol, explain_trade
-from qm.model.events import Filled, Intended, Refused, Released, TradeClosed
-from qm.model.order import Purpose
+from qm.journal.explain import step as told_as
+from qm.model.events import (
+    Contribution,
+    Entry,
+    Filled,
+    Hit,
+    Intended,
+    RadarRow,
+    Refused,
+    Released,
+    Signal,
+    TapeRead,
+    TradeClosed,
+)
+from qm.model.order import Purpose, Side
 from qm.store.chain import RunHeader
 from qm.store.memory import MemoryJournal
 from qm.strategies.presets import strategy
@@ -128,3 +141,24 @@ def test_a_symbol_that_was_looked_at_and_left_alone_says_why() -> None:
 def test_nothing_is_made_up_about_what_the_run_does_not_know(journal: MemoryJournal, what: str) -> None:
     assert explain(journal, "t", what) is None
     assert explain_trade(journal, "t", what) is None
+
+
+def test_a_signal_tells_what_kind_of_market_it_was() -> None:
+    context: dict[str, str | float] = {"phase": "morning", "regime": "trend_up", "regime_min": 12.0, "efficiency": 0.42}
+    signal = Signal("ABCD", "orb", Side.BUY, True, "broke out", 10.0, context={**context, "classifier": "1"})
+    details = told_as(Entry(1, 0, 0, 0, signal)).details
+    assert details[-2:] == ("market trend_up for 12 min (classifier 1), session in morning", "efficiency 0.42")
+
+
+def test_a_minute_of_the_tape_tells_label_scores_and_parts() -> None:
+    read = TapeRead(0, "quiet", "range", "quiet", "1", {"quiet": 0.9}, (Contribution("pace_bp", 0.6, 0.1),))
+    told = told_as(Entry(1, 0, 0, 0, read))
+    assert (told.what, told.text) == ("regime", "the market is quiet, until now range; this minute quiet")
+    assert told.details == ("quiet 0.9", "pace_bp 0.6 gave +0.10")
+
+
+def test_a_hit_tells_how_the_symbol_came_to_its_rank() -> None:
+    row = RadarRow("ABCD", 3, 80.0, 10.0, (), rank_change=12, velocity=4.25, listed_s=90.0, new_high=True)
+    assert told_as(Entry(1, 0, 0, 0, Hit("ABCD", "momentum", row, ()))).details == (
+        "+12 places in the last minute, +4.25 a minute, on the radar's list for 1.5 min, a new high",
+    )

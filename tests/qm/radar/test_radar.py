@@ -189,7 +189,7 @@ def test_velocity_is_the_places_gained_per_minute_over_the_last_five() -> None:
         velocities.append(ranking.velocity(10))
         past.append(ranking.past(10))
     assert ranks == [11, 10, 8, 6, 4, 2, 1, 1]
-    # From rank 11 at the open, over 1 to 5 min: 1, 3, 5, 7, 9 places; then, over 5 min, 9 from rank 10 and 7 from rank 8.
+    # From rank 11 at the open, over 1 to 5 min: 1, 3, 5, 7, 9 places; then, over 5 min, 9 from 10 and 7 from 8.
     assert velocities == [None, 1.0, 1.5, 1.667, 1.75, 1.8, 1.8, 1.4]
     assert past[-1] == (11, 10, 8, 6, 4, 2, 1)
 

@@ -100,6 +100,10 @@ LINES: list[tuple[Any, tuple[str, str]]] = [
     (ev.FlattenStarted(None, "end of day"), ("warn", "flattening everything: end of day")),
     (ev.Flattened("ABCD"), ("info", "ABCD is flat")),
     (
+        ev.TapeRead(0, "trend_up", "range", "trend_up", "1", {"trend_up": 0.71}),
+        ("info", "the market is trend up (71%), until now range"),
+    ),
+    (
         ev.Commanded("1", "pid 7", Flatten("1", "ABCD"), "accepted"),
         ("info", "pid 7 asked to flatten ABCD: accepted"),
     ),
@@ -122,6 +126,7 @@ def test_an_event_in_words(event: ev.AnyEvent, line: tuple[str, str]) -> None:
     [
         ev.Minute(0),
         ev.Beat(0, 1, "ABCD"),
+        ev.TapeRead(0, "range", "range", "quiet", "1"),
         ev.Watched("ABCD", "hit of momentum", 1),
         ev.Intended(LEG, 4.6),
         ev.Intended(EXIT, 4.6),
