@@ -9,6 +9,7 @@ import msgspec
 from qm.model.commands import AnyCommand
 from qm.model.order import Execution, Order, OrderType, Side
 from qm.model.reasons import Alternative, Check, Contribution, Factor, RadarRow, Sizing, StrategyUsed
+from qm.model.standing import Standing
 
 __all__ = ["Alternative", "Check", "Contribution", "Factor", "RadarRow", "Sizing", "StrategyUsed"]
 
@@ -253,6 +254,8 @@ class Refused(Event, frozen=True, gc=False, tag="refused"):
     strategy: str
     checks: tuple[Check, ...]
     sizing: Sizing | None = None
+    standing: Standing | None = None
+    """What was known of the symbol when the rules of the market were asked."""
 
 
 class Intended(Event, frozen=True, gc=False, tag="intended"):
@@ -265,6 +268,8 @@ class Intended(Event, frozen=True, gc=False, tag="intended"):
     sizing: Sizing | None = None
     until: int = 0
     """What has not filled by then is canceled, ns UTC; 0 leaves it working."""
+    standing: Standing | None = None
+    """What was known of the symbol when the rules of the market were asked; entries only."""
 
 
 class Acked(Event, frozen=True, gc=False, tag="acked"):
