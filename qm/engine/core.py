@@ -9,11 +9,22 @@ import msgspec
 
 from qm.engine.book import Book
 from qm.engine.closing import RETRY, Closing
+from qm.engine.funnel import Funnel
 from qm.engine.settings import EngineSettings
 from qm.engine.trading import UNTIL, Trading
 from qm.market.features import features
 from qm.market.market import MINUTE_NS, Market
-from qm.model.commands import AnyCommand, CancelOrder, Flatten, Pin, ResumeEntries, StopEntries, Unpin
+from qm.model.commands import (
+    AnyCommand,
+    Ban,
+    CancelOrder,
+    Flatten,
+    Pin,
+    ResumeEntries,
+    StopEntries,
+    Unban,
+    Unpin,
+)
 from qm.model.effects import Notify
 from qm.model.events import (
     Assigned,
@@ -23,13 +34,10 @@ from qm.model.events import (
     EntriesResumed,
     EntriesStopped,
     Filled,
-    Hit,
     Minute,
     SessionEnded,
     SessionStarted,
     StrategyUsed,
-    Unwatched,
-    Watched,
     Woke,
 )
 from qm.model.inputs import Accepted, AnyReport, Wake, Why
@@ -58,6 +66,7 @@ class Core:
         self.book = Book(settings, strategies, market)
         self.closing = Closing(self.book, f"{mode[0].upper()}{run_number}")
         self.trading = Trading(self.book, self.closing)
+        self.funnel = Funnel(self.book, self.closing, self.trading)
         self.ranking: Ranking | None = None
         """The radar at its last beat."""
 
@@ -83,9 +92,11 @@ class Core:
                 book.effects.append(Notify("critical", text))
         if book.portfolio.positions:
             self.closing.flatten(None, "held over from the session before", started.seq)
+        self.funnel.ban_for_good(started.seq)
         for strategy, symbols in (assigned or {}).items():
-            book.state(Assigned(strategy, tuple(symbols)), started.seq)
-            self.trading.start(strategy, market.table.rows(symbols))
+            allowed = tuple([symbol for symbol in symbols if not book.watchlist.is_banned(symbol)])
+            book.state(Assigned(strategy, allowed), started.seq)
+            self.trading.start(strategy, market.table.rows(allowed))
 
     @property
     def _step_ns(self) -> int:
@@ -175,11 +186,8 @@ class Core:
                 self.closing.flatten(command.symbol, command.reason, cause)
             case CancelOrder():
                 self.closing.cancel(command.order, "operator", cause)
-            case Pin():
-                for watched in book.watchlist.pin(command.symbol):
-                    book.state(watched, cause)
-            case Unpin():
-                self._unpin(command.symbol, cause)
+            case Pin() | Unpin() | Ban() | Unban():
+                self.funnel.carry_out(command, cause)
         return done
 
     # --- timers --------------------------------------------------------------------------------------------------
@@ -205,44 +213,12 @@ class Core:
             book.state(Checkpoint(book.digest()))
 
     def _beat(self, due: int) -> None:
-        book, now = self.book, self.book.market.now
+        book = self.book
         seen = features(book.market)
         self.ranking = ranking = book.radar.beat(book.market, seen)
         best, *listing = ranking.names_of(ranking.order[:1], *ranking.change)
         beat = book.state(Beat(due, ranking.count, "".join(best), *listing))
-        for found in book.scanner.on_beat(seen, ranking, now):
-            hit = book.state(found, beat.seq)
-            if isinstance(found, Hit):
-                changes = book.watchlist.on_hit(hit, now, self._held(), ranking)
-                if not changes and found.symbol in book.watchlist:
-                    # Watched already, and perhaps let go by the strategy of an earlier hit.
-                    self._allocate(found.symbol, found.scan, hit.seq)
-                for change in changes:
-                    if isinstance(change, Watched):
-                        watched = book.state(change, hit.seq)
-                        self._allocate(change.symbol, found.scan, watched.seq)
-                    else:
-                        self._unwatch(change, hit.seq)
-        for gone in book.watchlist.on_beat(now, book.scanner.active_symbols(), self._held()):
-            self._unwatch(gone, beat.seq)
-
-    def _held(self) -> dict[str, None]:
-        book = self.book
-        return {**dict.fromkeys(book.portfolio.positions), **dict.fromkeys(book.orders.open_symbols())}
-
-    def _unwatch(self, gone: Unwatched, cause: int) -> None:
-        left = self.book.state(gone, cause)
-        self.trading.release(self.book.market.table.row(gone.symbol), gone.reason, left.seq)
-
-    def _allocate(self, symbol: str, scan: str, cause: int) -> None:
-        book = self.book
-        row = book.market.table.row(symbol)
-        if row in book.desk.works or symbol in self._held():
-            return
-        equity = float(book.portfolio.day_equity)
-        for allocated in book.allocator.on_watched(symbol, scan, equity):
-            book.state(allocated, cause)
-            self.trading.start(allocated.strategy, [row])
+        self.funnel.on_beat(seen, ranking, beat.seq)
 
     def _on_plan(self, rest: str) -> None:
         strategy, _, number = rest.partition(":")
@@ -320,24 +296,17 @@ class Core:
         work = self.book.desk.works.get(row)
         if work is None or work.strategy != strategy:
             return
-        if work.entries >= self.book.desk.strategies[strategy].per_day:
+        if self.book.watchlist.is_banned(symbol):
+            self.trading.release(row, "banned by the trader", cause)
+        elif work.entries >= self.book.desk.strategies[strategy].per_day:
             self.trading.release(row, "no attempts left today", cause)
         else:
             self.trading.start(strategy, [row])
 
-    def _unpin(self, symbol: str, cause: int) -> None:
-        book = self.book
-        held = [symbol] if book.portfolio.qty(symbol) or book.orders.open(symbol) else []
-        for change in book.watchlist.unpin(symbol, book.market.now, held):
-            if isinstance(change, Watched):
-                book.state(change, cause)
-            else:
-                self._unwatch(change, cause)
-
     def _outcome(self, command: AnyCommand) -> str:
         book = self.book
-        if isinstance(command, Pin | Unpin) and command.symbol not in book.market.table:
-            return f"refused: {command.symbol} is not in this session"
+        if refusal := self.funnel.refusal(command):
+            return f"refused: {refusal}"
         if isinstance(command, Flatten) and command.symbol is not None and command.symbol not in book.market.table:
             return f"refused: {command.symbol} is not in this session"
         if isinstance(command, CancelOrder):

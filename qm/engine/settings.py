@@ -45,6 +45,10 @@ class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Most symbols on the watchlist, pinned ones not counted."""
     watch_ttl_min: Annotated[int, Meta(ge=1, le=390)] = 30
     """A symbol that nothing keeps on the watchlist leaves after so many minutes."""
+    watch_cool_off_s: Annotated[int, Meta(ge=0)] = 300
+    """Scans cannot bring a symbol back to the watchlist so soon after it left."""
+    banned: dict[str, str] = {}
+    """Symbols in which there is never a new position, each with the reason, e.g. {XYZ = "offering"}."""
 
     def __post_init__(self) -> None:
         # Bars close with the minute: a beat must fall on it, or a scan for their close would be asked late.

@@ -49,4 +49,20 @@ class Unpin(Command, frozen=True, tag="unpin"):
     symbol: str
 
 
-AnyCommand = StopEntries | ResumeEntries | Flatten | CancelOrder | Pin | Unpin
+class Ban(Command, frozen=True, tag="ban"):
+    """Take no new position in a symbol, and take it off the watchlist; what is held is left as ever."""
+
+    symbol: str
+    reason: str = "operator"
+    today: bool = True
+    """It ends with the session; False keeps it until it is lifted."""
+
+
+class Unban(Command, frozen=True, tag="unban"):
+    """Allow new positions in a symbol again."""
+
+    symbol: str
+    reason: str = "operator"
+
+
+AnyCommand = StopEntries | ResumeEntries | Flatten | CancelOrder | Pin | Unpin | Ban | Unban

@@ -72,6 +72,11 @@ class Scanner:
         """Return the symbols with something alive; for membership only, it has no order."""
         return frozenset(symbol for alive in self._active.values() for symbol in alive)
 
+    def rejected(self, scan: str, symbol: str) -> bool:
+        """Say whether it was stated of a find that is alive that nobody follows it up."""
+        found = self._active.get(scan, {}).get(symbol)
+        return found is not None and bool(found.rejected)
+
     def on_beat(self, features: Features, ranking: Ranking, now: int) -> list[News]:
         """Return what is over, told again and born at this beat, scan by scan, the strongest first."""
         out: list[News] = []
