@@ -24,6 +24,7 @@ from qm.model.events import (
     Refused,
     Signal,
     Sizing,
+    StopMoved,
     TapeRead,
     TradeClosed,
     Watched,
@@ -184,7 +185,8 @@ def _assigned(body: Assigned) -> Words:
 def _signal(body: Signal) -> Words:
     known = [f"{name} {_number(value)}" for name, value in body.features.items()]
     way = "in" if body.entry else "out"
-    text = f"{body.strategy} wants {way}: {body.side} {body.symbol} at {body.price:g}: {body.reason}"
+    size = "" if body.entry or body.shares is None else f" {body.shares:,}"
+    text = f"{body.strategy} wants {way}: {body.side}{size} {body.symbol} at {body.price:g}: {body.reason}"
     stop = [f"stop {body.stop:g}"] if body.stop is not None else []
     return "signal", text, [*stop, *([", ".join(known)] if known else []), *_context(body.context)]
 
@@ -220,6 +222,11 @@ def _filled(body: Filled) -> Words:
     note = " (pessimistic: the bar leaves the order of events open)" if x.ambiguous else ""
     side = "bought" if body.side == "buy" else "sold"
     return "execution", f"{side} {x.qty} {body.symbol} at {x.price}, fees ${x.fee}{note}", ()
+
+
+def _stop_moved(body: StopMoved) -> Words:
+    way = "stands at" if body.was is None else f"goes from {body.was:g} to"
+    return "stop", f"the stop {way} {body.stop:g}: {body.reason}", ()
 
 
 def _closed(body: TradeClosed) -> Words:
@@ -306,6 +313,7 @@ SAYING: dict[type, Callable[[Any], Words]] = {
     Refused: _refused,
     Intended: _intended,
     Filled: _filled,
+    StopMoved: _stop_moved,
     TradeClosed: _closed,
 }
 """How the arrows of a trade are told; an event that is not here is told by its fields."""
