@@ -4,162 +4,71 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import deque
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from qm.clock import MINUTE, at_ny
 from qm.errors import DataError
 from qm.history.layout import SessionData
-from qm.market.reference import Column, Reference
+from qm.history.summary import Summary, hours, summarise
+from qm.market.reference import NOISE_TIMES, Column, Reference
 from qm.model.instrument import SymbolTable
-from qm.model.market import Events, Kind, Print
-from qm.rules.calendar import SESSION_MINUTES, is_session, session
+from qm.rules.calendar import SESSION_MINUTES, is_session
+from qm.rules.ssr import SSR_DROP
 
 DAYS: Final = 14
-"""Sessions behind each average."""
+"""Full sessions behind each average."""
+LEAST_DAYS: Final = 8
+"""Of those, in how many a symbol must have traded for its average volume to be one."""
+YEAR: Final = 252
+"""Sessions behind the high of 52 weeks."""
+GONE: Final = 10
+"""A symbol that misses more sessions than this is another series when it comes back."""
+RANGES: Final = 7
+"""Sessions of the narrowest range."""
 
-_OPENING_MINUTES: Final = 5
-_BLOCK: Final = 1 << 16
-
-
-@dataclass(frozen=True, slots=True)
-class Day:
-    """One session in one row per symbol, regular hours only; NaN where a symbol did not trade."""
-
-    close: Column
-    """Official close, $: the opening print of the bar or minute that begins at the close, else the last price."""
-    high: Column
-    low: Column
-    volume: Column
-    opening: Column
-    """Volume of the first five minutes; NaN when the bars are longer than that."""
-    curve: Column
-    """Mean share of the volume done by the end of each minute, length 390; NaN on half days and for longer bars."""
+Rows = npt.NDArray[np.int64]
 
 
-def summarise(data: SessionData) -> Day:
-    """Return one session as a day.
+class Split(NamedTuple):
+    """Shares of a symbol become more or fewer from a session on."""
 
-    Bars count where there are any, else prints; the two are never added up. A bar counts where it begins.
-    """
-    opens, closes = _hours(data.session)
-    return _Summary(len(data.symbols), opens, closes).of(data.events)
-
-
-class _Summary:
-    """Sums over blocks of events that fit the processor's cache: a record is read from memory once, not per column."""
-
-    def __init__(self, symbols: int, opens: int, closes: int) -> None:
-        self.opens = opens
-        self.minutes = (closes - opens) // MINUTE
-        self.high = np.full(symbols, -np.inf)
-        self.low = np.full(symbols, np.inf)
-        self.last = np.full(symbols, np.nan)
-        self.official = np.full(symbols, np.nan)
-        self.volume = np.zeros(symbols)
-        self.opening = np.zeros(symbols)
-        self.done: list[tuple[npt.NDArray[Any], ...]] = []
-        self.longest = 0
-
-    def of(self, events: Events) -> Day:
-        blocks = [events[start : start + _BLOCK] for start in range(0, len(events), _BLOCK)]
-        kind = Kind.BAR if any((block["kind"] == Kind.BAR).any() for block in blocks) else Kind.TRADE
-        for block in blocks:
-            picked = block["kind"] == kind
-            self._add(block if picked.all() else block[picked], kind)
-        nothing = ~(np.isfinite(self.high) | (self.volume > 0))
-        for column in (self.high, self.low, self.volume, self.opening):
-            column[nothing] = np.nan
-        if self.longest > _OPENING_MINUTES * 60:
-            self.opening[:] = np.nan
-        # Prints that may set no high and low leave them unknown.
-        self.high[np.isinf(self.high)] = np.nan
-        self.low[np.isinf(self.low)] = np.nan
-        close = np.where(np.isnan(self.official), self.last, self.official)
-        return Day(close, self.high, self.low, self.volume, self.opening, self._curve())
-
-    def _add(self, block: Events, kind: Kind) -> None:
-        if not len(block):
-            return
-        minute = (block["event_ts"] - self.opens) // MINUTE
-        if minute.min() < 0 or minute.max() >= self.minutes:
-            self._official(block, minute, kind)
-            regular = (minute >= 0) & (minute < self.minutes)
-            block, minute = block[regular], minute[regular]
-            if not len(block):
-                return
-        sym = block["sym"].astype(np.int64)
-        if kind is Kind.BAR:
-            high, low, last, volume = block["b"], block["c"], block["d"], block["e"]
-            self.longest = max(self.longest, int(block["code"].max()))
-        else:
-            high = low = last = block["a"]
-            volume = block["b"]
-        self._range(block, kind, sym, high, low, last)
-        if kind is Kind.TRADE:
-            volume = np.where(block["flag"] & Print.VOLUME, volume, 0.0)
-        count = len(self.volume)
-        self.volume += np.bincount(sym, volume, count)
-        if minute.min() < _OPENING_MINUTES:
-            opening = minute < _OPENING_MINUTES
-            self.opening += np.bincount(sym[opening], volume[opening], count)
-        self.done.append((sym, minute, np.ascontiguousarray(volume)))
-
-    def _range(self, block: Events, kind: Kind, sym: Any, high: Any, low: Any, last: Any) -> None:
-        if kind is Kind.BAR:
-            np.maximum.at(self.high, sym, high)
-            np.minimum.at(self.low, sym, low)
-            self.last[sym] = last
-            return
-        ranged = (block["flag"] & Print.HIGH_LOW) != 0
-        np.maximum.at(self.high, sym[ranged], high[ranged])
-        np.minimum.at(self.low, sym[ranged], low[ranged])
-        told = (block["flag"] & Print.LAST) != 0
-        self.last[sym[told]] = last[told]
-
-    def _official(self, block: Events, minute: Any, kind: Kind) -> None:
-        # The closing auction prints at 16:00:00, which opens the bar that begins then; the last bar before it misses.
-        auction = minute == self.minutes
-        if kind is Kind.TRADE:
-            auction &= (block["flag"] & Print.LAST) != 0
-        if not auction.any():
-            return
-        # Backwards, so that the first print of the minute is the one that stays.
-        sym, price = block["sym"][auction][::-1], block["a"][auction][::-1]
-        fresh = np.isnan(self.official[sym])
-        self.official[sym[fresh]] = price[fresh]
-
-    def _curve(self) -> Column:
-        curve = np.full(SESSION_MINUTES, np.nan)
-        traders = self.volume > 0
-        if self.minutes != SESSION_MINUTES or self.longest > 60 or not traders.any():
-            return curve
-        share = np.divide(1.0, self.volume, out=np.zeros(len(self.volume)), where=traders)
-        done = np.zeros(SESSION_MINUTES)
-        for sym, minute, volume in self.done:
-            done += np.bincount(minute, volume * share[sym], SESSION_MINUTES)
-        # The mean over symbols, so that a few busy ones do not speak for all.
-        curve[:] = np.cumsum(done)
-        curve /= curve[-1]
-        return curve
+    symbol: str
+    date: dt.date
+    """First session in the new shares."""
+    factor: float
+    """What earlier prices are multiplied with: 0.5 for 2:1, 100 for 1:100."""
+    known_at: int
+    """When it was known, ns UTC."""
 
 
 class ReferenceBuilder:
-    """Takes in sessions in the order of their dates and says, at any time, what is known before the next one."""
+    """Takes in sessions in the order of their dates and says, at any time, what is known before the next one.
 
-    def __init__(self, days: int = DAYS) -> None:
+    Volumes are averaged over the last fourteen full sessions, half days left out; prices and volumes are kept in the
+    shares of the latest session, splits in between applied once they are known.
+    """
+
+    def __init__(self, splits: Iterable[Split] = ()) -> None:
+        self._splits = sorted(splits, key=lambda split: (split.date, split.symbol))
+        """Those that were not applied yet."""
         self._row: dict[str, int] = {}
-        self._days = days
-        self._volume: deque[Column] = deque(maxlen=days)
-        self._opening: deque[Column] = deque(maxlen=days)
-        self._curve: deque[Column] = deque(maxlen=days)
+        self._volume: deque[Column] = deque(maxlen=DAYS)
+        self._opening: deque[Column] = deque(maxlen=DAYS)
+        self._pre: deque[Column] = deque(maxlen=DAYS)
+        self._moved: deque[Column] = deque(maxlen=DAYS)
+        self._curve: deque[Column] = deque(maxlen=DAYS)
+        self._highs: deque[tuple[dt.date, Column]] = deque(maxlen=YEAR)
+        self._spans: deque[tuple[Column, Column]] = deque(maxlen=RANGES)
+        self._open = np.empty(0)
         self._close = np.empty(0)
         self._atr = np.empty(0)
+        self._ssr = np.empty(0)
         self._ranges = np.empty(0, np.int64)
+        self._seen = np.empty(0, "datetime64[D]")
+        self._known = np.empty(0, np.int64)
         self._last: dt.date | None = None
 
     @property
@@ -169,19 +78,51 @@ class ReferenceBuilder:
 
     def add(self, data: SessionData) -> None:
         """Take in a session; DataError when it is not after those taken in before."""
-        if self._last is not None and data.session <= self._last:
-            raise DataError(f"Session {data.session} comes after {self._last}.", "Take sessions in by their date.")
-        rows = self._rows(data.symbols)
-        day = summarise(data)
-        self._last = data.session
-        volume, opening = np.full(len(self._close), np.nan), np.full(len(self._close), np.nan)
-        volume[rows], opening[rows] = day.volume, day.opening
-        self._volume.append(volume)
-        self._opening.append(opening)
-        self._curve.append(day.curve)
+        self.add_summary(data.session, data.symbols, summarise(data))
+
+    def add_summary(self, date: dt.date, symbols: SymbolTable, day: Summary) -> None:
+        """Take in a session that was summed up; DataError like `add`."""
+        if self._last is not None and date <= self._last:
+            raise DataError(f"Session {date} comes after {self._last}.", "Take sessions in by their date.")
+        factors, late = self._due(date)
+        for name, factor in factors.items():
+            self._split(name, factor)
+        self.forget(late)
+        self._splits = [split for split in self._splits if not (split.date <= date and split.known_at < hours(date)[0])]
+        rows = self._rows(symbols)
+        gone = self._gone(date)
+        self.forget(name for name in symbols if gone[self._row[name]])
+        self._last = date
+        full = hours(date)[1] - hours(date)[0] == SESSION_MINUTES * 60 * 10**9
+        if full:
+            self._volume.append(self._wide(rows, day.volume))
+            self._opening.append(self._wide(rows, day.opening))
+            self._pre.append(self._wide(rows, day.pre_volume))
+            self._moved.append(self._wide(rows, day.moved))
+            self._curve.append(day.curve)
+        self._highs.append((date, self._wide(rows, day.high)))
         self._true_range(rows, day)
+        self._short_sales(rows, day, date)
         known = ~np.isnan(day.close)
-        self._close[rows[known]] = day.close[known]
+        rows = rows[known]
+        self._spans.append((self._wide(rows, day.high[known]), self._wide(rows, day.low[known])))
+        self._close[rows], self._open[rows] = day.close[known], day.open[known]
+        self._seen[rows] = np.datetime64(date)
+        self._known[rows] = hours(date)[1]
+
+    def forget(self, names: Iterable[str]) -> None:
+        """Let go of the past of some symbols: their name means another series from now on."""
+        rows = [self._row[name] for name in names if name in self._row]
+        if not rows:
+            return
+        for column in (self._open, self._close, self._atr, self._ssr):
+            column[rows] = np.nan
+        self._ranges[rows] = 0
+        self._known[rows] = 0
+        self._seen[rows] = np.datetime64("NaT")
+        columns = [*self._volume, *self._opening, *self._pre, *self._moved, *(high for _, high in self._highs)]
+        for column in (*columns, *(side for span in self._spans for side in span)):
+            column[..., [row for row in rows if row < column.shape[-1]]] = np.nan
 
     def reference(
         self,
@@ -194,44 +135,129 @@ class ReferenceBuilder:
         """Return what is known before the session of the date `on`, by the rows of `symbols`.
 
         `factors` has, by symbol, what to multiply earlier prices with because of splits that take effect on that date
-        (0.5 for 2:1). Raises DataError when that session, or a later one, was taken in already: nobody knew it then.
+        (0.5 for 2:1), beside the splits that the builder knows. Raises DataError when that session, or a later one,
+        was taken in already: nobody knew it then.
         """
         if self._last is not None and on <= self._last:
             raise DataError(f"Session {self._last} was not known before {on}.", "Ask for a later session.")
         made = Reference.empty(len(symbols))
         pairs = [(i, self._row[name]) for i, name in enumerate(symbols) if name in self._row]
+        found, late = self._due(on)
+        gone = self._gone(on)
+        pairs = [(i, row) for i, row in pairs if not gone[row] and symbols.names[i] not in late]
         if pairs:
             to, at = np.array(pairs, np.int64).T
-            made.prior_close[to], made.atr[to] = self._close[at], self._atr[at]
-            made.adv[to], made.days[to] = _mean(self._volume, at)
-            made.or_volume[to] = _mean(self._opening, at)[0]
+            self._fill(made, to, at, on)
         curves = [curve for curve in self._curve if not np.isnan(curve[0])]
         if curves:
             made.curve[:] = np.mean(curves, axis=0)
-        for name, factor in (factors or {}).items():
+        for name, factor in (found | dict(factors or {})).items():
             if name in symbols:
-                row = symbols.row(name)
-                for prices in (made.prior_close, made.atr):
-                    prices[row] *= factor
-                for volumes in (made.adv, made.or_volume):
-                    volumes[row] /= factor
+                apply_split(made, symbols.row(name), factor)
         for name, shares in (float_shares or {}).items():
             if name in symbols:
                 made.float_shares[symbols.row(name)] = shares
         return made
 
-    def _rows(self, symbols: SymbolTable) -> npt.NDArray[np.int64]:
+    def _fill(self, made: Reference, to: Rows, at: Rows, on: dt.date) -> None:
+        made.prior_close[to], made.prev_open[to], made.atr[to] = self._close[at], self._open[at], self._atr[at]
+        made.known_at[to] = self._known[at]
+        made.split_factor[to] = 1.0
+        made.adv[to], made.days[to] = _mean(self._volume, at)
+        made.or_volume[to] = _mean(self._opening, at)[0]
+        made.pre_volume[to] = _mean(self._pre, at)[0]
+        for time in range(NOISE_TIMES):
+            made.noise[time, to] = _mean([column[time] for column in self._moved], at)[0]
+        made.high_52w[to] = self._year_high(at, on)
+        # A restriction holds on the next session only, and a symbol that was not there yesterday is not known.
+        yesterday = self._seen[at] == np.datetime64(self._last)
+        made.ssr_carried[to[yesterday]] = self._ssr[at[yesterday]]
+        self._shapes(made, to, at)
+
+    def _shapes(self, made: Reference, to: Rows, at: Rows) -> None:
+        highs = np.array([_at(high, at) for high, _ in reversed(self._spans)])
+        lows = np.array([_at(low, at) for _, low in reversed(self._spans)])
+        for i, row in enumerate(to.tolist()):
+            high, low = highs[~np.isnan(highs[:, i]), i], lows[~np.isnan(lows[:, i]), i]
+            if len(high):
+                made.prev_high[row], made.prev_low[row] = high[0], low[0]
+            if len(high) > 1:
+                made.inside_day[row] = float(high[0] < high[1] and low[0] > low[1])
+            if len(high) == RANGES:
+                spans = high - low
+                made.nr7[row] = float(spans[0] < spans[1:].min())
+
+    def _year_high(self, at: Rows, on: dt.date) -> Column:
+        """The high of a year is known where the data reach back that far, or the symbol came later than they begin."""
+        high = np.full(len(at), np.nan)
+        since = on - dt.timedelta(weeks=52)
+        if not self._highs or self._highs[0][0] > since + dt.timedelta(days=7):
+            return high
+        for date, column in self._highs:
+            if date >= since:
+                high = np.fmax(high, _at(column, at))
+        return high
+
+    def _due(self, on: dt.date) -> tuple[dict[str, float], list[str]]:
+        """Return what splits since the latest session multiply earlier prices with, and whose split came out late.
+
+        Sessions in old and new shares lie mixed in the past of those: it is worth nothing.
+        """
+        found: dict[str, float] = {}
+        late: list[str] = []
+        opens = hours(on)[0]
+        for split in self._splits:
+            if split.date > on or split.known_at >= opens or self._last is None:
+                continue
+            if split.date <= self._last:
+                late.append(split.symbol)
+            else:
+                found[split.symbol] = found.get(split.symbol, 1.0) * split.factor
+        return found, late
+
+    def _split(self, name: str, factor: float) -> None:
+        row = self._row.get(name)
+        if row is None:
+            return
+        for prices in (self._open, self._close, self._atr):
+            prices[row] *= factor
+        spans = [side for span in self._spans for side in span]
+        for column in (*spans, *(high for _, high in self._highs)):
+            if row < len(column):
+                column[row] *= factor
+        for column in (*self._volume, *self._opening, *self._pre):
+            if row < len(column):
+                column[row] /= factor
+
+    def _gone(self, on: dt.date) -> npt.NDArray[np.bool_]:
+        """Tell of each row whether its symbol missed too many sessions before that of `on`."""
+        dates, place = np.unique(self._seen, return_inverse=True)
+        # What was never seen is NaT, which is no date and misses nothing.
+        return np.array([isinstance(seen, dt.date) and _missed(seen, on) > GONE for seen in dates.tolist()], bool)[
+            place
+        ]
+
+    def _rows(self, symbols: SymbolTable) -> Rows:
         for name in symbols:
             self._row.setdefault(name, len(self._row))
         more = len(self._row) - len(self._close)
         if more:
             unknown = np.full(more, np.nan)
+            self._open = np.concatenate([self._open, unknown])
             self._close = np.concatenate([self._close, unknown])
             self._atr = np.concatenate([self._atr, unknown])
+            self._ssr = np.concatenate([self._ssr, unknown])
             self._ranges = np.concatenate([self._ranges, np.zeros(more, np.int64)])
+            self._known = np.concatenate([self._known, np.zeros(more, np.int64)])
+            self._seen = np.concatenate([self._seen, np.full(more, np.datetime64("NaT"), "datetime64[D]")])
         return np.array([self._row[name] for name in symbols], np.int64)
 
-    def _true_range(self, rows: npt.NDArray[np.int64], day: Day) -> None:
+    def _wide(self, rows: Rows, column: Column) -> Column:
+        wide = np.full((*column.shape[:-1], len(self._close)), np.nan)
+        wide[..., rows] = column
+        return wide
+
+    def _true_range(self, rows: Rows, day: Summary) -> None:
         before = self._close[rows]
         spread = day.high - day.low
         # fmax: without an earlier close the day's own range is all there is.
@@ -240,31 +266,59 @@ class ReferenceBuilder:
         known = ~np.isnan(ranges)
         rows, ranges = rows[known], ranges[known]
         # Wilder, J. W. (1978): the mean of the first n, then n - 1 parts of what was and one of what came.
-        count = np.minimum(self._ranges[rows] + 1, self._days)
+        count = np.minimum(self._ranges[rows] + 1, DAYS)
         before = np.where(count == 1, 0.0, self._atr[rows])
         self._atr[rows] = (before * (count - 1) + ranges) / count
         self._ranges[rows] += 1
 
+    def _short_sales(self, rows: Rows, day: Summary, date: dt.date) -> None:
+        drop = SSR_DROP.at(date)
+        if drop is None:
+            self._ssr[rows] = 0.0
+            return
+        before = self._close[rows]
+        fell = np.where(day.low <= before * (1.0 - float(drop)) + 1e-9, 1.0, 0.0)
+        self._ssr[rows] = np.where(np.isnan(before) | np.isnan(day.low), np.nan, fell)
 
-def _mean(columns: deque[Column], at: npt.NDArray[np.int64]) -> tuple[Column, npt.NDArray[np.int64]]:
+
+def apply_split(made: Reference, row: int, factor: float) -> None:
+    """Put what is known of a symbol into the shares of today; `factor` is what earlier prices are multiplied with."""
+    prices = (made.prior_close, made.atr, made.prev_open, made.prev_high, made.prev_low, made.high_52w)
+    for column in prices:
+        column[row] *= factor
+    for column in (made.adv, made.or_volume, made.pre_volume):
+        column[row] /= factor
+    before = made.split_factor[row]
+    made.split_factor[row] = factor if np.isnan(before) else before * factor
+
+
+def _missed(seen: dt.date, on: dt.date) -> int:
+    """Return the sessions between two dates; beyond the calendar every weekday is one."""
+    days = (seen + dt.timedelta(days=day) for day in range(1, (on - seen).days))
+    return sum(_open(day) for day in days)
+
+
+def _open(day: dt.date) -> bool:
+    try:
+        return is_session(day)
+    except DataError:
+        return day.weekday() < 5
+
+
+def _at(column: Column, at: Rows) -> Column:
+    # Earlier columns are shorter: they do not know the symbols that came later.
+    values = np.full(len(at), np.nan)
+    inside = at < len(column)
+    values[inside] = column[at[inside]]
+    return values
+
+
+def _mean(columns: Iterable[Column], at: Rows) -> tuple[Column, Rows]:
+    """Return the mean of what is known, NaN where too little is, and how much there is."""
     total, count = np.zeros(len(at)), np.zeros(len(at), np.int64)
     for column in columns:
-        # Earlier columns are shorter: they do not know the symbols that came later.
-        inside = at < len(column)
-        values = np.full(len(at), np.nan)
-        values[inside] = column[at[inside]]
+        values = _at(column, at)
         known = ~np.isnan(values)
         total[known] += values[known]
         count += known
-    return np.divide(total, count, out=np.full(len(at), np.nan), where=count > 0), count
-
-
-def _hours(date: dt.date) -> tuple[int, int]:
-    try:
-        if is_session(date):
-            found = session(date)
-            return found.open_ns, found.close_ns
-    except DataError:
-        pass
-    # A made-up market may trade on any date.
-    return at_ny(date, "09:30"), at_ny(date, "16:00")
+    return np.divide(total, count, out=np.full(len(at), np.nan), where=count >= LEAST_DAYS), count
