@@ -339,6 +339,7 @@ class Trading:
             used_usd=self._used(rules) + notional * max(rules.long, rules.short),
             standing=standing(market, row),
             rules=rules,
+            banned=book.watchlist.is_banned(symbol),
         )
 
     def _used(self, rules: DayRules) -> float:

@@ -61,6 +61,8 @@ class Picture(NamedTuple):
     standing: Standing
     """The symbol, as the rules of the market see it."""
     rules: DayRules
+    banned: bool = False
+    """The trader wants no new position in this symbol."""
 
 
 class Gate:
@@ -101,6 +103,7 @@ class Gate:
         made = sum(self._day_trades)
         checks = [
             Check("entries allowed", 0.0 if self.stopped else 1.0, 1.0, not self.stopped),
+            Check("not banned", 1.0 if seen.banned else 0.0, 0.0, not seen.banned),
             _between("minutes since the open", minute, 0.0, last, "min"),
             in_these_hours(signal, seen.now, seen.rules),
             _most("age of the price", seen.age_s, lim.max_age_s, "s"),

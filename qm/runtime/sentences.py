@@ -51,7 +51,7 @@ Said = tuple[str, str, str]
 LINE_CHARS: Final = 200
 
 _FILLED_BY: Final = {Purpose.EXIT: "exit", Purpose.PROTECT: "stop", Purpose.FLATTEN: "flatten"}
-_FAILED: Final = {"entries allowed": "entries are stopped", "not halted": "halted"}
+_FAILED: Final = {"entries allowed": "entries are stopped", "not halted": "halted", "not banned": "banned"}
 
 
 def say(event: AnyEvent, order_of: OrderOf) -> Said | None:

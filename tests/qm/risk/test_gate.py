@@ -78,6 +78,7 @@ def test_a_sound_entry_passes_every_check() -> None:
         ("minutes since the open", "now", OF.open_ns + 360 * MINUTE, OF.open_ns + 360 * MINUTE + MINUTE // 1000),
         ("age of the price", "age_s", 90.0, nextafter(90.0, inf)),
         ("not halted", "halted", False, True),
+        ("not banned", "banned", False, True),
         ("gross exposure", "gross_usd", 192_000.0, 192_001.0),
         ("open risk", "heat_usd", 2000.0 - 412.8, 2000.0 - 412.7),
         ("day result", "day_usd", -2000.0, -2000.01),
@@ -280,6 +281,27 @@ def test_a_leg_protects_its_entry_or_is_refused(wrong: dict[str, Any]) -> None:
     assert gate.approve_leg(order(**right), entry).value.qty == 100
     with pytest.raises(ValueError, match="does not protect"):
         gate.approve_leg(order(**(right | wrong)), entry)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"side": Side.BUY},
+        {"qty": 61},
+        {"qty": 0},
+        {"symbol": "BBB"},
+        {"purpose": Purpose.EXIT},
+        {"replaces": "another"},
+        {"replaces": None},
+    ],
+)
+def test_a_replacement_is_never_larger_than_what_is_left_of_the_stop(wrong: dict[str, Any]) -> None:
+    gate, old = Gate(LIMITS), order(Side.SELL, 100, Purpose.PROTECT)
+    right: dict[str, Any] = {"side": Side.SELL, "qty": 60, "purpose": Purpose.PROTECT, "replaces": "O"}
+    stamped = gate.approve_replacement(order(**right), old, left=60)
+    assert stamped is not None
+    assert stamped.value.qty == 60
+    assert gate.approve_replacement(order(**(right | wrong)), old, left=60) is None
 
 
 def test_only_the_gate_stamps_orders() -> None:
