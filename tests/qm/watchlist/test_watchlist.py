@@ -7,7 +7,19 @@ from hypothesis import strategies as st
 
 from qm.clock import MINUTE, SECOND
 from qm.errors import UsageError
-from qm.model.events import AnyEvent, Entry, Hit, HitEnded, RadarRow, SessionStarted, Unwatched, Watched
+from qm.model.events import (
+    AnyEvent,
+    Banned,
+    Entry,
+    Hit,
+    HitEnded,
+    HitRefreshed,
+    HitRejected,
+    RadarRow,
+    SessionStarted,
+    Unwatched,
+    Watched,
+)
 from qm.radar.radar import Radar
 from qm.radar.ranking import Ranking
 from qm.radar.weights import RadarWeights
@@ -57,6 +69,23 @@ class Desk:
         name = f"S{symbol:03d}"
         entry = self.note(Hit(name, "gap", RadarRow(name, 1, 50, 10, ()), ()))
         return self.state(self.watchlist.on_hit(entry, self.now, self.held, ranking_of(self.strengths)))
+
+    def again(self, symbol: int, second: int) -> list[str]:
+        self.now = OPEN + second * SECOND
+        entry = self.note(HitRefreshed(f"S{symbol:03d}", "gap", 11.0, 1.0))
+        return self.state(self.watchlist.on_hit(entry, self.now, self.held, ranking_of(self.strengths)))
+
+    def ban(self, symbol: int, *, today: bool = True) -> list[str]:
+        return self.state(self.watchlist.ban(f"S{symbol:03d}", "offering", self.now, self.held, today=today))
+
+    def unban(self, symbol: int) -> list[str]:
+        return self.state(self.watchlist.unban(f"S{symbol:03d}", "over"))
+
+    def why_not(self) -> tuple[str, str]:
+        body = self.journal[-1].body
+        assert isinstance(body, HitRejected)
+        assert (body.by, body.scan) == ("watchlist", "gap")
+        return body.why, body.reason
 
     def over(self, symbol: int, second: int) -> None:
         self.now = OPEN + second * SECOND
@@ -142,6 +171,8 @@ def test_a_full_list_refuses_a_weaker_symbol() -> None:
     desk.hit(1)
     assert desk.hit(2) == []
     assert list(desk.watchlist.watched()) == ["S000", "S001"]
+    reason = "the watchlist is full, and its weakest is no weaker: S001 10.0, S002 8.8"
+    assert desk.why_not() == ("full", reason)
 
 
 def test_strength_is_that_of_now_and_not_of_the_hit() -> None:
@@ -180,6 +211,7 @@ def test_what_is_held_or_pinned_is_never_pushed_out() -> None:
     assert desk.hit(0) == ["-S002", "+S000"]
     desk.held = {"S004", "S000"}
     assert desk.hit(1) == []
+    assert desk.why_not() == ("full", "the watchlist is full, and all 2 on it are held")
 
 
 def test_a_pin_always_finds_room_and_takes_none_from_the_scans() -> None:
@@ -222,10 +254,77 @@ def test_scans_cannot_bring_a_symbol_back_while_it_cools_off_but_the_trader_can(
     desk.hit(1)
     desk.beat(600)
     assert desk.hit(1, second=659) == []
+    assert desk.why_not() == ("cooling_off", "left the watchlist 59 s ago, and cools off for 60 s")
     assert desk.pin(1) == ["+S001"]
     assert desk.unpin(1) == ["-S001"]
     assert desk.hit(1, second=718) == []
     assert desk.hit(1, second=719) == ["+S001"]
+
+
+def test_what_is_told_again_prolongs_the_stay_and_is_a_new_chance() -> None:
+    desk = Desk(capacity=1)
+    desk.hit(0)
+    assert desk.hit(1, second=10) == []
+    assert desk.again(0, second=500) == []
+    assert desk.beat(1099) == []
+    assert desk.beat(1100) == ["-S000"]
+    assert desk.again(1, second=1100) == ["+S001"]
+
+
+def test_a_banned_symbol_leaves_and_does_not_come_back_until_the_ban_is_lifted() -> None:
+    desk = Desk()
+    desk.hit(1)
+    assert desk.ban(1) == ["-S001"]
+    assert desk.reason() == "banned by the trader: offering"
+    assert desk.hit(1, second=100) == []
+    assert desk.why_not() == ("banned", "banned by the trader: offering")
+    assert desk.watchlist.is_banned("S001")
+    desk.unban(1)
+    assert not desk.watchlist.banned()
+    assert desk.hit(1, second=101) == ["+S001"]
+    assert desk.watchlist.unban("S001", "again") == []
+
+
+def test_a_banned_symbol_that_is_held_stays_until_it_is_not_without_its_pin() -> None:
+    desk = Desk()
+    desk.pin(1)
+    desk.held = {"S001"}
+    assert desk.ban(1) == ["+S001"]
+    assert desk.beat(10) == []
+    assert not desk.watchlist.watched()["S001"].pinned
+    desk.held = ()
+    assert desk.beat(11, active={"S001"}) == ["-S001"]
+
+
+def test_bans_of_the_day_end_with_the_session_and_others_do_not() -> None:
+    desk = Desk()
+    started = SessionStarted("2026-11-20", "sim", 0, SYMBOLS, "", ())  # type: ignore[arg-type]
+    desk.note(started)
+    desk.ban(1)
+    desk.ban(2, today=False)
+    desk.note(started)
+    assert list(desk.watchlist.banned()) == ["S001", "S002"]
+    desk.note(msgspec.structs.replace(started, session="2026-11-23"))
+    assert list(desk.watchlist.banned()) == ["S002"]
+
+
+def test_a_ban_of_the_day_can_be_made_one_for_good() -> None:
+    desk = Desk()
+    desk.ban(1)
+    desk.ban(1, today=False)
+    assert not desk.watchlist.banned()["S001"].today
+    assert [body.today for entry in desk.journal if isinstance(body := entry.body, Banned)] == [True, False]
+
+
+def test_pins_come_first_then_what_is_held_then_the_strongest() -> None:
+    desk = Desk(capacity=5)
+    for symbol in (4, 0, 1):
+        desk.hit(symbol)
+    desk.pin(3)
+    desk.strengths = [2, 5, -1, 1, 4]
+    order = desk.watchlist.by_priority({"S000"}, ranking_of(desk.strengths))
+    assert order == ["S003", "S000", "S001", "S004"]
+    assert desk.watchlist.by_priority((), None) == ["S003", "S004", "S000", "S001"]
 
 
 def test_a_new_session_starts_empty_and_a_restart_within_one_does_not() -> None:
@@ -248,7 +347,7 @@ def test_limits_that_make_no_sense_are_refused(wrong: dict[str, int]) -> None:
 ROW = st.integers(0, SYMBOLS - 1)
 STEP = st.tuples(
     st.integers(0, 400),
-    st.sampled_from(["hit", "hit", "hit", "over", "beat", "beat", "pin", "unpin"]),
+    st.sampled_from(["hit", "hit", "hit", "again", "over", "beat", "beat", "pin", "unpin", "ban", "unban"]),
     ROW,
     st.lists(st.sampled_from([-1.0, 1.0, 2.0, 3.0]), min_size=SYMBOLS, max_size=SYMBOLS),
     st.lists(ROW, max_size=2, unique=True),
@@ -266,7 +365,9 @@ def take(desk: Desk, second: int, step: tuple[int, str, int, list[float], list[i
         return []
     if what == "beat":
         return desk.beat(second)
-    return desk.pin(symbol) if what == "pin" else desk.unpin(symbol)
+    if what == "again":
+        return desk.again(symbol, second)
+    return {"pin": desk.pin, "unpin": desk.unpin, "ban": desk.ban, "unban": desk.unban}[what](symbol)
 
 
 @given(st.lists(STEP, max_size=40), st.integers(0, 40))
@@ -299,4 +400,4 @@ def test_the_list_is_never_over_capacity_and_never_loses_what_is_held_or_pinned(
         assert len(unpinned) <= 2 or step[1] == "unpin" or len(after) <= len(before)
         gone = [symbol for symbol in before if symbol not in after]
         assert not [symbol for symbol in gone if symbol in desk.held]
-        assert step[1] == "unpin" or not [symbol for symbol in gone if before[symbol].pinned]
+        assert step[1] in ("unpin", "ban") or not [symbol for symbol in gone if before[symbol].pinned]
