@@ -10,11 +10,13 @@ from qm.strategies.api import Params, Strategy
 from qm.strategies.orb import OrbParams, orb_paper, orb_robust
 from qm.strategies.parameters import with_params
 from qm.strategies.thrust import ThrustParams, thrust
+from qm.strategies.vwap_reclaim import VwapReclaimParams, vwap_reclaim
 
 PRESETS: dict[str, tuple[Callable[[Any], Strategy], type[Params]]] = {
     "orb_robust": (orb_robust, OrbParams),
     "orb_paper": (orb_paper, OrbParams),
     "thrust": (thrust, ThrustParams),
+    "vwap_reclaim": (vwap_reclaim, VwapReclaimParams),
 }
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from brokers.sim.exchange import SimExchange
 from brokers.sim.settings import SimSettings
@@ -27,6 +28,7 @@ from qm.ports import Venue
 from qm.radar.ranking import Ranking
 from qm.risk.limits import RiskSettings
 from qm.rules.borrow import ShortPolicy
+from qm.rules.calendar import Session as SessionDay
 from qm.rules.calendar import session
 from qm.store.chain import RunHeader
 from qm.store.memory import MemoryJournal
@@ -42,6 +44,10 @@ SYMBOLS = ("AAA", "BBB", "CCC")
 WIDE = RiskSettings(max_stop_pct=50.0, shorts=ShortPolicy.ANY)
 T = TypeVar("T")
 Row = tuple[Any, ...]
+
+
+LINEAR = np.arange(1, 391) / 390
+"""A curve of volume by which every minute is alike."""
 
 
 class NoFees:
@@ -75,15 +81,21 @@ class Stage:
         exchange: SimSettings | None = None,
         venue: Venue | None = None,
         symbols: Sequence[str] = SYMBOLS,
+        known: Mapping[str, float | npt.NDArray[np.float64]] | None = None,
+        of: SessionDay = SESSION,
     ) -> None:
         table = SymbolTable(symbols)
-        reference = replace(Reference.empty(len(table)), atr=np.full(len(table), atr))
+        columns: dict[str, Any] = {
+            name: np.full(len(table), value) if isinstance(value, float) else value
+            for name, value in {"atr": atr, **(known or {})}.items()
+        }
+        reference = replace(Reference.empty(len(table)), **columns)
         self.settings = settings or EngineSettings(strategies=(), scans=(), risk=risk)
         self.chosen = {strategy.name: strategy for strategy in strategies}
-        self.market = Market(table, SESSION, reference, prints=prints)
+        self.market = Market(table, of, reference, prints=prints)
         self.core = Core(self.settings, self.chosen, self.market, "sim", 1)
         self.journal = MemoryJournal()
-        self.journal.start_run(RunHeader(id=RUN, mode="sim", session=DATE.isoformat(), started=0))
+        self.journal.start_run(RunHeader(id=RUN, mode="sim", session=of.date.isoformat(), started=0))
         self.venue = venue or SimExchange(self.market, NoFees(), exchange or SimSettings(shorts=True))
         self.session = Session(self.core, self.venue, self.journal, self)
         self.notices: list[Notify] = []

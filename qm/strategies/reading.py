@@ -1,0 +1,134 @@
+"""What strategies read off a symbol's last minutes: its bars, VWAP at their closes, relative volume, five-minute bars.
+
+Everything is computed from what is there at the question, so that a strategy needs no memory of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import nan, sqrt
+from typing import Final
+
+from qm.market.bars import Bar
+from qm.market.features import usual_share
+from qm.market.market import KEPT_MINUTES, MINUTE_NS
+from qm.strategies.api import View
+
+SPY: Final = "SPY"
+"""Stands for the market."""
+FIVE_NS: Final = 5 * MINUTE_NS
+
+
+def recent(view: View, count: int) -> list[Bar]:
+    """Return up to `count` last closed minute bars of regular hours, oldest first.
+
+    Minutes before the symbol was followed are made of the prices at their ends, where the engine noted them; their
+    highs and lows are those of closes.
+    """
+    opens = view.market.session.open_ns
+    bars = [bar for bar in view.bars if bar.start >= opens][-count:]
+    if len(bars) == count:
+        return bars
+    return _before(view, bars[0].start if bars else view.now // MINUTE_NS * MINUTE_NS, count - len(bars)) + bars
+
+
+def vwaps(view: View, bars: Sequence[Bar]) -> list[float]:
+    """Return the VWAP at the close of each of the last bars, $; NaN where nothing had traded.
+
+    The last is the market's own; the earlier ones take bar by bar out of it, at the mean of high, low and close.
+    """
+    volume, pv = view.volume, view.pv
+    lines: list[float] = []
+    for bar in reversed(bars):
+        lines.append(pv / volume if volume > 0 else nan)
+        volume -= bar.volume
+        pv -= bar.volume * (bar.high + bar.low + bar.close) / 3.0
+    return lines[::-1]
+
+
+def rvol(view: View) -> float:
+    """Return the day's volume against what is usual by this time; NaN when unknown."""
+    reference, since = view.market.reference, view.now - view.market.session.open_ns
+    usual = float(reference.adv[view.row]) * usual_share(reference.curve, since)
+    return view.volume / usual if usual > 0 else nan
+
+
+def rvol_of(view: View, bars: Sequence[Bar]) -> float:
+    """Return the volume of the last bars against what is usual in their minutes; NaN when unknown."""
+    if not bars:
+        return nan
+    reference, opens = view.market.reference, view.market.session.open_ns
+    since, until = bars[0].start - opens, bars[-1].start + MINUTE_NS - opens
+    share = usual_share(reference.curve, until) - usual_share(reference.curve, since)
+    usual = float(reference.adv[view.row]) * share
+    return sum(bar.volume for bar in bars) / usual if usual > 0 else nan
+
+
+def sigma(view: View) -> float:
+    """Return the spread of the day's prices about the VWAP, by volume, $: sqrt(sum v (p - VWAP)^2 / sum v)."""
+    volume = view.volume
+    if not volume > 0:
+        return nan
+    away = view.vwap - view.anchor
+    square = view.pdd / volume - away * away
+    return sqrt(square) if square >= 0 else nan
+
+
+def prior_close(view: View) -> float:
+    """Return the close of the session before, less a dividend that goes ex today, $; NaN when unknown."""
+    reference = view.market.reference
+    paid = float(reference.dividend[view.row])
+    return float(reference.prior_close[view.row]) - (paid if paid > 0 else 0.0)
+
+
+def market_view(view: View, symbol: str = SPY) -> View | None:
+    """Return the view of the symbol that stands for the market; None when this session does not have it."""
+    table = view.market.table
+    return View(view.market, table.row(symbol), {}) if symbol in table else None
+
+
+def fives(bars: Sequence[Bar], opens: int) -> list[Bar]:
+    """Return the whole five-minute bars from the open on that minute bars make up, oldest first."""
+    found: list[Bar] = []
+    for bar in bars:
+        start = opens + (bar.start - opens) // FIVE_NS * FIVE_NS
+        if found and found[-1].start == start:
+            one = found[-1]
+            high, low = max(one.high, bar.high), min(one.low, bar.low)
+            found[-1] = Bar(start, one.open, high, low, bar.close, one.volume + bar.volume)
+        else:
+            found.append(bar._replace(start=start))
+    # The first may lack its beginning, the last its end.
+    if found and bars[0].start != found[0].start:
+        del found[0]
+    if found and bars[-1].start + MINUTE_NS < found[-1].start + FIVE_NS:
+        del found[-1]
+    return found
+
+
+def ema(values: Sequence[float], length: int) -> float:
+    """Return the exponential mean with weight 2 / (length + 1), begun with the first value; NaN of nothing."""
+    mean = nan
+    for value in values:
+        mean = value if mean != mean else mean + (value - mean) * 2.0 / (length + 1)
+    return mean
+
+
+def _before(view: View, boundary: int, count: int) -> list[Bar]:
+    """Make the minutes that end at `boundary` or before out of what the engine noted at each minute."""
+    market = view.market
+    boundary = min(boundary, market.marked)
+    oldest = max(market.session.open_ns, market.marked - (KEPT_MINUTES - 1) * MINUTE_NS)
+    made: list[Bar] = []
+    while len(made) < count and boundary - MINUTE_NS >= oldest:
+        slot, before = boundary // MINUTE_NS % KEPT_MINUTES, (boundary // MINUTE_NS - 1) % KEPT_MINUTES
+        close, opened = float(market.closes[slot, view.row]), float(market.closes[before, view.row])
+        volume = float(market.volumes[slot, view.row] - market.volumes[before, view.row])
+        if not close > 0:
+            break
+        opened = opened if opened > 0 else close
+        # A minute without a trade has no bar.
+        if volume > 0:
+            made.append(Bar(boundary - MINUTE_NS, opened, max(opened, close), min(opened, close), close, volume))
+        boundary -= MINUTE_NS
+    return made[::-1]
