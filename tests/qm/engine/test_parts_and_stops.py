@@ -6,7 +6,6 @@ from decimal import Decimal
 from math import inf, nan
 from typing import Any
 
-import msgspec
 import pytest
 
 from brokers.sim.settings import SimSettings
@@ -28,6 +27,7 @@ from qm.model.order import Order, OrderType, Purpose, Side
 from qm.runtime.sentences import say
 from qm.strategies.api import Enter, Exit, Protect, Wish
 from tests.qm.execution.hostile import Puppet
+from tests.qm.execution.test_hostile_broker import Shadow, knowledge
 from tests.qm.strategies.stage import Stage, at, minute
 
 
@@ -262,25 +262,25 @@ def test_the_stop_is_moved_when_the_entry_has_ended() -> None:
 
 
 @pytest.mark.parametrize(
-    "wish",
+    ("make", "values"),
     [
-        lambda: Protect(nan, "x"),
-        lambda: Protect(inf, "x"),
-        lambda: Protect(0.0, "x"),
-        lambda: Protect(-1.0, "x"),
-        lambda: Protect("20", "x"),
-        lambda: Protect(20.0, 3),
-        lambda: Protect(20.0, "x", loosen="yes"),
-        lambda: Exit("x", nan),
-        lambda: Exit("x", 0.0),
-        lambda: Exit("x", -0.5),
-        lambda: Exit("x", 1.5),
-        lambda: Exit("x", "half"),
+        (Protect, (nan, "x")),
+        (Protect, (inf, "x")),
+        (Protect, (0.0, "x")),
+        (Protect, (-1.0, "x")),
+        (Protect, ("20", "x")),
+        (Protect, (20.0, 3)),
+        (Protect, (20.0, "x", "yes")),
+        (Exit, ("x", nan)),
+        (Exit, ("x", 0.0)),
+        (Exit, ("x", -0.5)),
+        (Exit, ("x", 1.5)),
+        (Exit, ("x", "half")),
     ],
 )
-def test_wishes_that_make_no_sense_cannot_be_made(wish: Any) -> None:
+def test_wishes_that_make_no_sense_cannot_be_made(make: Any, values: tuple[Any, ...]) -> None:
     with pytest.raises((TypeError, ValueError)):
-        wish()
+        make(*values)
 
 
 def test_wishes_for_what_is_not_held_are_nothing() -> None:
@@ -299,12 +299,10 @@ def test_a_size_of_a_million_is_refused() -> None:
 
 def test_folding_the_journal_knows_the_moved_stop_and_the_part() -> None:
     on = Played().enter().bar(21.0, Protect(20.5, "trail")).bar(21.0, Exit("half", 0.5))
-    again = Stage(on.puppet.strategy())
-    again.market.replay(_records(on.on))
-    for entry in on.on.entries:
-        again.core.book.fold(msgspec.json.decode(msgspec.json.encode(entry), type=type(entry)))
-    assert again.core.book.digest() == on.on.core.book.digest()
-    trade = again.core.book.trades.open["AAA"]
+    shadow = Shadow(on.on)
+    shadow.follow()
+    assert knowledge(shadow.core) == knowledge(on.on.core)
+    trade = shadow.core.book.trades.open["AAA"]
     assert (trade.stop, trade.protect) == (19.0, 20.5)
 
 
@@ -324,9 +322,3 @@ def test_the_view_knows_where_the_stop_stands() -> None:
     assert (held.stop, held.stop_now, held.r(22.0), held.at_r(2.0)) == (19.0, 20.5, 2.0, 22.0)
     assert on.orders(Purpose.PROTECT)[1].type is OrderType.STOP
     assert on.on.entries[-1].ts >= at(3)
-
-
-def _records(on: Stage) -> Any:
-    from qm.model.market import events
-
-    return events(on.fed)
