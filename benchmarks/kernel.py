@@ -20,7 +20,7 @@ NEVER = (1 << 63) - 1
 def undisturbed(events: Events, symbols: int) -> float:
     """Return the seconds for all records in one call."""
     rows = new_rows(symbols)
-    return seconds(lambda: kernel.run(rows, events, 0, NEVER, 0, NEVER))
+    return seconds(lambda: kernel.run(rows, events, 0, NEVER, 0, 0, NEVER))
 
 
 def woken(events: Events, symbols: int) -> tuple[float, int]:
@@ -32,7 +32,7 @@ def woken(events: Events, symbols: int) -> tuple[float, int]:
         nonlocal wakes
         index, due = 0, int(events["ts"][0])
         while index < len(events):
-            index, why = kernel.run(rows, events, index, due, 0, NEVER)
+            index, why = kernel.run(rows, events, index, due, 0, 0, NEVER)
             if why:
                 due += kernel.MINUTE
                 wakes += 1

@@ -34,6 +34,15 @@ class Bars:
         if not kept or kept[-1].start < bar.start:
             kept.append(bar)
 
+    def replace(self, row: int, bar: Bar) -> None:
+        """Put a bar that was told otherwise in the place of the one with the same start; nothing where none is kept."""
+        kept = self._kept.get(row)
+        for n in range(len(kept or ()) - 1, -1, -1):
+            assert kept is not None
+            if kept[n].start == bar.start:
+                kept[n] = bar
+                return
+
     def of(self, row: int) -> deque[Bar]:
         """Return the bars of a symbol, oldest first; empty when nobody followed it."""
         return self._kept.get(row) or deque()

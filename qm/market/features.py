@@ -7,76 +7,202 @@ for one symbol or for all.
 
 from __future__ import annotations
 
-from math import isfinite
+from collections.abc import Iterable
+from functools import lru_cache
+from math import isfinite, nan
+from typing import Final
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
-from qm.market.market import KEPT_MINUTES, MINUTE_NS, Market
+from qm.errors import NotFoundError
+from qm.market.five_features import FIVES, WHOLE, fill_fives
+from qm.market.fives import BAND, HIGH
+from qm.market.market import MINUTE_NS, Market
 from qm.market.names import ABOUT, FLAGS, NAMES, UNITS, F
-from qm.market.rows import Rows
+from qm.market.price_features import PRE, PRICES, QUOTES, RANGES, fill_pre, fill_prices, fill_quotes, fill_ranges
+from qm.market.volume_features import MOVES, VOLUMES, fill_moves, fill_volumes
+from qm.rules.ssr import SSR_DROP
 
 __all__ = ["ABOUT", "FLAGS", "NAMES", "UNITS", "F", "Features", "features", "features_of", "named", "usual_share"]
 
 Array = npt.NDArray[np.float64]
+Places = npt.NDArray[np.int64]
 
-
-FIVE_MINUTES_OF_A_DAY = 78
-"""Five-minute stretches in regular hours."""
-VWAP_MINUTES = 20
-"""Minutes that `mins_below_vwap` looks back on."""
+COMPARED: Final = "SPY"
+"""Symbol whose move is that of the market."""
+_KNOWN: Final = {
+    F.ADV: "adv",
+    F.ATR: "atr",
+    F.REF_DAYS: "days",
+    F.FLOAT_SHARES: "float_shares",
+    F.PREV_HIGH: "prev_high",
+    F.PREV_LOW: "prev_low",
+    F.PREV_CLOSE: "prior_close",
+    F.HIGH_52W: "high_52w",
+    F.NR7: "nr7",
+    F.INSIDE_DAY: "inside_day",
+}
+"""What is known before the session and does not change."""
 
 
 class Features:
     """The features of all symbols at one moment, each a column of float64 by row."""
 
-    def __init__(self, ts: int, matrix: Array) -> None:
+    def __init__(self, ts: int, matrix: Array, names: tuple[str, ...] = NAMES) -> None:
         self.ts = ts
         self.matrix = matrix
-        """float64[feature, row]."""
+        """float64[feature, row], in the order of `names`."""
+        self.names = names
+        """What was computed: all of `NAMES`, or what was asked for."""
+        self._at = _index(names)
 
     def __getitem__(self, name: str) -> Array:
-        column: Array = self.matrix[F[name.upper()]]
+        """Return a feature's column; KeyError for one that was not computed."""
+        column: Array = self.matrix[self._at[name]]
         return column
 
     def of(self, row: int) -> dict[str, float]:
         """Return one symbol's known features."""
-        return named(self.matrix[:, row].tolist())
+        return named(self.matrix[:, row].tolist(), self.names)
 
 
-def named(values: list[float]) -> dict[str, float]:
-    """Name the known features of one symbol, in the order of `F`; what is not known is left out."""
-    return {name: value for name, value in zip(NAMES, values, strict=True) if isfinite(value)}
+@lru_cache(maxsize=64)
+def _index(names: tuple[str, ...]) -> dict[str, int]:
+    return {name: n for n, name in enumerate(names)}
 
 
-def features(market: Market, out: Array | None = None) -> Features:
-    """Compute every feature of every symbol as of the market's now."""
-    matrix = np.empty((len(NAMES), len(market.table))) if out is None else out
-    _fill(market, 0, len(market.table), matrix)
-    return Features(market.now, matrix)
+def named(values: list[float], names: tuple[str, ...] = NAMES) -> dict[str, float]:
+    """Name the known features of one symbol, in the order of `names`; what is not known is left out."""
+    return {name: value for name, value in zip(names, values, strict=True) if isfinite(value)}
+
+
+def features(market: Market, out: Array | None = None, needed: Iterable[str] | None = None) -> Features:
+    """Compute features of every symbol as of the market's now.
+
+    All of them, into `out` where it is given (float64[len(NAMES), symbols]); or only those that are `needed`, in the
+    order of `NAMES`, which is faster. Raises NotFoundError for a name that is none.
+    """
+    symbols = len(market.table)
+    if needed is None:
+        matrix = np.empty((len(NAMES), symbols)) if out is None else out
+        _fill(market, 0, symbols, _ALL, matrix)
+        return Features(market.now, matrix)
+    plan = _plan(frozenset(needed))
+    # Features of the same subject are computed together; those that nobody asked for go to a row that nobody reads.
+    matrix = np.empty((len(plan.names) + 1, symbols))
+    _fill(market, 0, symbols, plan, matrix)
+    return Features(market.now, matrix[:-1], plan.names)
 
 
 def features_of(market: Market, row: int) -> dict[str, float]:
     """Compute the features of one symbol as of the market's now."""
     matrix = np.empty((len(NAMES), 1))
-    _fill(market, row, row + 1, matrix)
+    _fill(market, row, row + 1, _ALL, matrix)
     return named(matrix[:, 0].tolist())
 
 
-def _fill(market: Market, start: int, stop: int, out: Array) -> None:
-    ref, rows = market.reference, market.rows
+class _Plan:
+    """Which features go where, and which subjects must be computed for them."""
+
+    def __init__(self, wanted: frozenset[F]) -> None:
+        picked = [f for f in F if f in wanted]
+        self.names = tuple(f.name.lower() for f in picked)
+        self.place: Places = np.full(len(F), len(picked), np.int64)
+        for n, f in enumerate(picked):
+            self.place[f] = n
+        self.wanted = wanted
+        self.prices, self.ranges, self.quotes, self.pre, self.volumes, self.moves, self.fives = (
+            not wanted.isdisjoint(subject) for subject in (PRICES, RANGES, QUOTES, PRE, VOLUMES, MOVES, FIVES)
+        )
+        self.whole = [(int(self.place[f]), known) for f, known in WHOLE.items() if f in wanted]
+        self.known = [(int(self.place[f]), column) for f, column in _KNOWN.items() if f in wanted]
+
+
+@lru_cache(maxsize=64)
+def _plan(names: frozenset[str]) -> _Plan:
+    for name in sorted(names):
+        if name not in UNITS:
+            raise NotFoundError.of("feature", name, NAMES)
+    return _Plan(frozenset(F[name.upper()] for name in names))
+
+
+_ALL: Final = _Plan(frozenset(F))
+
+
+def _fill(market: Market, start: int, stop: int, plan: _Plan, out: Array) -> None:
+    ref, rows, place = market.reference, market.rows, plan.place
     since_open = market.now - market.session.open_ns
-    minute = since_open // MINUTE_NS
-    share = float(ref.curve[min(minute, len(ref.curve)) - 1]) if minute > 0 else np.nan
-    known = (ref.prior_close, ref.adv, ref.atr)
-    other = (ref.or_volume, ref.float_shares, ref.days)
-    at = (market.now, since_open, start, stop, out)
-    _compute(rows, market.closes, market.opening_volume, *known, *other, share, *at)
-    usual_5 = usual_share(ref.curve, since_open) - usual_share(ref.curve, (minute - 5) * MINUTE_NS)
-    # Named, and not computed yet.
-    out[F.HIGH_DIST_ATR + 1 :] = np.nan
-    _compute_minutes(rows, market.closes, market.volumes, market.below_vwap, *known, usual_5, *at)
+    moment = (market.now, since_open, start, stop)
+    if plan.prices:
+        given = (ref.prior_close, ref.dividend, ref.high_52w, _spy_pct(market))
+        fill_prices(rows, *given, moment, place, out)
+    if plan.ranges:
+        fill_ranges(rows, ref.prior_close, ref.ssr_carried, ref.atr, _drop(market), moment, place, out)
+    if plan.quotes:
+        fill_quotes(rows, moment, place, out)
+    if plan.pre:
+        fill_pre(rows, ref.pre_volume, moment, place, out)
+    if plan.volumes:
+        minute = since_open // MINUTE_NS
+        share = float(ref.curve[min(minute, len(ref.curve)) - 1]) if minute > 0 else nan
+        usual = (ref.adv, ref.atr, ref.or_volume, ref.float_shares, ref.days, share)
+        fill_volumes(rows, market.opening_volume, *usual, moment, place, out)
+    if plan.moves:
+        _fill_moves(market, moment, place, out)
+    if plan.fives:
+        fives, known = market.minutes.fives, market.minutes.fives.known
+        fill_fives(rows, fives.opening, known[BAND], known[HIGH], ref.atr, moment, place, out)
+    _copy(market, start, stop, plan, out)
+
+
+def _copy(market: Market, start: int, stop: int, plan: _Plan, out: Array) -> None:
+    """Fill in what does not change from beat to beat, or is the same for all."""
+    ref, place = market.reference, plan.place
+    for at, n in plan.whole:
+        out[at] = market.minutes.fives.known[n, start:stop]
+    for at, name in plan.known:
+        out[at] = getattr(ref, name)[start:stop]
+    if F.ADV_DOLLAR in plan.wanted:
+        out[place[F.ADV_DOLLAR]] = ref.adv[start:stop] * ref.prior_close[start:stop]
+    if F.ATR_PCT in plan.wanted:
+        prior = ref.prior_close[start:stop]
+        out[place[F.ATR_PCT]] = 100.0 * ref.atr[start:stop] / np.where(prior > 0.0, prior, nan)
+    if F.MINS_SINCE_OPEN in plan.wanted:
+        out[place[F.MINS_SINCE_OPEN]] = (market.now - market.session.open_ns) / MINUTE_NS
+    if F.MINS_BELOW_VWAP in plan.wanted:
+        out[place[F.MINS_BELOW_VWAP]] = market.minutes.below_at(market.now // MINUTE_NS * MINUTE_NS)[start:stop]
+
+
+def _fill_moves(market: Market, moment: tuple[int, int, int, int], place: Places, out: Array) -> None:
+    ref, minutes, curve = market.reference, market.minutes, market.reference.curve
+    since_open = market.now - market.session.open_ns
+    boundary = market.now // MINUTE_NS * MINUTE_NS
+    ago = {n: boundary - n * MINUTE_NS for n in (1, 2, 5, 10, 15)}
+    closes = (
+        minutes.close_at(ago[1]),
+        minutes.close_at(ago[2]),
+        minutes.close_at(ago[5]),
+        minutes.close_at(ago[10]),
+        minutes.close_at(ago[15]),
+    )
+    volumes = (minutes.volume_at(ago[5]), minutes.volume_at(ago[10]))
+    known = (ref.prior_close, ref.dividend, ref.adv, ref.days)
+    usual_5 = usual_share(curve, since_open) - usual_share(curve, ago[5] - market.session.open_ns)
+    fill_moves(market.rows, closes, volumes, minutes.prints_at(ago[1]), known, usual_5, moment, place, out)
+
+
+def _spy_pct(market: Market) -> float:
+    if COMPARED not in market.table:
+        return nan
+    row = market.table.row(COMPARED)
+    opened = market.col["open"].item(row)
+    return 100.0 * (market.col["last"].item(row) / opened - 1.0) if opened > 0.0 else nan
+
+
+def _drop(market: Market) -> float:
+    drop = SSR_DROP.at(market.session.date)
+    return nan if drop is None else float(drop)
 
 
 def usual_share(curve: Array, since_open: int) -> float:
@@ -88,104 +214,3 @@ def usual_share(curve: Array, since_open: int) -> float:
         return float(curve[-1])
     before = float(curve[minute - 1]) if minute else 0.0
     return before + (float(curve[minute]) - before) * rest / MINUTE_NS
-
-
-@numba.njit(cache=True, error_model="numpy", nogil=True)
-def _ratio(a: float, b: float) -> float:
-    # Nothing compares with zero, and infinity would pass the conditions that NaN fails.
-    return a / b if b > 0.0 else np.nan
-
-
-@numba.njit(cache=True, error_model="numpy", nogil=True)
-def _compute(
-    rows: Rows,
-    closes: Array,
-    opening_volume: Array,
-    prior_close: Array,
-    adv: Array,
-    atr: Array,
-    or_volume: Array,
-    float_shares: Array,
-    days: npt.NDArray[np.int64],
-    share: float,
-    now: int,
-    since_open: int,
-    start: int,
-    stop: int,
-    out: Array,
-) -> None:
-    boundary = now // MINUTE_NS
-    ago_1 = (boundary - 1) % KEPT_MINUTES
-    ago_5 = (boundary - 5) % KEPT_MINUTES
-    ago_15 = (boundary - 15) % KEPT_MINUTES
-    for s in range(start, stop):
-        r = rows[s]
-        k = s - start
-        last, high, low, opened, volume, pv = r["last"], r["high"], r["low"], r["open"], r["volume"], r["pv"]
-        prior, day_atr = prior_close[s], atr[s]
-        bid, ask = r["bid"], r["ask"]
-        out[0, k] = last
-        out[1, k] = 100.0 * (_ratio(last if since_open < 0 else opened, prior) - 1.0)
-        out[2, k] = 100.0 * (_ratio(last, prior) - 1.0)
-        out[3, k] = 100.0 * (_ratio(last, opened) - 1.0)
-        out[4, k] = _ratio(volume, adv[s] * share)
-        out[5, k] = _ratio(opening_volume[s], or_volume[s])
-        out[6, k] = volume
-        out[7, k] = pv
-        out[8, k] = adv[s]
-        out[9, k] = day_atr
-        out[10, k] = 100.0 * (_ratio(last, closes[ago_1, s]) - 1.0)
-        out[11, k] = 100.0 * (_ratio(last, closes[ago_5, s]) - 1.0)
-        out[12, k] = 100.0 * (_ratio(last, closes[ago_15, s]) - 1.0)
-        out[13, k] = 100.0 * (_ratio(last * volume, pv) - 1.0)
-        out[14, k] = _ratio(last - low, high - low)
-        out[15, k] = _ratio(high - low, day_atr)
-        out[16, k] = (now - r["high_ts"]) / 1e9 if r["high_ts"] > 0 else np.nan
-        out[17, k] = 2e4 * (ask - bid) / (bid + ask) if ask >= bid > 0.0 else np.nan
-        out[18, k] = _ratio(volume, float_shares[s])
-        out[19, k] = 1.0 if r["status"] >= 2 else 0.0
-        out[20, k] = days[s]
-        out[21, k] = float_shares[s]
-
-
-@numba.njit(cache=True, error_model="numpy", nogil=True)
-def _compute_minutes(
-    rows: Rows,
-    closes: Array,
-    volumes: Array,
-    below_vwap: npt.NDArray[np.bool_],
-    prior_close: Array,
-    adv: Array,
-    atr: Array,
-    usual_5: float,
-    now: int,
-    since_open: int,
-    start: int,
-    stop: int,
-    out: Array,
-) -> None:
-    boundary = now // MINUTE_NS
-    ago_1 = (boundary - 1) % KEPT_MINUTES
-    ago_5 = (boundary - 5) % KEPT_MINUTES
-    ago_10 = (boundary - 10) % KEPT_MINUTES
-    # Inside a minute the last five are up to six: paces are compared, not sums.
-    fives = 5 + (now % MINUTE_NS) / MINUTE_NS
-    whole_ten = since_open // MINUTE_NS >= 10
-    for s in range(start, stop):
-        r = rows[s]
-        k = s - start
-        prior = prior_close[s]
-        vol_5, vol_before = r["volume"] - volumes[ago_5, s], volumes[ago_5, s] - volumes[ago_10, s]
-        below = 0.0
-        for minute in range(boundary - VWAP_MINUTES, boundary):
-            below += below_vwap[minute % KEPT_MINUTES, s]
-        out[22, k] = r["open"]
-        out[23, k] = since_open / MINUTE_NS
-        out[24, k] = vol_5
-        out[25, k] = _ratio(vol_5, adv[s] * usual_5)
-        out[26, k] = 100.0 * FIVE_MINUTES_OF_A_DAY * _ratio(vol_5 * 5.0, adv[s] * fives)
-        out[27, k] = _ratio(vol_5 * 5.0, vol_before * fives) if whole_ten else np.nan
-        out[28, k] = 100.0 * (_ratio(r["low"], prior) - 1.0)
-        out[29, k] = 100.0 * (_ratio(closes[ago_1, s], prior) - 1.0)
-        out[30, k] = below
-        out[31, k] = _ratio(r["high"] - r["last"], atr[s])

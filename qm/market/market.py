@@ -11,25 +11,22 @@ import numpy.typing as npt
 from qm.market import kernel
 from qm.market.bars import Bar, Bars
 from qm.market.levels import Levels
+from qm.market.minutes import KEPT_MINUTES, Minutes
+from qm.market.outliers import set_limits
 from qm.market.reference import Reference
+from qm.market.revision import Record, revise
 from qm.market.rows import BARS, Rows, new_rows
-from qm.market.timers import Timers
+from qm.market.timers import NEVER, Timers
 from qm.model.inputs import Wake
 from qm.model.instrument import SymbolTable
 from qm.model.market import Events, Kind
 from qm.rules.calendar import Session
 
+__all__ = ["KEPT_MINUTES", "MINUTE_NS", "Market", "Record"]
+
 MINUTE_NS = kernel.MINUTE
-KEPT_MINUTES = 64
-"""Closes kept per symbol for moves over minutes; a power of two above an hour."""
 
-OPENING_MINUTES = 5
-"""Length of the opening range whose volume the radar compares with earlier days."""
-
-Record = tuple[int, int, int, int, int, int, float, float, float, float, float]
-"""One market record in the order of `EVENT`."""
-
-Run = Callable[[Rows, Events, int, int, int, int], tuple[int, int]]
+Run = Callable[[Rows, Events, int, int, int, int, int], tuple[int, int]]
 
 
 class Market:
@@ -59,21 +56,28 @@ class Market:
         self.now = session.pre_ns
         self.record: Record | None = None
         """The record that woke, as plain Python numbers; None when a timer or nothing did."""
-        self.closes = np.full((KEPT_MINUTES, symbols), np.nan)
-        self.volumes = np.zeros((KEPT_MINUTES, symbols))
-        self.below_vwap = np.zeros((KEPT_MINUTES, symbols), np.bool_)
-        """The last price lay below the VWAP at the minute boundary; not where either is unknown."""
-        self.opening_volume = np.full(symbols, np.nan)
+        self.minutes = Minutes(symbols, session)
+        self.closes = self.minutes.close
+        """Last prices at the last minute boundaries, float64[boundary % KEPT_MINUTES, row]."""
+        self.opening_volume = self.minutes.opening_volume
         """Shares of the first five minutes, from 09:35 on."""
-        self.marked = 0
-        """The last minute boundary that was marked, ns UTC."""
+        set_limits(self.rows, reference.prior_close, session)
         self._run = run
         self._ended = np.empty(symbols, np.int64)
         self._whys = np.empty(symbols, np.int64)
+        self._hours = (session.pre_ns, session.open_ns, session.close_ns)
+
+    @property
+    def marked(self) -> int:
+        """The last minute boundary that was marked, ns UTC; 0 before the first."""
+        return self.minutes.marked
 
     def run(self, events: Events, start: int) -> tuple[int, Wake | None]:
         """Consume records until a wake or the end of the batch; returns the index to go on from, and the wake."""
-        index, why = self._run(self.rows, events, start, self.timers.due, self.session.open_ns, self.session.close_ns)
+        index, why = self._run(self.rows, events, start, self.timers.due, *self._hours)
+        while why == kernel.REVISED:
+            self._revise(events[index - 1].item())
+            index, why = self._run(self.rows, events, index, self.timers.due, *self._hours)
         self.consumed += index - start
         self.record = None
         if not why:
@@ -99,14 +103,17 @@ class Market:
             high, low = float(col["bar_high"][row]), float(col["bar_low"][row])
         else:
             high = low = float(col["last"][row])
-        return high >= up or low <= down or float(col["bid"][row]) >= up or 0 < float(col["ask"][row]) <= down
+        bid, ask = float(col["bid"][row]), float(col["ask"][row])
+        return high >= up or low <= down or (0 < bid <= ask and (bid >= up or ask <= down))
 
     def replay(self, events: Events) -> None:
         """Consume records without waking anybody, to rebuild the rows after a restart."""
         index = 0
         while index < len(events):
-            index, why = self._run(self.rows, events, index, (1 << 63) - 1, self.session.open_ns, self.session.close_ns)
-            if why & kernel.BAR and events["kind"][index - 1] == Kind.BAR:
+            index, why = self._run(self.rows, events, index, NEVER, *self._hours)
+            if why == kernel.REVISED:
+                self._revise(events[index - 1].item())
+            elif why & kernel.BAR and events["kind"][index - 1] == Kind.BAR:
                 row = int(events["sym"][index - 1])
                 self.bars.add(row, self._bar(row))
         self.consumed += len(events)
@@ -125,13 +132,29 @@ class Market:
 
     def mark_minute(self, boundary: int) -> None:
         """Remember every symbol's price and volume at a minute boundary, for moves over minutes."""
-        self.marked = boundary
-        slot = boundary // MINUTE_NS % KEPT_MINUTES
-        self.closes[slot] = self.rows["last"]
-        self.volumes[slot] = self.rows["volume"]
-        self.below_vwap[slot] = self.rows["last"] * self.rows["volume"] < self.rows["pv"]
-        if boundary == self.session.open_ns + OPENING_MINUTES * MINUTE_NS:
-            self.opening_volume[:] = self.rows["volume"]
+        self.minutes.mark(self.rows, boundary)
+
+    def backfill(self, events: Events) -> None:
+        """Consume the records of the session so far as if they had been lived through, minute by minute.
+
+        Afterwards all features are those of a program that ran since the first record.
+        """
+        index = 0
+        while index < len(events):
+            boundary = max(self.now, int(events["ts"][index]) - 1) // MINUTE_NS * MINUTE_NS + MINUTE_NS
+            end = index + int(np.searchsorted(events["ts"][index:], boundary, "right"))
+            self.replay(events[index:end])
+            if end < len(events):
+                self.now = boundary
+                self.mark_minute(boundary)
+                self.end_minute(boundary)
+            index = end
+
+    def _revise(self, record: Record) -> None:
+        self.now = max(self.now, record[0])
+        revised = revise(self.rows, self.minutes, self._hours, record)
+        if revised is not None:
+            self.bars.replace(record[2], revised)
 
     def _bar(self, row: int) -> Bar:
         r = self.rows[row]

@@ -2,45 +2,80 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 import numpy.typing as npt
 
-ROW = np.dtype(
+ROW: Final = np.dtype(
     [
-        # What every record touches comes first, so that it shares the row's first cache lines.
+        # Eight fields are a line of the processor's cache. What every print touches fills the first lines.
         ("last", "<f8"),
         ("high", "<f8"),
         ("low", "<f8"),
         ("volume", "<f8"),
         ("pv", "<f8"),
+        ("pdd", "<f8"),
+        ("anchor", "<f8"),
+        ("source", "<i8"),
+        #
         ("up", "<f8"),
         ("down", "<f8"),
-        ("close_up", "<f8"),
-        ("close_down", "<f8"),
-        ("follow", "<i8"),
-        ("next", "<i8"),
         ("ts", "<i8"),
-        ("since_high", "<f8"),
-        ("since_low", "<f8"),
+        ("next", "<i8"),
+        ("prints", "<i4"),
+        ("status", "<i4"),
+        ("second_high", "<f8"),
+        ("second_low", "<f8"),
         ("bar_start", "<i8"),
-        ("bar_open", "<f8"),
+        #
         ("bar_high", "<f8"),
         ("bar_low", "<f8"),
         ("bar_close", "<f8"),
         ("bar_volume", "<f8"),
+        ("since_high", "<f8"),
+        ("since_low", "<f8"),
+        ("before", "<f8"),
+        ("at", "<i8"),
+        # What every bar touches besides.
+        ("close_up", "<f8"),
+        ("close_down", "<f8"),
+        ("bar_open", "<f8"),
         ("open", "<f8"),
+        ("high_ts", "<i8"),
+        ("tick", "<f8"),
+        ("highs", "<i4"),
+        ("follow", "<i4"),
+        ("halts", "<i4"),
+        ("odd_prints", "<i4"),
+        # Quotes and bands.
         ("bid", "<f8"),
         ("ask", "<f8"),
         ("bid_size", "<f8"),
         ("ask_size", "<f8"),
         ("quote_ts", "<i8"),
-        ("high_ts", "<i8"),
-        ("prints", "<i8"),
-        ("status", "<i8"),
-        ("source", "<i8"),
         ("band_low", "<f8"),
         ("band_high", "<f8"),
         ("band_ref", "<f8"),
+        # Before the open.
+        ("pre_volume", "<f8"),
+        ("pre_pv", "<f8"),
+        ("pre_high", "<f8"),
+        ("pre_low", "<f8"),
+        ("pre_second_high", "<f8"),
+        ("pre_second_low", "<f8"),
+        ("resumed", "<i8"),
+        ("odd", "<f8"),
+        # What is rare.
+        ("odd_run", "<i8"),
+        ("quarantined", "<i4"),
+        ("revised", "<i4"),
+        ("wide_up", "<f8"),
+        ("wide_down", "<f8"),
+        ("part_start", "<i8"),
+        ("part_open", "<f8"),
+        ("part_high", "<f8"),
+        ("part_low", "<f8"),
     ],
     align=True,
 )
@@ -48,20 +83,33 @@ ROW = np.dtype(
 
 | field | meaning |
 |---|---|
-| last | last eligible price (a bar: its close); NaN before the first |
+| last, before | last eligible price (a bar: its close), and the one before it; NaN before the first |
+| at | when the print of `last` happened |
 | high, low, open | of the regular session so far; NaN before its first print |
+| second_high, second_low | the extremes without the print (or bar) that made them; infinite where that is not known |
+| highs | how often a print (or bar) exceeded the high by a tick or more |
 | volume, pv | shares, and price x shares, of the regular session: their quotient is the VWAP |
+| pdd, anchor | shares x squared distance from the anchor, the first price that counted: for the spread about the VWAP |
+| pre_* | the same from 04:00 to the open |
 | up, down | nearest armed prices: a touch at or beyond them wakes Python; +-inf when nothing is armed |
 | close_up, close_down | a bar close above, or at or below, wakes Python |
 | follow | number of those who want every bar close |
 | next | number of those who want the next record of this symbol |
 | since_high, since_low | extremes since they were last reset (at a trade's entry) |
 | bar_* | the minute being built from prints, or the last bar received |
+| part_* | the minute being built from bars that are shorter than one |
 | ts, quote_ts, high_ts | times of the last price, last quote, and of the high |
-| prints | prints (or bars) seen |
+| prints | prints (or bars) that set the last price |
+| bid, ask, bid_size, ask_size | the last quote as it was told, crossed or one-sided ones too |
 | status | `Status` |
+| halts, resumed | halts and pauses that began; when trading resumed after the last one, 0 while it did not |
 | band_low, band_high | prices outside which nothing may trade; NaN while none were told |
 | band_ref | reference price of these bands |
+| tick | smallest step between prices; 0 where it is not known |
+| wide_up, wide_down | factors beyond which a price is far from where the market is |
+| odd, odd_run, odd_prints | first price of a run of prints set aside, its length, and `prints` when it began |
+| quarantined | prints set aside |
+| revised | prints and bars taken back or corrected |
 | source | 0 nothing yet, 1 bars, 2 prints: volume is counted from one of them only |
 """
 
@@ -70,18 +118,27 @@ Rows = npt.NDArray[np.void]
 
 BARS, PRINTS = 1, 2
 NO_BAR = -1
-"""`bar_start` when no bar is being built."""
+"""`bar_start` and `part_start` when no bar is being built."""
+
+_LINE: Final = 64
+_UNKNOWN: Final = (
+    *("last", "before", "high", "low", "second_high", "second_low", "open", "anchor", "odd"),
+    *("pre_high", "pre_low", "pre_second_high", "pre_second_low", "bid", "ask", "since_high", "since_low"),
+    *("band_low", "band_high", "band_ref"),
+)
+_UNBOUNDED: Final = ("up", "close_up", "wide_up")
 
 
 def new_rows(symbols: int) -> Rows:
     """Return the rows of a session in which nothing has happened yet."""
-    rows = np.zeros(symbols, ROW)
-    for name in ("last", "high", "low", "open", "bid", "ask", "since_high", "since_low"):
+    # A row that begins with a line of the cache touches fewer of them.
+    raw = np.zeros(symbols * ROW.itemsize + _LINE, np.uint8)
+    start = -raw.ctypes.data % _LINE
+    rows: Rows = raw[start : start + symbols * ROW.itemsize].view(ROW)
+    for name in _UNKNOWN:
         rows[name] = np.nan
-    for name in ("band_low", "band_high", "band_ref"):
-        rows[name] = np.nan
-    rows["bar_start"] = NO_BAR
-    for name in ("up", "close_up"):
+    rows["bar_start"] = rows["part_start"] = NO_BAR
+    for name in _UNBOUNDED:
         rows[name] = np.inf
     for name in ("down", "close_down"):
         rows[name] = -np.inf

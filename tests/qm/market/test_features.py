@@ -225,7 +225,8 @@ def market_with(*rows: tuple[Any, ...], **known: float) -> Market:
 def test_nothing_is_known_before_the_first_record() -> None:
     known = features_of(market_with(), 0)
     at_all_times = {"halted", "ref_days", "mins_since_open"}
-    assert set(known) == {"volume", "dollar_volume", "vol_5m", "mins_below_vwap", *at_all_times}
+    counted = {"pre_volume", "pre_dollar_volume", "highs_today", "halts_today", "quarantined", "revised"}
+    assert set(known) == {"volume", "dollar_volume", "vol_5m", "mins_below_vwap", *counted, *at_all_times}
 
 
 def test_before_the_open_the_gap_is_that_of_the_last_price() -> None:

@@ -11,18 +11,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qm.market import kernel
-from qm.market.rows import new_rows
+from qm.market.rows import Rows, new_rows
 from qm.market.timers import NEVER
 from qm.model.market import Kind, Print, Status, bands, bar, clock, events, quote, status, trade
 from tests.qm.market.reference import MINUTE, Reference
 from tests.qm.strategies.stage import SESSION, at
 
 SYMBOLS = 3
-FIELDS = [
-    *("last", "high", "low", "open", "volume", "pv", "ts", "high_ts", "prints", "status", "source"),
-    *("bid", "ask", "quote_ts", "since_high", "since_low", "bar_start"),
-]
+HOURS = (SESSION.pre_ns, SESSION.open_ns, SESSION.close_ns)
+WIDE = (1.05, 0.95)
 Record = tuple[Any, ...]
+
+
+def fresh(symbols: int = SYMBOLS) -> Rows:
+    """Rows in which prices more than 5 % away are far."""
+    made = new_rows(symbols)
+    made["wide_up"], made["wide_down"] = WIDE
+    return made
+
 
 rows = st.integers(0, SYMBOLS - 1)
 cents = st.integers(900, 1100).map(lambda c: c / 100)
@@ -45,10 +51,11 @@ def trades(draw: st.DrawFn) -> Record:
     return (0, -draw(st.sampled_from([0, 0, 0, 1, 40, 70, 180])) * 1_000_000_000, *made[2:])
 
 
+bandings = st.builds(lambda row, low, high: bands(0, row, low, high, 10.0), rows, prices, prices)
 quotes = st.builds(lambda row, bid, ask: quote(0, row, bid, ask), rows, prices, prices)
 statuses = st.builds(lambda row, code: status(0, row, code), rows, st.sampled_from(Status))
 steps = st.sampled_from([0, 1, 1_000_000_000, 20_000_000_000, 61_000_000_000])
-tapes = st.lists(st.tuples(steps, st.one_of(trades(), trades(), bars(), quotes, statuses)), max_size=40)
+tapes = st.lists(st.tuples(steps, st.one_of(trades(), trades(), bars(), quotes, statuses, bandings)), max_size=40)
 levels = st.tuples(
     st.one_of(st.just(inf), cents), st.one_of(st.just(-inf), cents), st.one_of(st.just(inf), cents),
     st.one_of(st.just(-inf), cents), st.integers(0, 1), st.integers(0, 1),
@@ -73,11 +80,11 @@ def arm(row: Any, symbol: Any, level: tuple[Any, ...]) -> None:
 
 
 @settings(max_examples=400)
-@given(tapes, st.lists(levels, min_size=SYMBOLS, max_size=SYMBOLS), st.sampled_from([-2, 0, 388, 389]))
+@given(tapes, st.lists(levels, min_size=SYMBOLS, max_size=SYMBOLS), st.sampled_from([-330, -2, 0, 388, 389]))
 def test_rows_and_wakes_are_those_of_plain_python(
     tape: list[tuple[int, Record]], armed: list[tuple[Any, ...]], start: int
 ) -> None:
-    market, expected = new_rows(SYMBOLS), Reference(SYMBOLS, SESSION.open_ns, SESSION.close_ns)
+    market, expected = fresh(), Reference(SYMBOLS, HOURS, WIDE)
     for k in range(SYMBOLS):
         arm(market[k], expected.symbols[k], armed[k])
     records = timed(tape, at(start))
@@ -85,26 +92,23 @@ def test_rows_and_wakes_are_those_of_plain_python(
 
     woken, index, batch = [], 0, events(records)
     while index < len(batch):
-        index, why = kernel.run(market, batch, index, NEVER, SESSION.open_ns, SESSION.close_ns)
+        index, why = kernel.run(market, batch, index, NEVER, *HOURS)
         if why:
             woken.append((index - 1, why))
     assert woken == [(n, why) for n, why in enumerate(whys) if why]
 
     for k, symbol in enumerate(expected.symbols):
-        row = market[k]
-        for name in FIELDS:
-            assert row[name] == pytest.approx(getattr(symbol, name), rel=1e-12, nan_ok=True), name
-        for name, value in symbol.bar.items():
-            assert row[f"bar_{name}"] == pytest.approx(value), name
+        for name, value in symbol.fields().items():
+            assert market[k][name] == pytest.approx(value, rel=1e-9, abs=1e-9, nan_ok=True), name
 
 
 @given(tapes, st.lists(st.integers(0, 40), max_size=3))
 def test_a_timer_fires_before_the_first_record_that_is_later(tape: list[tuple[int, Record]], dues: list[int]) -> None:
     records = events(timed(tape, at(0)))
-    market, index = new_rows(SYMBOLS), 0
+    market, index = fresh(), 0
     for due in sorted(at(0, 3 * due) for due in dues):
         while index < len(records):
-            index, why = kernel.run(market, records, index, due, SESSION.open_ns, SESSION.close_ns)
+            index, why = kernel.run(market, records, index, due, *HOURS)
             if why == kernel.TIMER:
                 assert records["ts"][index] > due
                 break
@@ -113,14 +117,14 @@ def test_a_timer_fires_before_the_first_record_that_is_later(tape: list[tuple[in
 
 @given(tapes, st.lists(levels, min_size=SYMBOLS, max_size=SYMBOLS))
 def test_bars_of_prints_end_at_their_boundary(tape: list[tuple[int, Record]], armed: list[tuple[Any, ...]]) -> None:
-    market, expected = new_rows(SYMBOLS), Reference(SYMBOLS, SESSION.open_ns, SESSION.close_ns)
+    market, expected = fresh(), Reference(SYMBOLS, HOURS, WIDE)
     records = timed(tape, at(0))
     for k in range(SYMBOLS):
         arm(market[k], expected.symbols[k], armed[k])
         market[k]["next"] = expected.symbols[k].next = 0
     for record in records:
         expected.consume(record)
-        kernel.run(market, events([record]), 0, NEVER, SESSION.open_ns, SESSION.close_ns)
+        kernel.run(market, events([record]), 0, NEVER, *HOURS)
     ended, whys = np.empty(SYMBOLS, np.int64), np.empty(SYMBOLS, np.int64)
     for boundary in {s.bar_start + MINUTE for s in expected.symbols if s.bar}:
         n = kernel.ended_minutes(market, boundary, ended, whys)
@@ -139,18 +143,16 @@ def test_what_is_no_price_changes_nothing(price: float, kind: str) -> None:
     market = new_rows(1)
     good = trade(at(1), 0, 10.0, 100.0) if kind == "print" else bar(at(1), 0, 10.0, 10.1, 9.9, 10.0, 100.0)
     bad = trade(at(2), 0, price, 100.0) if kind == "print" else bar(at(2), 0, 10.0, 10.1, price, price, 100.0)
-    kernel.run(market, events([good]), 0, NEVER, SESSION.open_ns, SESSION.close_ns)
+    kernel.run(market, events([good]), 0, NEVER, *HOURS)
     before = market.copy()
-    kernel.run(market, events([bad]), 0, NEVER, SESSION.open_ns, SESSION.close_ns)
+    kernel.run(market, events([bad]), 0, NEVER, *HOURS)
     assert market.tobytes() == before.tobytes()
 
 
 def test_only_what_a_print_may_change_is_changed() -> None:
     market = new_rows(1)
     for flag in (0, Print.LAST, Print.HIGH_LOW, Print.VOLUME):
-        kernel.run(
-            market, events([trade(at(1), 0, 10.0 + flag, 100.0, flag)]), 0, NEVER, SESSION.open_ns, SESSION.close_ns
-        )
+        kernel.run(market, events([trade(at(1), 0, 10.0 + flag, 100.0, flag)]), 0, NEVER, *HOURS)
     row = market[0]
     assert (row["last"], row["high"], row["low"], row["open"], row["volume"]) == (11.0, 12.0, 12.0, 12.0, 100.0)
 
@@ -159,6 +161,6 @@ def test_bands_are_kept_and_wake_nobody() -> None:
     table = new_rows(1)
     table["next"] = 1
     records = events([bands(10, 0, 9.0, 11.0, 10.0), clock(11)])
-    assert kernel.run(table, records, 0, 1 << 62, 0, 1 << 62) == (2, 0)
+    assert kernel.run(table, records, 0, 1 << 62, 0, 0, 1 << 62) == (2, 0)
     assert [table[name][0] for name in ("band_low", "band_high", "band_ref")] == [9.0, 11.0, 10.0]
     assert np.isnan(table["last"][0])

@@ -1,0 +1,162 @@
+"""Whole five-minute bars of every symbol's regular hours, and what traders read from them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+Counts = npt.NDArray[np.int64]
+
+MINUTES: Final = 5
+KEPT: Final = 80
+"""Bars kept per symbol: a whole day has 78."""
+RANGES: Final = 20
+"""Earlier bars whose mean range the last one is compared with, at most."""
+CLOSES: Final = 20
+"""Closes behind the Bollinger band."""
+WIDTH: Final = 2.0
+"""Standard deviations from the middle of the Bollinger band to its edges."""
+PERIODS: Final = 2
+"""Length of the relative strength index."""
+EXPANDED: Final = 2.0
+"""From this on a bar counts as expanded."""
+
+RANGE_EXP, EXP_STREAK, RED, GREEN, RSI, BAND, HIGH, GAIN, LOSS = range(9)
+"""Rows of `Fives.known`."""
+
+
+class Fives:
+    """The bars since the open, by symbol; five minutes without a trade make no bar.
+
+    `known` is float64[9, symbol]: expansion of the last bar's range, bars in a row that were expanded, red, green, the
+    relative strength index of the closes, the lower Bollinger band in $, the high of the last bar in $, and the mean
+    gain and loss behind the index.
+    """
+
+    def __init__(self, symbols: int) -> None:
+        self.bars = np.empty((symbols, 4, KEPT))
+        """Open, high, low and close by symbol, the oldest first; the first `count` are bars."""
+        self.count = np.zeros(symbols, np.int64)
+        self.period = np.full((symbols, KEPT), -1, np.int64)
+        """Which five minutes since the open each bar is."""
+        self.building = np.full((4, symbols), np.nan)
+        """The bar that is not whole yet; NaN without a trade."""
+        self.opening = np.full((3, symbols), np.nan)
+        """High, low and close of the first five minutes, once they are over."""
+        self.known = np.full((9, symbols), np.nan)
+        self._begun = True
+
+    def add(self, bar: Array, minute: int) -> None:
+        """Take the bars of the minute that ended so many minutes after the open, float64[5, symbol].
+
+        Minutes come one after the other, from the first on.
+        """
+        _build(self.building, bar)
+        if minute % MINUTES:
+            return
+        if self._begun:
+            period = minute // MINUTES - 1
+            if not period:
+                self.opening[:] = self.building[1:]
+            _close(self.building, self.bars, self.count, self.period, period, self.known)
+        self.building[:] = np.nan
+        self._begun = True
+
+    def leave_out(self) -> None:
+        """Forget the bar that is being built: minutes of it were not seen."""
+        self.building[:] = np.nan
+        self._begun = False
+
+    def put_right(self, row: int, period: int, bar: Array) -> None:
+        """Replace a symbol's bar of some five minutes, as float64[open high low close], and all that followed."""
+        if not period:
+            self.opening[:, row] = bar[1:]
+        count = int(self.count[row])
+        known = self.period[row, :count]
+        at = int(np.searchsorted(known, period))
+        if at == count or known[at] != period:
+            if count == KEPT:
+                return
+            self.bars[row, :, at + 1 : count + 1] = self.bars[row, :, at:count].copy()
+            self.period[row, at + 1 : count + 1] = known[at:].copy()
+            self.period[row, at] = period
+            self.count[row] = count = count + 1
+        self.bars[row, :, at] = bar
+        self.known[:, row] = np.nan
+        for n in range(1, count + 1):
+            read(self.bars[row], n, self.known[:, row])
+
+
+@numba.njit(cache=True, error_model="numpy", nogil=True)
+def _build(building: Array, bar: Array) -> None:
+    for s in range(bar.shape[1]):
+        if not bar[1, s] > 0.0:
+            continue
+        if not building[1, s] > 0.0:
+            building[:, s] = bar[:4, s]
+        else:
+            building[1, s] = max(building[1, s], bar[1, s])
+            building[2, s] = min(building[2, s], bar[2, s])
+            building[3, s] = bar[3, s]
+
+
+@numba.njit(cache=True, error_model="numpy", nogil=True)
+def _close(building: Array, bars: Array, count: Counts, periods: Counts, period: int, known: Array) -> None:
+    for s in range(building.shape[1]):
+        n = count[s]
+        if not building[1, s] > 0.0 or n >= KEPT:
+            continue
+        bars[s, :, n] = building[:, s]
+        periods[s, n] = period
+        count[s] = n + 1
+        read(bars[s], n + 1, known[:, s])
+
+
+@numba.njit(cache=True, error_model="numpy", nogil=True)
+def read(bars: Array, n: int, known: Array) -> None:
+    """Bring one symbol's `known` from the bar before the last to the last of its first `n` bars."""
+    last = n - 1
+    opened, high, low, close = bars[0, last], bars[1, last], bars[2, last], bars[3, last]
+    known[HIGH] = high
+    before = 0.0
+    first = max(0, last - RANGES)
+    for k in range(first, last):
+        before += bars[1, k] - bars[2, k]
+    known[RANGE_EXP] = (high - low) * (last - first) / before if before > 0.0 else np.nan
+    if n == 1:
+        known[EXP_STREAK] = known[RED] = known[GREEN] = 0.0
+    known[EXP_STREAK] = known[EXP_STREAK] + 1.0 if known[RANGE_EXP] >= EXPANDED else 0.0
+    known[RED] = known[RED] + 1.0 if close < opened else 0.0
+    known[GREEN] = known[GREEN] + 1.0 if close > opened else 0.0
+    _strength(bars[3], n, known)
+    if n >= CLOSES:
+        mean = 0.0
+        for k in range(n - CLOSES, n):
+            mean += bars[3, k]
+        mean /= CLOSES
+        spread = 0.0
+        for k in range(n - CLOSES, n):
+            spread += (bars[3, k] - mean) ** 2
+        known[BAND] = mean - WIDTH * np.sqrt(spread / CLOSES)
+
+
+@numba.njit(cache=True, error_model="numpy", nogil=True)
+def _strength(closes: Array, n: int, known: Array) -> None:
+    # Wilder, J. W. (1978): the mean of the first moves, then one part of what came and the rest of what was.
+    if n == 1:
+        known[GAIN] = known[LOSS] = 0.0
+        return
+    move = closes[n - 1] - closes[n - 2]
+    gain, loss = max(move, 0.0), max(-move, 0.0)
+    if n <= PERIODS + 1:
+        known[GAIN] += gain / PERIODS
+        known[LOSS] += loss / PERIODS
+    else:
+        known[GAIN] += (gain - known[GAIN]) / PERIODS
+        known[LOSS] += (loss - known[LOSS]) / PERIODS
+    both = known[GAIN] + known[LOSS]
+    known[RSI] = 100.0 * known[GAIN] / both if n > PERIODS and both > 0.0 else np.nan

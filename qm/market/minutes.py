@@ -1,0 +1,151 @@
+"""What every symbol looked like at the last minute boundaries, for moves over minutes and minutes in a row."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from qm.market.fives import Fives
+from qm.market.kernel import MINUTE
+from qm.market.rows import Rows
+from qm.rules.calendar import Session
+
+Array = npt.NDArray[np.float64]
+
+KEPT_MINUTES: Final = 64
+"""Boundaries kept per symbol; a power of two above an hour."""
+KEPT_BARS: Final = 32
+"""Minute bars kept per symbol, so that what is told otherwise later can be put right."""
+KEPT_PRINTS: Final = 4
+VWAP_MINUTES: Final = 20
+"""Minutes that `mins_below_vwap` looks back on."""
+OPENING_MINUTES: Final = 5
+"""Length of the opening range whose volume the radar compares with earlier days."""
+
+
+class Minutes:
+    """Rings over minute boundaries, one column per boundary, and the five-minute bars.
+
+    `mark` must be called at every boundary. Where one was left out, what looks back across it is not known.
+    """
+
+    def __init__(self, symbols: int, session: Session) -> None:
+        self.session = session
+        self.close = np.full((KEPT_MINUTES, symbols), np.nan)
+        """Last price at the boundary, $."""
+        self.volume = np.zeros((KEPT_MINUTES, symbols))
+        """Shares of regular hours up to the boundary."""
+        self.prints = np.zeros((KEPT_PRINTS, symbols))
+        """Prints up to the boundary."""
+        self.bars = np.full((KEPT_BARS, 5, symbols), np.nan)
+        """Open, high, low, close and volume of the minute that ended at the boundary; NaN where there was no trade."""
+        self.below = np.zeros((KEPT_MINUTES, symbols), np.bool_)
+        """The last price lay below the VWAP at the boundary; not where either is unknown."""
+        self.mins_below = np.zeros(symbols)
+        """How many of the twenty boundaries before the last one were below."""
+        self.opening_volume = np.full(symbols, np.nan)
+        """Shares of the first five minutes, from 09:35 on."""
+        self.fives = Fives(symbols)
+        self._unknown = np.full(symbols, np.nan)
+        self._nothing = np.zeros(symbols)
+        self.marked = 0
+        """The boundary that was marked last, ns UTC; 0 before the first."""
+        self.since = 0
+        """From this boundary on none was left out, ns UTC; 0 before the first."""
+        self.left_out = False
+        """Some boundary between two marked ones was not marked."""
+
+    def mark(self, rows: Rows, boundary: int) -> None:
+        """Remember every symbol as it is now, at a minute boundary."""
+        if boundary <= self.marked:
+            return
+        if self.marked and boundary != self.marked + MINUTE:
+            self._leave_out()
+        if not self.marked or boundary != self.marked + MINUTE:
+            self.since = boundary
+        slot = boundary // MINUTE
+        bar = self.bars[slot % KEPT_BARS]
+        _mark(
+            rows, boundary, self.close, self.volume, self.prints[slot % KEPT_PRINTS], bar, self.below, self.mins_below
+        )
+        first, self.marked = not self.marked, boundary
+        since_open = boundary - self.session.open_ns
+        if 0 < since_open <= self.session.close_ns - self.session.open_ns:
+            if first and since_open != MINUTE:
+                self.fives.leave_out()
+            self.fives.add(bar, since_open // MINUTE)
+        if since_open == OPENING_MINUTES * MINUTE:
+            self.opening_volume[:] = rows["volume"]
+
+    def knows(self, boundary: int, kept: int = KEPT_MINUTES) -> bool:
+        """Say whether the boundary was marked and still stands in rings of that many."""
+        return self.since <= boundary <= self.marked and self.marked - boundary < kept * MINUTE
+
+    def close_at(self, boundary: int) -> Array:
+        """Return the last prices at a boundary, by row; NaN where it is not known."""
+        return self.close[boundary // MINUTE % KEPT_MINUTES] if self.knows(boundary) else self._unknown
+
+    def volume_at(self, boundary: int) -> Array:
+        """Return the shares of regular hours up to a boundary, by row; NaN where it is not known."""
+        return self._sum_at(self.volume[boundary // MINUTE % KEPT_MINUTES], boundary, KEPT_MINUTES)
+
+    def prints_at(self, boundary: int) -> Array:
+        """Return the prints of the session up to a boundary, by row; NaN where it is not known."""
+        return self._sum_at(self.prints[boundary // MINUTE % KEPT_PRINTS], boundary, KEPT_PRINTS)
+
+    def below_at(self, boundary: int) -> Array:
+        """Return how many of the twenty boundaries before this one, the latest, were below; NaN where not known."""
+        opens = self.session.open_ns
+        if not self.marked:
+            return self._nothing if boundary <= opens + MINUTE else self._unknown
+        whole = self.since <= max(opens + MINUTE if not self.left_out else 0, boundary - (VWAP_MINUTES + 1) * MINUTE)
+        return self.mins_below if boundary == self.marked and whole else self._unknown
+
+    def _sum_at(self, ring: Array, boundary: int, kept: int) -> Array:
+        if self.knows(boundary, kept):
+            return ring
+        # Nothing was traded before the open, and that needs no mark.
+        return self._nothing if boundary <= self.session.open_ns else self._unknown
+
+    def _leave_out(self) -> None:
+        # What stands in the rings is older than a reader of them would think.
+        for ring in (self.close, self.volume, self.prints, self.bars):
+            ring[:] = np.nan
+        self.below[:] = False
+        self.mins_below[:] = 0.0
+        self.left_out = True
+        self.fives.leave_out()
+
+
+@numba.njit(cache=True, error_model="numpy", nogil=True)
+def _mark(
+    rows: Rows,
+    boundary: int,
+    close: Array,
+    volume: Array,
+    prints: Array,
+    bar: Array,
+    below: npt.NDArray[np.bool_],
+    mins_below: Array,
+) -> None:
+    slot = boundary // MINUTE
+    here, before, gone = slot % KEPT_MINUTES, (slot - 1) % KEPT_MINUTES, (slot - 1 - VWAP_MINUTES) % KEPT_MINUTES
+    begun = boundary - MINUTE
+    for s in range(rows.shape[0]):
+        r = rows[s]
+        close[here, s] = r["last"]
+        volume[here, s] = r["volume"]
+        prints[s] = r["prints"]
+        mins_below[s] += (1.0 if below[before, s] else 0.0) - (1.0 if below[gone, s] else 0.0)
+        below[here, s] = r["last"] * r["volume"] < r["pv"]
+        if r["part_start"] == begun:
+            bar[0, s], bar[1, s], bar[2, s], bar[3, s] = r["part_open"], r["part_high"], r["part_low"], r["bar_close"]
+            bar[4, s] = volume[here, s] - volume[before, s]
+        elif r["bar_start"] == begun:
+            bar[0, s], bar[1, s], bar[2, s], bar[3, s] = r["bar_open"], r["bar_high"], r["bar_low"], r["bar_close"]
+            bar[4, s] = r["bar_volume"]
+        else:
+            bar[0, s] = bar[1, s] = bar[2, s] = bar[3, s] = bar[4, s] = np.nan
