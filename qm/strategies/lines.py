@@ -20,7 +20,9 @@ class LineExit(ExitSignals):
     `lines` gives the line at the close of each of some bars. For longs only.
     """
 
-    def __init__(self, name: str, lines: Callable[[View, Sequence[Bar]], list[float]], target_r: float, closes: int):
+    def __init__(
+        self, name: str, lines: Callable[[View, Sequence[Bar]], list[float]], target_r: float, closes: int
+    ) -> None:
         self.name, self.lines, self.target_r, self.closes = name, lines, target_r, closes
 
     def on_open(self, view: View) -> Wishes:

@@ -12,6 +12,7 @@ from typing import Final
 from qm.market.bars import Bar
 from qm.market.features import usual_share
 from qm.market.market import KEPT_MINUTES, MINUTE_NS
+from qm.rules.ticks import tick_size
 from qm.strategies.api import View
 
 SPY: Final = "SPY"
@@ -79,6 +80,11 @@ def prior_close(view: View) -> float:
     reference = view.market.reference
     paid = float(reference.dividend[view.row])
     return float(reference.prior_close[view.row]) - (paid if paid > 0 else 0.0)
+
+
+def tick(view: View, price: float) -> float:
+    """Return the smallest step between prices at a price on this session's date, $; NaN when the price is not known."""
+    return float(tick_size(price, view.market.session.date)) if price > 0 else nan
 
 
 def market_view(view: View, symbol: str = SPY) -> View | None:
