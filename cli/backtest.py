@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -72,7 +73,14 @@ Conditions = Annotated[
     list[str] | None,
     typer.Option(metavar="CONDITION", help="Exit with 8 when it holds, e.g. 'net<0' or 'trades<100'."),
 ]
+Report = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", dir_okay=False, help="Write a tear sheet: one HTML file, whole by itself."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Snapshots = Annotated[
+    bool, typer.Option(help="Keep what the radar showed at every beat, for `qm radar`; not with --no-save.")
+]
 Save = Annotated[bool, typer.Option(help="Keep the journal, for `qm journal list` and `qm explain`.")]
 
 
@@ -89,7 +97,9 @@ def run_strategy(
     override: Overrides = None,
     costs: Costs = "house",
     fail_if: Conditions = None,
+    report: Report = None,
     as_json: AsJson = False,
+    snapshots: Snapshots = True,
     save: Save = True,
 ) -> None:
     """Run strategies over past sessions.
@@ -101,6 +111,7 @@ def run_strategy(
     qm backtest run orb_robust --dataset us99_1m
     qm backtest run orb_robust -d us99_1m --from 2025-01-03 --symbols AAPL,TSLA -p stop_atr=0.5
     qm backtest run orb_robust,thrust -d us99_1m -p thrust.thrust_atr=0.5
+    qm backtest run orb_robust -d us99_1m --report orb.html
     qm backtest run thrust -d synthetic:200:seed=7 --json --fail-if 'net<0'
     """
     from cli import trial
@@ -119,9 +130,16 @@ def run_strategy(
         equity=equity,
         overrides=override or [],
         costs=costs,
+        snapshots=snapshots and save,
     )
     outcome, interrupted = _run(planned)
-    _report(planned, outcome, trial.keep(planned, outcome) if save else "", interrupted=interrupted, as_json=as_json)
+    kept = trial.keep(planned, outcome) if save else ""
+    if report is not None:
+        from cli.sheet import write
+
+        write(report, planned, outcome, kept)
+        say(f"The tear sheet is {report}.")
+    _report(planned, outcome, kept, interrupted=interrupted, as_json=as_json)
     held = [text for condition in conditions if (text := condition.holds(outcome.summary))]
     for text in held:
         say(f"qm: {text}")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, NamedTuple
+from typing import Annotated, Any, Final, Literal, NamedTuple, Self
 
 import msgspec
 from msgspec import Meta
@@ -18,6 +18,7 @@ from brokers.sim.settings import HOUSE, SimSettings
 from qm.config import load, parse_override, paths
 from qm.engine.settings import EngineSettings, RunSettings, StrategyChoice
 from qm.errors import NotFoundError, UsageError
+from qm.history.retention import SnapshotSettings
 from qm.market.market import Market
 from qm.model.order import Side
 from qm.radar.weights import RadarWeights
@@ -79,7 +80,11 @@ COSTS: Final[dict[str, CostPreset]] = {
 class NoFees:
     """Trading for nothing."""
 
-    def fee(self, side: Side, qty: int, price: Decimal, date: object, /) -> Decimal:
+    def of_day(self, date: object, /) -> Self:
+        """Return itself: every day is free."""
+        return self
+
+    def charge(self, side: Side, qty: int, price: Decimal, order: str = "", /) -> Decimal:
         """Return zero."""
         return Decimal(0)
 
@@ -91,6 +96,7 @@ class Settings(NamedTuple):
     exchange: SimSettings
     account: AccountSettings
     screen: ScreenSettings
+    snapshots: SnapshotSettings
 
 
 def settings(overrides: Iterable[str] = (), exchange: SimSettings = HOUSE) -> Settings:
@@ -107,6 +113,7 @@ def settings(overrides: Iterable[str] = (), exchange: SimSettings = HOUSE) -> Se
         msgspec.convert(found["exchange"], SimSettings, from_attributes=True),
         found["account"],
         found["screen"],
+        found["snapshots"],
     )
 
 
@@ -207,6 +214,11 @@ def code() -> str:
     return f"{qm.__version__}+{whole.hexdigest()[:12]}"
 
 
+def _default(field: msgspec.structs.FieldInfo) -> Any:
+    made = field.default_factory
+    return field.default if made is msgspec.NODEFAULT else msgspec.field(default_factory=made)
+
+
 def _sections(exchange: SimSettings) -> dict[str, Any]:
     """The sections of the settings: the engine's parts stand beside it, not below it."""
     parts: dict[str, type[msgspec.Struct]] = {
@@ -215,7 +227,7 @@ def _sections(exchange: SimSettings) -> dict[str, Any]:
         "allocator": AllocatorSettings,
     }
     own = [
-        (field.name, field.type, field.default)
+        (field.name, field.type, _default(field))
         for field in msgspec.structs.fields(EngineSettings)
         if field.name not in (*parts, "own_scans")
     ]
@@ -227,4 +239,5 @@ def _sections(exchange: SimSettings) -> dict[str, Any]:
         "exchange": msgspec.defstruct("Exchange", assumed, frozen=True, forbid_unknown_fields=True),
         "account": AccountSettings,
         "screen": ScreenSettings,
+        "snapshots": SnapshotSettings,
     }

@@ -1,0 +1,1 @@
+"""The tear sheet: one self-contained HTML page about a run."""
