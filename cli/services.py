@@ -33,6 +33,7 @@ def made(asked: Request) -> Service:
     if asked.equity is not None:
         equity = compose.amount(asked.equity)
     engine = compose.for_data(settings.engine, quotes=quotes)
+    chosen = compose.strategies(engine)
     run = RunSettings(
         mode=of.mode,
         equity=equity,
@@ -40,10 +41,11 @@ def made(asked: Request) -> Service:
         engine=engine,
         exchange=msgspec.to_builtins(settings.exchange),
         commission=settings.account.commission,
+        assigned={name: each.symbols for name, each in chosen.items() if each.symbols and not each.scans},
     )
     setup = Setup(
         settings=run,
-        strategies=compose.strategies(engine),
+        strategies=chosen,
         day=day,
         make_venue=compose.make_venue,
         feed=feed,

@@ -102,7 +102,7 @@ def plan(
         exchange=msgspec.to_builtins(settings.exchange),
         commission="" if commission is None else commission.id,
         # No symbols stand for all of the session: others were left out of the data already.
-        assigned=dict.fromkeys(listed, ()),
+        assigned={name: () if wanted else made[name].symbols for name in listed},
     )
     planned = Plan(
         settings=engine,

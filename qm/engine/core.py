@@ -93,7 +93,11 @@ class Core:
         if book.portfolio.positions:
             self.closing.flatten(None, "held over from the session before", started.seq)
         self.funnel.ban_for_good(started.seq)
-        for strategy, symbols in (assigned or {}).items():
+        for strategy, wanted in (assigned or {}).items():
+            symbols = [symbol for symbol in wanted if symbol in market.table]
+            if not symbols:
+                book.effects.append(Notify("warning", f"strategy {strategy}: none of its symbols is in this session"))
+                continue
             allowed = tuple([symbol for symbol in symbols if not book.watchlist.is_banned(symbol)])
             book.state(Assigned(strategy, allowed), started.seq)
             self.trading.start(strategy, market.table.rows(allowed))

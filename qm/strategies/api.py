@@ -346,5 +346,7 @@ class Strategy:
     """Scans whose hits it takes; empty for strategies that are assigned a list of symbols."""
     per_day: int = 1
     """Entries allowed per symbol and day."""
+    symbols: tuple[str, ...] = ()
+    """Symbols that it works where it takes no hits; empty for all of the session, or those of a list."""
     source: str = ""
     """sha256 of the file with its rules, told by who read it; empty when nobody did."""
