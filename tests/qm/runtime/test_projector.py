@@ -112,7 +112,7 @@ def test_the_radar_is_the_last_beat_with_prices_of_this_moment() -> None:
     assert [(row.symbol, row.rank) for row in shown] == [(row.symbol, row.rank) for row in ranked]
     assert len(shown) == SHOWN
     first = rig.market.table.row(shown[0].symbol)
-    price = shown[0].last * 1.5
+    price = shown[0].last * 1.2
     rig.session.feed(events([trade(rig.market.now + 5 * MS, first, price, 100, Print.ALL)]))
     after = rig.frame().radar[0]
     assert (after.symbol, after.last, after.age_ms) == (shown[0].symbol, price, 0)
