@@ -23,6 +23,8 @@ from qm.scanner.text import ALIASES
 SCHEMA: Final = 1
 """Version of the JSON of `qm scan`; it goes up when a field changes its meaning."""
 SHOWN: Final = 20
+A_DAY_S: Final = 24 * 60 * 60
+"""A cool-down so long lasts for the rest of the day."""
 _HEADS: Final = {
     "min_5_pct": "after 5 min",
     "min_15_pct": "after 15 min",
@@ -62,8 +64,8 @@ def show_scans(scans: Sequence[tuple[Scan, bool]]) -> None:
         facts(
             [
                 ("  when", str(scan.condition)),
-                ("  window", f"{_window(scan)} {_asked(scan)}, the {scan.top} with the most {scan.rank_by}"),
-                ("  a find", f"lasts at least {scan.hold_s} s, and comes again {_again(scan)}"),
+                ("  window", f"{_window(scan)}{_asked(scan)}, the {scan.top} with the most {scan.rank_by}"),
+                ("  a find", f"{_lasting(scan)}, and comes again {_again(scan)}"),
             ]
         )
 
@@ -280,12 +282,24 @@ def _window(scan: Scan) -> str:
 
 
 def _asked(scan: Scan) -> str:
-    return "at every beat" if scan.trigger is Trigger.BEAT else "at each bar's close"
+    if scan.start_ns == scan.end_ns:
+        return ""
+    return " at every beat" if scan.trigger is Trigger.BEAT else " where a minute ends"
 
 
 def _again(scan: Scan) -> str:
     risen = f", or {scan.rearm_pct:g} % higher" if scan.rearm_pct else ""
-    return f"{scan.cooldown_s} s after it was over{risen}"
+    if scan.cooldown_s >= A_DAY_S:
+        return f"on another day{risen}"
+    return f"{_span(scan.cooldown_s)} after it was over{risen}" if scan.cooldown_s else "at once"
+
+
+def _lasting(scan: Scan) -> str:
+    return f"lasts at least {_span(scan.hold_s)}" if scan.hold_s else "lasts while it holds"
+
+
+def _span(seconds: int) -> str:
+    return f"{seconds // 60} min" if seconds >= 300 and seconds % 60 == 0 else f"{seconds} s"
 
 
 def _clock(ns: int) -> str:

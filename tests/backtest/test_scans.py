@@ -115,13 +115,13 @@ def test_each_find_of_a_symbol_has_its_own_extremes() -> None:
 
 
 def test_between_beats_every_print_counts_for_the_extremes() -> None:
-    at_s = {30: 10.6, 70: 14.0, 75: 7.0, 110: 10.6}
+    at_s = {30: 10.6, 70: 10.9, 75: 10.5, 110: 10.6}
     day = made(*(trade(OF.open_ns + s * SECOND, 0, p, 100.0) for s, p in at_s.items()), prints=True)
     (found,) = search(replace(RISEN, hold_s=3600), [day], EngineSettings(), after=True).found
     assert found.ts == OF.open_ns + MINUTE
     assert found.after is not None
-    assert found.after.mfe_pct == pytest.approx(100 * (14 / 10.6 - 1), abs=1e-5)
-    assert found.after.mae_pct == pytest.approx(100 * (7 / 10.6 - 1), abs=1e-5)
+    assert found.after.mfe_pct == pytest.approx(100 * (10.9 / 10.6 - 1), abs=1e-5)
+    assert found.after.mae_pct == pytest.approx(100 * (10.5 / 10.6 - 1), abs=1e-5)
 
 
 @pytest.mark.parametrize("minutes", [7, 40, 200])
@@ -159,8 +159,8 @@ def test_a_moment_is_what_the_scan_sees_at_it() -> None:
 
 
 def test_a_moment_inside_a_minute_is_not_that_of_its_end() -> None:
-    day = made(*(trade(OF.open_ns + s * SECOND, 0, 10.0 + s, 100.0) for s in (10, 20, 40)), prints=True)
-    for s, last in ((15, 20.0), (20, 30.0), (59, 50.0)):
+    day = made(*(trade(OF.open_ns + s * SECOND, 0, 10 + s / 100, 100.0) for s in (10, 20, 40)), prints=True)
+    for s, last in ((15, 10.1), (20, 10.2), (59, 10.4)):
         seen = at(day, OF.open_ns + s * SECOND, EngineSettings())
         assert (seen.ts, seen.features["last"][0]) == (OF.open_ns + s * SECOND, last)
 
