@@ -41,37 +41,69 @@ def import_path(
         list[str] | None,
         typer.Option("--map", metavar="THEIRS=OURS", help="A column of the files that has an unusual name."),
     ] = None,
+    updates: Annotated[
+        bool, typer.Option("--updates", help="A bar that is told again corrects the one before it.")
+    ] = False,
+    kind: Annotated[
+        str | None,
+        typer.Option(metavar="KIND", help="reference: closes of a session; splits; market data when not given."),
+    ] = None,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", metavar="DATE", help="Session whose closes a reference file has.")
+    ] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Put it in the place of other data.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would happen.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
-    """Import bars, trades or quotes.
+    """Import bars, trades or quotes, or what is known beside them.
 
     Files are checked and kept by session. Rows that make no sense are refused and named. A session that is there with
-    other data stays, unless --replace is given. The same files again change nothing.
+    other data stays, unless --replace is given. The same files again change nothing. Quotes of several venues (a column
+    exchange) become one best bid and offer that never crosses. Sale conditions, where there are any, decide what a
+    print may change.
 
     Exit codes: 0 all kept, 3 some files or sessions were not, 4 rows were refused.
 
     \b
     qm data import bars.parquet --dataset us99_1m
+    qm data import closes.csv --dataset us99_1m --kind reference --as-of 2025-01-16
+    qm data import splits.csv --dataset us99_1m --kind splits
     qm data import ./downloads --dataset smallcaps --end-labels --timezone America/New_York
     qm data import odd.csv --dataset odd --map stamp=ts --map last=close
     """
     from cli.markets import catalogue
     from qm.clock import now_ns
-    from qm.history.importer import ImportOptions, import_files
+    from qm.errors import NotFoundError, UsageError
 
-    options = ImportOptions(
-        seconds=seconds,
-        end_labels=end_labels,
-        timezone=timezone,
-        called=_called(column or []),
-        replace=replace,
-        dry_run=dry_run,
-    )
+    called = _called(column or [])
     with Progress() as progress:
         progress.show(f"reading {path} ...")
-        report = import_files(catalogue(), path, dataset, now_ns(), options)
+        if kind is None:
+            from qm.history.importer import ImportOptions, import_files
+
+            if as_of is not None:
+                raise UsageError("--as-of is for closes.", "Say --kind reference as well.")
+            given = ImportOptions(
+                seconds=seconds,
+                end_labels=end_labels,
+                updates=updates,
+                timezone=timezone,
+                called=called,
+                replace=replace,
+                dry_run=dry_run,
+            )
+            report = import_files(catalogue(), path, dataset, now_ns(), given)
+        else:
+            from cli.feeds import parse_date
+            from qm.history.fact_columns import FactOptions
+            from qm.history.facts import import_facts
+            from qm.history.layout import FACTS
+
+            if kind not in FACTS:
+                raise NotFoundError.of("kind of facts", kind, FACTS)
+            day = parse_date(as_of, "--as-of") if as_of else None
+            facts = FactOptions(as_of=day, timezone=timezone, called=called, replace=replace, dry_run=dry_run)
+            report = import_facts(catalogue(), path, dataset, kind, now_ns(), facts)
     if as_json:
         emit_json(report)
     else:
@@ -107,6 +139,29 @@ def ls(as_json: Annotated[bool, typer.Option("--json", help="Print the list as J
         for each in found
     ]
     table(heads, rows, left=("dataset", "kind", "first", "last", "source"))
+
+
+@app.command("known")
+def known(
+    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="A dataset of `qm data ls`.")],
+    on: Annotated[str | None, typer.Option("--session", metavar="DATE", help="Before which session; its last.")] = None,
+    symbols: Annotated[str | None, typer.Option(metavar="A,B|@FILE", help="Only these.")] = None,
+    kind: Annotated[str | None, typer.Option(metavar="KIND", help="Which data, where it has several.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
+    """Show what was known about each symbol before a session, and which prior closes are not believed.
+
+    Prior closes come from a file of that session's closes where one was imported, else from the dataset's own last
+    prices; averages always from the dataset's own earlier sessions.
+
+    \b
+    qm data known runners
+    qm data known us99_1m --session 2025-01-16 --symbols AAPL,TSLA
+    """
+    from cli.feeds import parse_date
+    from cli.known import show_known
+
+    show_known(dataset, parse_date(on, "--session") if on else None, symbols, kind, as_json=as_json)
 
 
 def _called(given: list[str]) -> dict[str, str]:

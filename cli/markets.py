@@ -12,13 +12,16 @@ import numpy as np
 
 from brokers.sim.synthetic import SyntheticMarket
 from cli.feeds import Synthetic, parse_synthetic
+from cli.output import say
 from qm.clock import MINUTE
 from qm.config import Paths, paths
 from qm.engine.day import Day
 from qm.errors import NotFoundError, UsageError
 from qm.history.catalogue import Catalogue
-from qm.history.layout import QUOTES, SessionData, length_of
-from qm.history.reference import DAYS, ReferenceBuilder
+from qm.history.doubts import Doubt
+from qm.history.known import Known
+from qm.history.layout import FACTS, QUOTES, SessionData, length_of
+from qm.history.reference import YEAR
 from qm.market.reference import Reference
 from qm.model.instrument import SymbolTable
 from qm.model.market import Events
@@ -28,6 +31,8 @@ from qm.rules.luld_tape import LuldTape
 SYNTHETIC_SESSIONS: Final = 5
 """Sessions of a synthetic dataset when no end is given."""
 _DAY_SECONDS: Final = 86_400
+_TOLD: Final = 5
+"""Doubts about prior closes that are told one by one."""
 
 
 class Batches:
@@ -114,16 +119,17 @@ def _stored(of: Catalogue, dataset: str, since: dt.date | None, until: dt.date |
     daily = [each for each in kinds if length_of(each) == _DAY_SECONDS]
     if daily:
         raise UsageError(f"{daily[0]} of {dataset} are whole days; the engine runs inside one.", "Use shorter bars.")
-    before = [date for date in everything if date < dates[0]][-DAYS:]
-    digests = [of.manifest(dataset, each, date) for date in (*before, *dates) for each in kinds]
+    before = [date for date in everything if date < dates[0]][-YEAR:]
+    digests = [of.sha256(dataset, each, date) for date in (*before, *dates) for each in kinds]
+    digests += [of.sha256(dataset, each, date) for each in FACTS for date in of.facts(dataset, each)]
 
     def days() -> Iterator[Day]:
-        known = ReferenceBuilder()
-        for date in before:
-            known.add(of.load(dataset, date, kind))
+        known = Known(of, dataset, kinds, dates[0])
         for date in dates:
             data = of.load(dataset, date, kind)
-            yield _stored_day(data, known.reference(data.symbols, date), prints)
+            found = known.before(data)
+            _tell(found.doubts, dataset, date)
+            yield _stored_day(data, found.reference, prints)
             known.add(data)
 
     prints = all(length_of(each) is None for each in kinds)
@@ -132,9 +138,16 @@ def _stored(of: Catalogue, dataset: str, since: dt.date | None, until: dt.date |
         dates=tuple(dates),
         prints=prints,
         quotes=QUOTES in kinds,
-        sources=tuple(each.sha256 for each in digests if each is not None),
+        sources=tuple(each for each in digests if each is not None),
         days=days,
     )
+
+
+def _tell(doubts: Sequence[Doubt], dataset: str, date: dt.date) -> None:
+    for doubt in doubts[:_TOLD]:
+        say(f"qm: {doubt.text}")
+    if len(doubts) > _TOLD:
+        say(f"qm: and {len(doubts) - _TOLD} more: qm data known {dataset} --session {date}")
 
 
 def _stored_day(data: SessionData, known: Reference, prints: bool) -> Day:

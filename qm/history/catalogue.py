@@ -14,7 +14,18 @@ import numpy as np
 from qm.errors import DataError, NotFoundError, UsageError
 from qm.history.daycache import DayCache
 from qm.history.files import fill, sha256_of, write_whole
-from qm.history.layout import QUOTES, TRADES, Array, SessionData, columns_of, events_of, is_kind, length_of, merged
+from qm.history.layout import (
+    FACTS,
+    QUOTES,
+    TRADES,
+    Array,
+    SessionData,
+    columns_of,
+    events_of,
+    is_kind,
+    length_of,
+    merged,
+)
 from qm.history.manifest import Manifest, read_manifest, write_manifest
 from qm.model.instrument import SymbolTable
 from qm.model.market import Events
@@ -54,11 +65,12 @@ class Catalogue:
         """Return the names of all datasets."""
         if not self._folder.is_dir():
             return []
-        return sorted(path.name for path in self._folder.iterdir() if _NAME.match(path.name) and self._kinds(path.name))
+        folders = (path.name for path in self._folder.iterdir() if _NAME.match(path.name))
+        return sorted(name for name in folders if self._kinds(name) or self._facts(name))
 
     def ls(self) -> list[Dataset]:
         """Return what there is, by name and kind; DataError for a damaged manifest."""
-        return [self._summary(name, kind) for name in self.names() for kind in self._kinds(name)]
+        return [self._summary(name, kind) for name in self.names() for kind in (*self._kinds(name), *self._facts(name))]
 
     def kinds(self, dataset: str) -> list[str]:
         """Return the kinds of data that a dataset has; NotFoundError with the nearest names for an unknown one."""
@@ -97,6 +109,14 @@ class Catalogue:
         chosen = self._choose(dataset, kind)
         manifests = [self._known(dataset, each, session) for each in chosen]
         return self._cache.load(manifests, session, lambda: self._read(manifests, session))
+
+    def facts(self, dataset: str, kind: str) -> list[dt.date]:
+        """Return the dates for which there are facts of a kind, `reference` or `splits`, in order."""
+        return sorted(self._dates(dataset, kind))
+
+    def fact(self, dataset: str, kind: str, date: dt.date) -> dict[str, Array]:
+        """Return facts by column: `symbol` indexes `names`, `ts` is when each was known; DataError when damaged."""
+        return self._columns(self._known(dataset, kind, date), date)
 
     def sha256(self, dataset: str, kind: str, session: dt.date) -> str | None:
         """Return the sha256 of a stored session, None when there is none or its manifest is damaged."""
@@ -187,6 +207,9 @@ class Catalogue:
             return []
         kinds = [path.name for path in folder.iterdir() if is_kind(path.name) and self._dates(dataset, path.name)]
         return sorted(kinds, key=lambda kind: (length_of(kind) or 0, kind))
+
+    def _facts(self, dataset: str) -> list[str]:
+        return [kind for kind in FACTS if self._dates(dataset, kind)]
 
     def _dates(self, dataset: str, kind: str) -> set[dt.date]:
         return {dt.date.fromisoformat(path.stem) for path in (self._folder / dataset / kind).glob("????-??-??.json")}

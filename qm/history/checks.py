@@ -43,7 +43,7 @@ def checked(columns: Columns, findings: list[Finding], *, updates: bool = False)
 
     With `updates` a bar that is told again corrects the one before it; else the first one stays.
     """
-    columns = _sorted(_valid_symbols(columns, findings), findings)
+    columns = _sorted(checked_names(columns, findings), findings)
     if columns.layout == BARS:
         return _no_twins(_sound_bars(columns, findings), findings, updates)
     if columns.layout == TRADES:
@@ -111,7 +111,8 @@ def _end_labels(columns: Columns, seconds: int, of: Session, findings: list[Find
         found(columns, last, what, Action.KEPT, findings)
 
 
-def _valid_symbols(columns: Columns, findings: list[Finding]) -> Columns:
+def checked_names(columns: Columns, findings: list[Finding]) -> Columns:
+    """Return the rows whose symbol is one, with names in order; adds to `findings` what was wrong."""
     bad = [name for name in columns.names if not SYMBOL.match(name)]
     if bad:
         places = [i for i, name in enumerate(columns.names) if not SYMBOL.match(name)]

@@ -47,11 +47,6 @@ def by_session(columns: Columns, findings: list[Finding]) -> Iterator[tuple[Sess
             yield each, columns.take(order[start:stop])
 
 
-def date_of(ts: int) -> dt.date:
-    """Return the date in New York of a moment, ns UTC."""
-    return _EPOCH + dt.timedelta(days=(ts + _offset(ts // HOUR)) // DAY)
-
-
 def _session(day: int) -> Session | None:
     try:
         date = _EPOCH + dt.timedelta(days=day)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
@@ -122,7 +123,7 @@ def import_files(
             if len(rows.ts):
                 manifest = _manifest(dataset, name, rows, of, options.source or str(path), now)
                 group.kept += manifest.rows
-                sessions.append(_store(catalogue, manifest, rows, options))
+                sessions.append(store(catalogue, manifest, rows, replace=options.replace, dry_run=options.dry_run))
     parts = tuple(group.part(name) for name, group in reader.groups.items())
     return ImportReport(dataset, options.dry_run, parts, tuple(sessions), reader.refused)
 
@@ -181,15 +182,17 @@ class _Reader:
         if seconds == _DAY_SECONDS:
             columns = at_open(columns, findings)
         elif seconds is not None and self._options.end_labels:
-            columns = replace(columns, ts=columns.ts - seconds * SECOND)
+            columns = dataclasses.replace(columns, ts=columns.ts - seconds * SECOND)
         elif "exchange" in columns.texts:
             venue = columns.texts["exchange"]
             numbers = [self._venues.setdefault(word, len(self._venues)) for word in venue.words]
-            columns = replace(columns, values=columns.values | {"venue": np.array(numbers, np.int32)[venue.code]})
+            columns = dataclasses.replace(
+                columns, values=columns.values | {"venue": np.array(numbers, np.int32)[venue.code]}
+            )
         columns.values["file"] = np.full(len(columns.ts), self._files, np.int32)
         for of, rows in by_session(columns, findings):
             kept = flagged(rows, of, findings) if name == TRADES else rows
-            self._spool.add((name, of.date.isoformat()), self._files, replace(kept, texts={}))
+            self._spool.add((name, of.date.isoformat()), self._files, dataclasses.replace(kept, texts={}))
 
 
 def _name(file: Path, columns: Columns, options: ImportOptions) -> str:
@@ -238,7 +241,8 @@ def _manifest(dataset: str, name: str, rows: Columns, of: Session, source: str, 
     )
 
 
-def _store(catalogue: Catalogue, manifest: Manifest, rows: Columns, options: ImportOptions) -> Stored:
+def store(catalogue: Catalogue, manifest: Manifest, rows: Columns, *, replace: bool, dry_run: bool) -> Stored:
+    """Put checked rows into the catalogue, where they are new or may `replace` others; DataError, DiskFullError."""
     data = encoded(rows)
     manifest = msgspec.structs.replace(manifest, sha256=sha256(data).hexdigest(), bytes=len(data))
     there = catalogue.sha256(manifest.dataset, manifest.kind, dt.date.fromisoformat(manifest.session))
@@ -247,7 +251,7 @@ def _store(catalogue: Catalogue, manifest: Manifest, rows: Columns, options: Imp
     elif there == manifest.sha256:
         state = State.UNCHANGED
     else:
-        state = State.REPLACED if options.replace else State.CONFLICT
-    if state in (State.NEW, State.REPLACED) and not options.dry_run:
+        state = State.REPLACED if replace else State.CONFLICT
+    if state in (State.NEW, State.REPLACED) and not dry_run:
         catalogue.put(manifest, data)
     return Stored(manifest.kind, manifest.session, manifest.rows, manifest.symbols, manifest.bytes, state)

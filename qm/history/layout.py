@@ -19,6 +19,12 @@ TRADE_COLUMNS: Final = ("price", "size")
 QUOTE_COLUMNS: Final = ("bid", "ask", "bid_size", "ask_size")
 TRADES: Final = "trades"
 QUOTES: Final = "quotes"
+REFERENCE: Final = "reference"
+"""Closes of a session and what else a file tells of its symbols; by the session that they are of."""
+SPLITS: Final = "splits"
+"""Splits, by their first session."""
+FACTS: Final = (REFERENCE, SPLITS)
+"""Kinds of what is known beside the market; they are not fed."""
 
 _UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
 _BARS: Final = re.compile(r"bars_([1-9][0-9]*)([dhms])\Z")
@@ -59,7 +65,8 @@ def is_kind(name: str) -> bool:
 
 def columns_of(kind: str) -> tuple[str, ...]:
     """Return the numeric columns that a kind must have, beside `ts` and `symbol`."""
-    return {TRADES: TRADE_COLUMNS, QUOTES: QUOTE_COLUMNS}.get(kind, BAR_COLUMNS)
+    facts = {REFERENCE: ("close", "shares", "float_shares", "id"), SPLITS: ("factor",)}
+    return {TRADES: TRADE_COLUMNS, QUOTES: QUOTE_COLUMNS, **facts}.get(kind, BAR_COLUMNS)
 
 
 def events_of(kind: str, columns: dict[str, Array], rows: Array, seconds: int) -> Events:

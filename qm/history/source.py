@@ -80,7 +80,7 @@ class Columns:
     def take(self, rows: Array) -> Columns:
         """Return some of the rows, by mask or by index."""
         values = {name: column[rows] for name, column in self.values.items()}
-        texts = {name: Text(text.code[rows], text.words) for name, text in self.texts.items()}
+        texts = {name: Text(told.code[rows], told.words) for name, told in self.texts.items()}
         return Columns(self.layout, self.ts[rows], self.symbol[rows], self.names, values, texts)
 
     def without(self, *columns: str) -> Columns:
@@ -118,7 +118,7 @@ def read_columns(path: Path, timezone: str = "UTC", called: Mapping[str, str] | 
     import pyarrow as pa
 
     try:
-        for table in _tables(path):
+        for table in tables(path):
             yield _columns(path, table, timezone, called or {})
     except (OSError, ValueError, pa.ArrowException) as error:
         raise DataError(
@@ -129,14 +129,14 @@ def read_columns(path: Path, timezone: str = "UTC", called: Mapping[str, str] | 
 def _columns(path: Path, table: pa.Table, timezone: str, called: Mapping[str, str]) -> Columns:
     named = _named(table.column_names, called)
     layout, needed = _layout(path, named, table.column_names)
-    ts = _ns(table.column(named["ts"]), timezone)
+    ts = moments(table.column(named["ts"]), timezone)
     wanted = (*needed, *(name for name in _EXTRAS if layout == BARS and name in named))
-    values = {name: _floats(table.column(named[name])) for name in wanted}
+    values = {name: floats(table.column(named[name])) for name in wanted}
     if layout == TRADES and "id" in named:
-        values["id"] = _ids(table.column(named["id"]))
-    texts = {name: _text(table.column(named[name])) for name in _TEXTS.get(layout, ()) if name in named}
+        values["id"] = ids(table.column(named["id"]))
+    texts = {name: text(table.column(named[name])) for name in _TEXTS.get(layout, ()) if name in named}
     if "symbol" in named:
-        symbol = _text(table.column(named["symbol"]))
+        symbol = text(table.column(named["symbol"]))
         return Columns(layout, ts, symbol.code, symbol.words, values, texts)
     return Columns(layout, ts, np.zeros(len(ts), np.int32), (path.name.split(".")[0].upper(),), values, texts)
 
@@ -180,7 +180,8 @@ def encoded(columns: Columns) -> bytes:
     return bytes(sink.getvalue())
 
 
-def _tables(path: Path) -> Iterator[pa.Table]:
+def tables(path: Path) -> Iterator[pa.Table]:
+    """Yield a file as tables, a stretch of rows at a time, at least one; OSError and ArrowException as they come."""
     import pyarrow as pa
 
     if path.name.endswith(".parquet"):
@@ -209,7 +210,8 @@ def _layout(path: Path, named: dict[str, str], there: list[str]) -> tuple[str, t
     )
 
 
-def _ns(column: pa.ChunkedArray, timezone: str) -> Array:
+def moments(column: pa.ChunkedArray, timezone: str) -> Array:
+    """Return times as int64 ns UTC; ValueError and ArrowException for what is none."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -239,13 +241,15 @@ def _scaled(numbers: Array) -> Array:
     return whole
 
 
-def _floats(column: pa.ChunkedArray) -> Array:
+def floats(column: pa.ChunkedArray) -> Array:
+    """Return numbers as float64, NaN where one is missing; ArrowException for what is none."""
     import pyarrow as pa
 
     return np.asarray(column.cast(pa.float64(), safe=False).to_numpy(), np.float64)
 
 
-def _text(column: pa.ChunkedArray) -> Text:
+def text(column: pa.ChunkedArray) -> Text:
+    """Return words, "" where one is missing; lists are joined by commas."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -256,13 +260,14 @@ def _text(column: pa.ChunkedArray) -> Text:
     return Text(place.astype(np.int32), (*coded.dictionary.to_pylist(), *([""] if coded.null_count else [])))
 
 
-def _ids(column: pa.ChunkedArray) -> Array:
+def ids(column: pa.ChunkedArray) -> Array:
+    """Return ids as int64: whole numbers as they are, of others a digest, `NO_ID` where one is missing."""
     import pyarrow as pa
 
     if pa.types.is_integer(column.type) and not column.null_count:
         return np.asarray(column.cast(pa.int64()).to_numpy(), np.int64)
-    text = _text(column)
-    return np.array([_digest(word) for word in text.words], np.int64)[text.code]
+    told = text(column)
+    return np.array([_digest(word) for word in told.words], np.int64)[told.code]
 
 
 def _digest(word: str) -> int:

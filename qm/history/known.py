@@ -1,0 +1,177 @@
+"""What is known before each session of a dataset: its own history, files of closes, and splits; nothing later."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from qm.errors import DataError
+from qm.history.catalogue import Catalogue
+from qm.history.doubts import Doubt, doubted, first_prices, without
+from qm.history.layout import REFERENCE, SPLITS, SessionData
+from qm.history.reference import YEAR, ReferenceBuilder, Split
+from qm.history.summaries import Summaries, kind_of
+from qm.history.summary import hours
+from qm.market.reference import Column, Reference
+from qm.model.instrument import SymbolTable
+from qm.rules.calendar import is_session, previous_session, session
+
+
+class Before(NamedTuple):
+    """What is known before one session."""
+
+    reference: Reference
+    doubts: tuple[Doubt, ...]
+    """Whose prior close is not believed, and why."""
+    closes_of: dt.date | None
+    """Session of the file whose closes were taken, None where there is none."""
+
+
+class _Closes(NamedTuple):
+    of: dt.date
+    row: dict[str, int]
+    """By symbol."""
+    close: Column
+    shares: Column
+    float_shares: Column
+    id: Column
+    known_at: Column
+
+
+class Known:
+    """Takes in the sessions of a dataset in the order of their dates, from a year before the first one asked for."""
+
+    def __init__(self, catalogue: Catalogue, dataset: str, kinds: Sequence[str], first: dt.date) -> None:
+        self._catalogue = catalogue
+        self._dataset = dataset
+        self._splits = _splits(catalogue, dataset)
+        self._builder = ReferenceBuilder(self._splits)
+        self._files: dict[dt.date, _Closes] = {}
+        kind = kind_of(list(kinds))
+        summaries = Summaries(catalogue, dataset, kind)
+        for date in [each for each in catalogue.sessions(dataset, kind=kind) if each < first][-YEAR:]:
+            self._builder.add_summary(date, *summaries.of(date))
+
+    def before(self, data: SessionData) -> Before:
+        """Return what is known before a session, its first prices being all that is asked of it.
+
+        Raises DataError when there are files of closes and none of them is of the session before, nor is the dataset's
+        own history: closes that are older would make every gap a lie.
+        """
+        on, symbols = data.session, data.symbols
+        known_by = session(on).pre_ns if is_session(on) else hours(on)[0]
+        dates = self._known_files(on, known_by)
+        newest = self._file(dates[-1]) if dates else None
+        older = self._file(dates[-2]) if len(dates) > 1 else None
+        if newest is not None and older is not None:
+            self._builder.forget(_renamed(older, newest))
+        reference = self._builder.reference(symbols, on)
+        own = reference.prior_close.copy()
+        fresh = newest is not None and newest.of == _before(on)
+        if newest is not None and not fresh and self._builder.last != _before(on):
+            raise DataError(
+                f"The closes of {self._dataset} that were known before {on} are those of {newest.of}, not those of "
+                f"{_before(on)}, the session before.",
+                "Import the closes of the session before: qm data import FILE --kind reference.",
+            )
+        last_is_own = self._builder.last is not None and newest is not None and self._builder.last == newest.of
+        if newest is not None:
+            self._take(reference, symbols, newest, on, known_by, fresh=fresh)
+        found = doubted(
+            symbols,
+            reference,
+            first_prices(data.events, len(symbols)),
+            shares=_shares(symbols, older, newest),
+            own_close=own if fresh and last_is_own else np.full(len(symbols), np.nan),
+            sure=self._sure(symbols, on, known_by),
+        )
+        without(reference, [symbols.row(doubt.symbol) for doubt in found])
+        return Before(reference, tuple(found), newest.of if newest is not None and fresh else None)
+
+    def add(self, data: SessionData) -> None:
+        """Take in a session; DataError when it is not after those taken in before."""
+        self._builder.add(data)
+
+    def _known_files(self, on: dt.date, known_by: int) -> list[dt.date]:
+        dates = [date for date in self._catalogue.facts(self._dataset, REFERENCE) if date < on]
+        # Two are enough: the closes, and the shares that there were before.
+        return [date for date in dates[-3:] if int(self._file(date).known_at.max()) <= known_by][-2:]
+
+    def _file(self, date: dt.date) -> _Closes:
+        if date not in self._files:
+            columns = self._catalogue.fact(self._dataset, REFERENCE, date)
+            names = columns["names"][columns["symbol"]]
+            self._files[date] = _Closes(
+                of=date,
+                row={str(name): i for i, name in enumerate(names)},
+                close=columns["close"],
+                shares=columns["shares"],
+                float_shares=columns["float_shares"],
+                id=columns["id"],
+                known_at=columns["ts"],
+            )
+            for stale in sorted(self._files)[:-3]:
+                del self._files[stale]
+        return self._files[date]
+
+    def _take(
+        self, known: Reference, symbols: SymbolTable, file: _Closes, on: dt.date, known_by: int, *, fresh: bool
+    ) -> None:
+        factors: dict[str, float] = {}
+        for split in self._splits:
+            if file.of < split.date <= on and split.known_at <= known_by:
+                factors[split.symbol] = factors.get(split.symbol, 1.0) * split.factor
+        for row, name in enumerate(symbols):
+            place = file.row.get(name)
+            if place is None:
+                continue
+            factor = factors.get(name, 1.0)
+            known.float_shares[row] = file.float_shares[place] / factor
+            if fresh:
+                known.prior_close[row] = file.close[place] * factor
+                known.split_factor[row] = factor
+                known.known_at[row] = max(int(known.known_at[row]), int(file.known_at[place]))
+
+    def _sure(self, symbols: SymbolTable, on: dt.date, known_by: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+        sure = np.zeros(len(symbols), np.bool_)
+        for split in self._splits:
+            # Factor 1 is how a trader says that there is none.
+            if split.date == on and split.factor == 1.0 and split.known_at <= known_by and split.symbol in symbols:
+                sure[symbols.row(split.symbol)] = True
+        return sure
+
+
+def _splits(catalogue: Catalogue, dataset: str) -> list[Split]:
+    found: list[Split] = []
+    for date in catalogue.facts(dataset, SPLITS):
+        columns = catalogue.fact(dataset, SPLITS, date)
+        names = columns["names"][columns["symbol"]]
+        told = zip(names.tolist(), columns["factor"].tolist(), columns["ts"].tolist(), strict=True)
+        found += [Split(str(name), date, factor, known_at) for name, factor, known_at in told]
+    return found
+
+
+def _before(on: dt.date) -> dt.date | None:
+    try:
+        return previous_session(on).date
+    except DataError:
+        return None
+
+
+def _renamed(older: _Closes, newer: _Closes) -> list[str]:
+    """Return the symbols that name another company now."""
+    shared = [(name, older.id[older.row[name]], newer.id[i]) for name, i in newer.row.items() if name in older.row]
+    return [name for name, before, now in shared if before and now and before != now]
+
+
+def _shares(symbols: SymbolTable, older: _Closes | None, newer: _Closes | None) -> Column:
+    became = np.full(len(symbols), np.nan)
+    if older is None or newer is None:
+        return became
+    for row, name in enumerate(symbols):
+        if name in older.row and name in newer.row:
+            became[row] = newer.shares[newer.row[name]] / older.shares[older.row[name]]
+    return became

@@ -1,0 +1,82 @@
+"""Sessions summed up, kept in a folder that may be deleted at any time: a year of them is read in a second."""
+
+from __future__ import annotations
+
+import datetime as dt
+from contextlib import suppress
+from dataclasses import fields
+from hashlib import sha256
+from pathlib import Path
+from typing import Final, NamedTuple
+from zipfile import BadZipFile
+
+import numpy as np
+
+from qm.errors import QmError
+from qm.history.catalogue import Catalogue
+from qm.history.files import write_whole
+from qm.history.layout import QUOTES
+from qm.history.summary import Summary, summarise
+from qm.model.instrument import SymbolTable
+
+VERSION: Final = 1
+"""Of how a session is summed up; another number makes every kept summary stale."""
+
+
+class Summed(NamedTuple):
+    """One session."""
+
+    symbols: SymbolTable
+    day: Summary
+
+
+def kind_of(kinds: list[str]) -> str:
+    """Return which of the kinds that are fed together tells prices and volume: quotes do not."""
+    told = [kind for kind in kinds if kind != QUOTES] or kinds
+    return "+".join(told)
+
+
+class Summaries:
+    """The sessions of one dataset and kind."""
+
+    def __init__(self, catalogue: Catalogue, dataset: str, kind: str) -> None:
+        self._catalogue = catalogue
+        self._dataset = dataset
+        self._kind = kind
+        self._folder = catalogue.scratch / dataset / "summaries" / kind
+
+    def of(self, date: dt.date) -> Summed:
+        """Return a session; DataError when it is missing or damaged."""
+        stamps = [self._catalogue.sha256(self._dataset, kind, date) for kind in self._kind.split("+")]
+        digest = sha256(f"{VERSION} {stamps}".encode()).hexdigest()[:16]
+        path = self._folder / f"{date}-{digest}.npz"
+        found = _kept(path)
+        if found is None:
+            data = self._catalogue.load(self._dataset, date, self._kind)
+            found = Summed(data.symbols, summarise(data))
+            # A summary that cannot be kept costs time, not the session.
+            with suppress(QmError):
+                _keep(path, found)
+        return found
+
+
+def _kept(path: Path) -> Summed | None:
+    try:
+        with np.load(path, allow_pickle=False) as found:
+            columns = {field.name: found[field.name] for field in fields(Summary)}
+            return Summed(SymbolTable(str(name) for name in found["names"]), Summary(**columns))
+    except (OSError, ValueError, KeyError, BadZipFile):
+        return None
+
+
+def _keep(path: Path, summed: Summed) -> None:
+    names = np.array(summed.symbols.names, np.str_)
+
+    def write(part: Path) -> None:
+        with part.open("wb") as file:
+            np.savez(file, allow_pickle=False, names=names, **summed.day.columns())
+
+    if path.parent.is_dir():
+        for stale in path.parent.glob(f"{path.name[:10]}-*"):
+            stale.unlink(missing_ok=True)
+    write_whole(path, write)
