@@ -7,6 +7,7 @@ from typing import Any
 
 from qm.errors import NotFoundError
 from qm.strategies.api import Params, Strategy
+from qm.strategies.noise_area import NoiseParams, noise_area
 from qm.strategies.orb import OrbParams, orb_paper, orb_robust
 from qm.strategies.parameters import with_params
 from qm.strategies.red_to_green import RedToGreenParams, red_to_green
@@ -16,6 +17,7 @@ from qm.strategies.vwap_reclaim import VwapReclaimParams, vwap_reclaim
 PRESETS: dict[str, tuple[Callable[[Any], Strategy], type[Params]]] = {
     "orb_robust": (orb_robust, OrbParams),
     "orb_paper": (orb_paper, OrbParams),
+    "noise_area": (noise_area, NoiseParams),
     "thrust": (thrust, ThrustParams),
     "red_to_green": (red_to_green, RedToGreenParams),
     "vwap_reclaim": (vwap_reclaim, VwapReclaimParams),

@@ -11,7 +11,8 @@ from typing import Final
 
 from qm.market.bars import Bar
 from qm.market.features import usual_share
-from qm.market.market import KEPT_MINUTES, MINUTE_NS
+from qm.market.market import MINUTE_NS
+from qm.market.minutes import KEPT_BARS
 from qm.rules.ticks import tick_size
 from qm.strategies.api import View
 
@@ -23,8 +24,8 @@ FIVE_NS: Final = 5 * MINUTE_NS
 def recent(view: View, count: int) -> list[Bar]:
     """Return up to `count` last closed minute bars of regular hours, oldest first.
 
-    Minutes before the symbol was followed are made of the prices at their ends, where the engine noted them; their
-    highs and lows are those of closes.
+    Minutes before the symbol was followed are those that the market keeps of every symbol: half an hour, where the
+    engine looks at each minute.
     """
     opens = view.market.session.open_ns
     bars = [bar for bar in view.bars if bar.start >= opens][-count:]
@@ -121,20 +122,14 @@ def ema(values: Sequence[float], length: int) -> float:
 
 
 def _before(view: View, boundary: int, count: int) -> list[Bar]:
-    """Make the minutes that end at `boundary` or before out of what the engine noted at each minute."""
-    market = view.market
-    boundary = min(boundary, market.marked)
-    oldest = max(market.session.open_ns, market.marked - (KEPT_MINUTES - 1) * MINUTE_NS)
+    """Return the minutes that ended at `boundary` or before, as the market keeps them of every symbol."""
+    minutes, opens = view.market.minutes, view.market.session.open_ns
+    boundary = min(boundary, minutes.marked)
     made: list[Bar] = []
-    while len(made) < count and boundary - MINUTE_NS >= oldest:
-        slot, before = boundary // MINUTE_NS % KEPT_MINUTES, (boundary // MINUTE_NS - 1) % KEPT_MINUTES
-        close, opened = float(market.closes[slot, view.row]), float(market.closes[before, view.row])
-        volume = float(market.volumes[slot, view.row] - market.volumes[before, view.row])
-        if not close > 0:
-            break
-        opened = opened if opened > 0 else close
+    while len(made) < count and boundary - MINUTE_NS >= opens and minutes.knows(boundary, KEPT_BARS):
+        o, h, low, c, volume = minutes.bars[boundary // MINUTE_NS % KEPT_BARS, :, view.row].tolist()
         # A minute without a trade has no bar.
         if volume > 0:
-            made.append(Bar(boundary - MINUTE_NS, opened, max(opened, close), min(opened, close), close, volume))
+            made.append(Bar(boundary - MINUTE_NS, o, h, low, c, volume))
         boundary -= MINUTE_NS
     return made[::-1]
