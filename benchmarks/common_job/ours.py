@@ -46,7 +46,11 @@ class PerShare:
 
     rate = Decimal(str(job.FEE_USD))
 
-    def fee(self, side: Side, qty: int, price: Decimal, date: Date, /) -> Decimal:
+    def of_day(self, date: Date, /) -> PerShare:
+        """Return itself: the price list is the same every day."""
+        return self
+
+    def charge(self, side: Side, qty: int, price: Decimal, order: str = "", /) -> Decimal:
         """Return the fee of one execution, $."""
         return self.rate * qty
 

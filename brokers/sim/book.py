@@ -49,7 +49,7 @@ class Resting:
 
     __slots__ = (
         "active", "done", "filled", "halted", "held", "leg", "limit", "live", "order", "parent", "patient", "reach",
-        "reduces", "sign", "since", "stop", "told",
+        "reduces", "shorts", "sign", "since", "stop", "told",
     )  # fmt: skip
 
     def __init__(self, order: Order, live: int, since: int, shorts: bool, day: dt.date) -> None:
@@ -70,6 +70,8 @@ class Resting:
         """Market records consumed when it was submitted, woken or triggered: the last of them cannot fill it."""
         self.reduces = order.purpose is not ENTRY or (self.sign < 0 and not shorts)
         """It may only bring the position nearer to zero."""
+        self.shorts = self.sign < 0 and not self.reduces
+        """It may open a short position."""
         self.held = False
         self.halted = False
         self.patient = False

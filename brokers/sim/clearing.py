@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from math import inf
 from typing import Protocol
@@ -16,20 +17,34 @@ from qm.rules.ticks import aggressive, round_to_tick, tick_size
 CROSSES = "would cross zero"
 
 
+BandsOf = Callable[[str], tuple[float, float]]
+"""The prices outside which nothing may trade in a symbol now, $."""
+
+
+class Charges(Protocol):
+    """The running fees of one session."""
+
+    def charge(self, side: Side, qty: int, price: Decimal, order: str = "", /) -> Decimal:
+        """Return what an execution of an order adds to the fees of the day, $."""
+        ...
+
+
 class Costs(Protocol):
     """A dated fee schedule, commission included."""
 
-    def fee(self, side: Side, qty: int, price: Decimal, date: dt.date, /) -> Decimal:
-        """Return all fees of one execution, $."""
+    def of_day(self, date: dt.date, /) -> Charges:
+        """Return the running fees of a session."""
         ...
 
 
 class Moment:
     """One market record, while orders meet it."""
 
-    __slots__ = ("at", "now", "number", "reports", "room")
+    __slots__ = ("at", "high", "low", "now", "number", "reports", "room")
 
     def __init__(self, now: int, at: int, number: int, room: float, reports: list[AnyReport]) -> None:
+        self.low, self.high = -inf, inf
+        """Prices that the record shows; what goes beyond them for slippage may not leave the volatility bands."""
         self.now = now
         """When it is known, ns UTC."""
         self.at = at
@@ -44,13 +59,24 @@ class Moment:
 class Clearing:
     """Books executions; holds the orders that work, the positions, and the count from which execution ids follow."""
 
-    def __init__(self, costs: Costs, settings: SimSettings, day: dt.date) -> None:
-        self.day = day
+    def __init__(self, costs: Costs, settings: SimSettings, day: dt.date, bands: BandsOf) -> None:
+        self._bands = bands
+        self._costs, self._settings = costs, settings
+        self.begin(day)
         self.executions = 0
         self.orders: dict[str, Resting] = {}
         self.positions: dict[str, int] = {}
         """Signed shares by symbol; those that are flat are not in it."""
-        self._costs, self._settings = costs, settings
+
+    def begin(self, day: dt.date) -> None:
+        """Go on in a new session: fees are added up by day."""
+        self.day = day
+        self._fees = self._costs.of_day(day)
+
+    def recall(self, filled: Iterable[tuple[Side, int, Decimal, str]]) -> None:
+        """Take up the executions of the session so far: (side, shares, price, order)."""
+        for execution in filled:
+            self._fees.charge(*execution)
 
     def room(self, volume: float) -> float:
         """Return how many of the shares that a bar traded we may take; `inf` when nothing caps us."""
@@ -88,11 +114,14 @@ class Clearing:
             if not qty:
                 return
         moment.room -= qty
+        if not moment.low <= price <= moment.high:
+            low, high = self._bands(order.symbol)
+            price = min(max(price, min(low, moment.low)), max(high, moment.high))
         exact = round_to_tick(price, aggressive(order.side), self.day) if price > 0.0 else Decimal(0)
         exact = exact or tick_size(price, self.day)
         if order.limit is not None and (exact > order.limit if one.sign > 0 else exact < order.limit):
             exact = order.limit
-        fee = self._costs.fee(order.side, qty, exact, self.day)
+        fee = self._fees.charge(order.side, qty, exact, order.id)
         self.executions += 1
         execution = Execution(f"X{self.executions}", order.id, qty, exact, fee, at, ambiguous)
         moment.reports.append(Fill(order.id, moment.now, execution))

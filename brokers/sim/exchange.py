@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from math import inf
 
 from brokers.sim.book import Book, Plain, Resting, problem, unfit
 from brokers.sim.clearing import Clearing, Costs, Moment
 from brokers.sim.fills import Bar, BarMatch, meet_print, meet_quote
+from brokers.sim.restrictions import hold_back, outermost, short_problem
 from brokers.sim.settings import MS, SimSettings
 from qm.market.market import Market, Record
 from qm.market.rows import PRINTS
 from qm.model.approved import Approved
 from qm.model.inputs import Accepted, AnyReport, Gone, Refusal, StopMet, Wake
 from qm.model.market import Kind, Print, Status
-from qm.model.order import Order, OrderStatus
+from qm.model.order import Order, OrderStatus, OrderType, Purpose, Side
 
-BAR, TRADE, STATUS = int(Kind.BAR), int(Kind.TRADE), int(Kind.STATUS)
+BAR, TRADE, QUOTE, STATUS = int(Kind.BAR), int(Kind.TRADE), int(Kind.QUOTE), int(Kind.STATUS)
 HALTED = int(Status.HALTED)
 ELIGIBLE = int(Print.LAST | Print.HIGH_LOW)
 SECOND = 1_000_000_000
@@ -26,8 +28,12 @@ class SimExchange:
     """A `Venue` on armed levels; construct with a market, a fee schedule and the assumptions.
 
     Never: at the record during which an order was submitted, before it is live (`latency_ns`), while its symbol is
-    halted, outside regular hours (unless `extended_hours`), at a price off the tick, beyond a limit, across zero for
-    an order that is not an entry.
+    halted or paused, outside the volatility bands, outside regular hours (unless `extended_hours`, and then only limit
+    orders), at a price off the tick, beyond a limit, across zero for an order that is not an entry, short what cannot
+    be borrowed, or short into the bid while short sales are restricted.
+
+    Where the feed tells bands, a print or the far side of a quote beyond them fills nothing. Where it tells none, what
+    it shows as traded was inside them, and only slippage on top of that stops at the bands as they are estimated.
 
     On bars:
     - Market: at the open of the first bar that begins at or after the order is live. An order that goes live inside a
@@ -60,7 +66,7 @@ class SimExchange:
 
     def __init__(self, market: Market, costs: Costs, settings: SimSettings | None = None) -> None:
         self._settings = settings or SimSettings()
-        self._clearing = Clearing(costs, self._settings, market.session.date)
+        self._clearing = Clearing(costs, self._settings, market.session.date, self._bands)
         self.begin(market)
 
     def begin(self, market: Market) -> None:
@@ -68,22 +74,32 @@ class SimExchange:
         if self._clearing.orders:
             raise ValueError("orders of the session before are still working")
         self._market = market
-        self._clearing.day = market.session.date
+        if market.session.date != self._clearing.day:
+            self._clearing.begin(market.session.date)
         self._books: dict[int, Book] = {}
         self._bid, self._ask, self._quote_ts = market.col["bid"], market.col["ask"], market.col["quote_ts"]
         self._last_ts = market.col["ts"]
         self._source, self._status = market.col["source"], market.col["status"]
+        self._low, self._high = market.col["band_low"], market.col["band_high"]
         extended = self._settings.extended_hours
         self._opens = market.session.pre_ns if extended else market.session.open_ns
         self._closes = market.session.post_ns if extended else market.session.close_ns
 
-    def restore(self, working: Iterable[Plain], executions: int, positions: Mapping[str, int] | None = None) -> None:
+    def restore(
+        self,
+        working: Iterable[Plain],
+        executions: int,
+        positions: Mapping[str, int] | None = None,
+        traded: Iterable[tuple[Side, int, Decimal, str]] = (),
+    ) -> None:
         """Take up the working orders, the count of executions and the signed positions with which a journal ends.
 
-        The market must have been replayed to there.
+        `traded` are the executions of the session so far, on whose sum its fees are rounded. The market must have been
+        replayed to there.
         """
         clearing = self._clearing
         clearing.executions = executions
+        clearing.recall(traded)
         clearing.positions = {symbol: shares for symbol, shares in (positions or {}).items() if shares}
         working = tuple(working)
         for order, _, filled, status, active, sent_ns, triggered in working:
@@ -174,12 +190,17 @@ class SimExchange:
             return ()
         reports: list[AnyReport] = []
         moment = Moment(wake.ts, at, market.consumed, inf, reports)
+        orders = book.orders
+        if self._settings.shorts and hold_back(orders, market, row, self._clearing, reports):
+            orders = [one for one in orders if not one.done]
+        if not market.session.open_ns <= at < market.session.close_ns:
+            orders = [one for one in orders if one.order.type is OrderType.LIMIT]
         if kind == BAR:
-            self._bar(book, row, record, moment)
+            self._bar(orders, row, record, moment)
         elif kind == TRADE:
-            self._print(book, row, record, moment)
-        else:
-            self._quote(book, row, record, moment)
+            self._print(orders, row, record, moment)
+        elif kind == QUOTE:
+            self._quote(orders, row, record, moment)
         for one in book.orders:
             if one.stop is None and not (one.told or one.done or one.filled):
                 one.told = True
@@ -187,39 +208,57 @@ class SimExchange:
         self._settle(row)
         return reports
 
-    def _bar(self, book: Book, row: int, record: Record, moment: Moment) -> None:
+    def _bar(self, orders: list[Resting], row: int, record: Record, moment: Moment) -> None:
         ts, start, _, _, _, seconds, opened, high, low, close, volume = record
         if self._source.item(row) == PRINTS or self._quote_ts.item(row) > start:
             return
         if not (0.0 < low <= opened <= high and low <= close <= high and volume > 0.0):
             return
         moment.room = self._clearing.room(volume)
+        moment.low, moment.high = low, high
         end = start + seconds * SECOND if seconds > 0 else ts
-        BarMatch(book.orders, Bar(start, end, opened, high, low, close), moment, self._clearing).run()
+        BarMatch(orders, Bar(start, end, opened, high, low, close), moment, self._clearing).run()
 
-    def _print(self, book: Book, row: int, record: Record, moment: Moment) -> None:
+    def _print(self, orders: list[Resting], row: int, record: Record, moment: Moment) -> None:
         price, size = record[6], record[7]
         if record[4] & ELIGIBLE != ELIGIBLE or not price > 0.0:
+            return
+        low, high = self._low.item(row), self._high.item(row)
+        if price < low or price > high:
+            # It is exempt from the plan or wrong: nobody else could have traded there.
             return
         moment.room = self._clearing.shown(size)
         bid, ask = self._bid.item(row), self._ask.item(row)
         known = 0.0 < bid < ask and record[0] - self._quote_ts.item(row) <= self._settings.quote_age_ms * MS
-        meet_print(book.orders, price, (bid, ask) if known else None, moment, self._clearing)
+        if not known or ask > high or bid < low:
+            moment.low = moment.high = price
+            meet_print(orders, price, None, moment, self._clearing)
+        else:
+            meet_print(orders, price, (bid, ask), moment, self._clearing)
 
-    def _quote(self, book: Book, row: int, record: Record, moment: Moment) -> None:
+    def _quote(self, orders: list[Resting], row: int, record: Record, moment: Moment) -> None:
         bid, ask, bid_size, ask_size = record[6:10]
         if not 0.0 < bid < ask:
             return
         moment.room = self._clearing.shown(ask_size)
         sells = Moment(moment.now, moment.at, moment.number, self._clearing.shown(bid_size), moment.reports)
+        if ask > self._high.item(row):
+            moment.room = 0.0
+        if bid < self._low.item(row):
+            sells.room = 0.0
         triggers = self._source.item(row) != PRINTS
-        meet_quote(book.orders, bid, ask, triggers, moment, sells, self._clearing)
+        meet_quote(orders, bid, ask, triggers, moment, sells, self._clearing)
 
     def _refuses(self, order: Order) -> str:
         if order.symbol not in self._market.table:
             return f"{order.symbol} is not traded here"
         position = self._clearing.positions.get(order.symbol, 0)
-        return problem(order, position, self._settings.shorts, self._market.session.date)
+        why = problem(order, position, self._settings.shorts, self._market.session.date)
+        opens = order.purpose is Purpose.ENTRY and order.side is Side.SELL and position - order.qty < 0
+        return why or (short_problem(order, self._market, self._settings.borrow) if opens else "")
+
+    def _bands(self, symbol: str) -> tuple[float, float]:
+        return outermost(self._market, self._market.table.row(symbol))
 
     def _rest(self, order: Order, now: int) -> Resting:
         row, market, settings = self._market.table.row(order.symbol), self._market, self._settings

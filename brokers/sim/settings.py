@@ -6,6 +6,8 @@ from typing import Annotated
 
 import msgspec
 
+from qm.rules.borrow import ShortPolicy
+
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Amount = Annotated[float, msgspec.Meta(ge=0)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
@@ -32,9 +34,19 @@ class SimSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A quote older than this no longer says at which price a print could have been had."""
     shorts: bool = False
     """Entries may sell what is not held."""
+    borrow: ShortPolicy = ShortPolicy.ANY
+    """Whose shares can be borrowed for it: any, or etb_proxy, where large liquid stocks stand for the broker's list."""
     extended_hours: bool = False
-    """Orders also fill outside regular hours."""
+    """Limit orders also fill outside regular hours."""
 
 
-HOUSE = SimSettings(latency_ns=100 * MS, slippage_bps=8.0, stop_slippage_bps=10.0, slippage_ticks=1, participation=0.05)
+HOUSE = SimSettings(
+    latency_ns=100 * MS,
+    slippage_bps=8.0,
+    stop_slippage_bps=10.0,
+    slippage_ticks=1,
+    participation=0.05,
+    shorts=True,
+    borrow=ShortPolicy.PROXY,
+)
 """What breakouts have been measured to cost; results under these may be believed more than under the defaults."""

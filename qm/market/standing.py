@@ -34,11 +34,7 @@ def standing(market: Market, row: int) -> Standing:
     day_usd = None if adv is None or prior is None else adv * prior
     tier = tier_of(day_usd, of)
     bid = col["bid"].item(row)
-    lower, upper = col["band_low"].item(row), col["band_high"].item(row)
-    reference, estimated = _known(col["band_ref"].item(row)), False
-    if not lower < upper:
-        reference, lower, upper = _estimate(market, row, prior, tier)
-        estimated = lower is not None
+    reference, lower, upper, estimated = bands_of(market, row)
     return Standing(
         price=_known(col["last"].item(row)),
         prior_close=prior,
@@ -51,6 +47,26 @@ def standing(market: Market, row: int) -> Standing:
         estimated=estimated,
         restricted=restricted(market, row),
         market_pct=_market_pct(market),
+    )
+
+
+def bands_of(market: Market, row: int) -> tuple[float | None, float | None, float | None, bool]:
+    """Return (reference, lower, upper, estimated) of a symbol's volatility bands, $; None where there are none."""
+    col, known, of, now = market.col, market.reference, market.session, market.now
+    lower, upper = col["band_low"].item(row), col["band_high"].item(row)
+    if lower < upper:
+        return _known(col["band_ref"].item(row)), lower, upper, False
+    if not of.open_ns <= now < of.close_ns or LULD.at(of.date) is None:
+        return None, None, None, False
+    reference = _mean(market, row)
+    if reference is None:
+        return None, None, None, False
+    prior = _known(known.prior_close.item(row))
+    adv = _known(known.adv.item(row))
+    tier = tier_of(None if adv is None or prior is None else adv * prior, of)
+    bands = luld_bands(tier, prior or NARROWEST, reference, of, now)
+    return (
+        (reference, None, None, False) if bands is None else (reference, float(bands.lower), float(bands.upper), True)
     )
 
 
@@ -80,19 +96,6 @@ def _proxy(of: Session) -> float:
 def tier_of(day_usd: float | None, of: Session) -> Tier:
     """Return the tier that stands for the one of the plan's lists; see `TIER_PROXY`."""
     return Tier.ONE if day_usd is not None and day_usd >= _proxy(of) else Tier.TWO
-
-
-def _estimate(
-    market: Market, row: int, prior: float | None, tier: Tier
-) -> tuple[float | None, float | None, float | None]:
-    of, now = market.session, market.now
-    if not of.open_ns <= now < of.close_ns or LULD.at(of.date) is None:
-        return None, None, None
-    reference = _mean(market, row)
-    if reference is None:
-        return None, None, None
-    bands = luld_bands(tier, prior or NARROWEST, reference, of, now)
-    return (reference, None, None) if bands is None else (reference, float(bands.lower), float(bands.upper))
 
 
 def _mean(market: Market, row: int) -> float | None:

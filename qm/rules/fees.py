@@ -107,38 +107,54 @@ class FeeSchedule:
             return fees
         return fees._replace(commission=self.commission.of(qty, price))
 
-    def fee(self, side: Side, qty: int, price: Decimal, date: dt.date) -> Decimal:
-        """Return all fees of an execution that is its account's only one that day, each part rounded up to the cent."""
-        # Written out, because this stands in the inner loop of every backtest.
-        sec, taf, taf_cap, cat = _rates(date)
-        shares = Decimal(qty)
-        total = (cat * shares).quantize(CENT, ROUND_CEILING)
-        if side is Side.SELL:
-            total += (sec * price * shares).quantize(CENT, ROUND_CEILING)
-            if taf:
-                total += min(taf * shares, taf_cap).quantize(CENT, ROUND_CEILING)
-        if self.commission is not NO_COMMISSION:
-            total += self.commission.of(qty, price).quantize(CENT, ROUND_CEILING)
-        return total
+    def of_day(self, date: dt.date) -> DayFees:
+        """Return the running fees of a session."""
+        return DayFees(self, date)
 
 
 class DayFees:
     """The fees of an account's day as its executions come in: each part is rounded up once, over the whole day.
 
-    The charges of the executions add up to what the broker takes in the evening, however small the fills were.
+    The charges of the executions add up to what the broker takes in the evening, however small the fills were. A
+    commission has its minimum and its maximum per order, however many fills it took.
     """
+
+    __slots__ = ("_cat", "_commission", "_orders", "_rates", "_sec", "_taf", "charged", "date", "schedule")
 
     def __init__(self, schedule: FeeSchedule, date: dt.date) -> None:
         self.schedule = schedule
         self.date = date
-        self._sum = Fees(ZERO, ZERO, ZERO, ZERO)
         self.charged = ZERO
         """$ charged so far."""
+        self._rates = _rates(date)
+        self._sec = self._taf = self._cat = self._commission = ZERO
+        self._orders: dict[str, tuple[int, Decimal, Decimal]] = {}
+        """By order: shares and $ filled, and its commission so far."""
 
-    def charge(self, side: Side, qty: int, price: Decimal) -> Decimal:
+    def charge(self, side: Side, qty: int, price: Decimal, order: str = "") -> Decimal:
         """Return what this execution adds to the day's fees, $; zero while cents rounded up before still cover it."""
-        parts = self.schedule.parts(side, qty, price, self.date)
-        self._sum = Fees(*(total + part for total, part in zip(self._sum, parts, strict=True)))
-        due = self._sum.rounded_up().total - self.charged
-        self.charged += due
-        return due
+        sec, taf, cap, cat = self._rates
+        shares = Decimal(qty)
+        self._cat += cat * shares
+        if side is Side.SELL:
+            self._sec += sec * price * shares
+            self._taf += min(taf * shares, cap)
+        if self.schedule.commission is not NO_COMMISSION:
+            self._commission += self._commissioned(qty, price, order)
+        due = sum((_cents_up(part) for part in (self._sec, self._taf, self._cat, self._commission)), ZERO)
+        added = due - self.charged
+        self.charged = due
+        return added
+
+    def _commissioned(self, qty: int, price: Decimal, order: str) -> Decimal:
+        if not order:
+            return self.schedule.commission.of(qty, price)
+        filled, value, before = self._orders.get(order, (0, ZERO, ZERO))
+        filled, value = filled + qty, value + price * qty
+        whole = self.schedule.commission.of(filled, value / filled)
+        self._orders[order] = (filled, value, whole)
+        return whole - before
+
+
+def _cents_up(part: Decimal) -> Decimal:
+    return part.quantize(CENT, ROUND_CEILING) if part else ZERO

@@ -18,9 +18,9 @@ from qm.engine.settings import EngineSettings, RunSettings
 from qm.errors import DataError
 from qm.history.records import RAW, RecordHeader, RecordWriter, ReferenceColumns, read_records
 from qm.market.market import Market
-from qm.model.events import Entry, SessionEnded
+from qm.model.events import Entry, Filled, SessionEnded
 from qm.model.market import Events, Kind
-from qm.model.order import Order, OrderStatus
+from qm.model.order import Order, OrderStatus, Side
 from qm.ports import JournalSink, Venue
 from qm.runtime.strategy_files import keep_sources, kept_sources, refuse_changed
 from qm.store.chain import RunHeader
@@ -34,8 +34,14 @@ Resting = tuple[Order, str | None, int, OrderStatus, int | None, int, bool]
 class RestartableVenue(Venue, Protocol):
     """A simulated exchange that can take up the orders a journal ended with."""
 
-    def restore(self, working: Iterable[Resting], executions: int, positions: Mapping[str, int] | None = None) -> None:
-        """Take up the working orders, the count of executions and the positions with which a journal ends."""
+    def restore(
+        self,
+        working: Iterable[Resting],
+        executions: int,
+        positions: Mapping[str, int] | None = None,
+        traded: Iterable[tuple[Side, int, Decimal, str]] = (),
+    ) -> None:
+        """Take up the working orders, the count of executions, the positions and the fills a journal ends with."""
         ...
 
 
@@ -149,7 +155,12 @@ class Run:
             for w in orders.all.values()
             if not w.done and w.status is not OrderStatus.INTENDED
         ]
-        run.venue.restore(resting, orders.executions, {symbol: p.qty for symbol, p in positions.items()})
+        traded = [
+            (e.body.side, e.body.execution.qty, e.body.execution.price, e.body.execution.order)
+            for e in entries
+            if isinstance(e.body, Filled)
+        ]
+        run.venue.restore(resting, orders.executions, {symbol: p.qty for symbol, p in positions.items()}, traded)
         run.session.settle()
         run.session.feed(records[run.market.consumed :])
         return run

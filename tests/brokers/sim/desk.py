@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
+
+import numpy as np
 
 from brokers.sim.exchange import SimExchange
 from brokers.sim.settings import SimSettings
@@ -31,10 +34,13 @@ Row = tuple[Any, ...]
 class Cents:
     """One cent per execution."""
 
-    def fee(self, side: Side, qty: int, price: Decimal, date: dt.date, /) -> Decimal:
+    def of_day(self, date: dt.date, /) -> Cents:
+        assert date == DAY
+        return self
+
+    def charge(self, side: Side, qty: int, price: Decimal, order: str = "", /) -> Decimal:
         assert qty > 0
         assert price > 0
-        assert date == DAY
         return Decimal("0.01")
 
 
@@ -69,15 +75,18 @@ def order(
     )
 
 
-def market_of(consumed: int = 0) -> Market:
-    return Market(SymbolTable(SYMBOLS), SESSION, Reference.empty(len(SYMBOLS)), consumed=consumed)
+def market_of(consumed: int = 0, **known: float) -> Market:
+    """A market of which some columns of the reference are known, for all symbols alike."""
+    columns = {name: np.full(len(SYMBOLS), value) for name, value in known.items()}
+    reference: Reference = replace(Reference.empty(len(SYMBOLS)), **columns)
+    return Market(SymbolTable(SYMBOLS), SESSION, reference, consumed=consumed)
 
 
 class Desk:
     """A market, the exchange in it, and all reports so far."""
 
-    def __init__(self, settings: SimSettings | None = None) -> None:
-        self.market = market_of()
+    def __init__(self, settings: SimSettings | None = None, **known: float) -> None:
+        self.market = market_of(0, **known)
         self.exchange = SimExchange(self.market, Cents(), settings)
         self.reports: list[AnyReport] = []
         self.wakes = 0

@@ -87,10 +87,26 @@ def test_slippage_is_added_against_the_order_and_is_at_least_its_ticks() -> None
     assert told(desk.feed(minute(1, 5, 6, 4, 5))) == ["E3 100 at 5.02"]
 
 
+def test_slippage_stops_at_the_volatility_bands() -> None:
+    # Nothing is known but the open of 20.00: the narrowest bands around it are 10 % wide, 18.00 and 22.00.
+    desk = Desk(SimSettings(slippage_bps=2_000, shorts=True)).at(0)
+    desk.send(order(SELL))
+    desk.send(order(BUY, name="E2"))
+    assert told(desk.feed(minute(0, 20, 20.5, 19.5, 20))) == ["E1 100 at 18.00", "E2 100 at 22.00"]
+
+
+def test_what_traded_was_inside_the_bands_whatever_they_are_thought_to_be() -> None:
+    desk = Desk(SimSettings(slippage_bps=2_000)).at(0)
+    desk.send(order(BUY))
+    assert told(desk.feed(minute(0, 20, 30, 20, 30))) == ["E1 100 at 24.00"]
+    desk.send(order(BUY, name="E2"))
+    assert told(desk.feed(minute(1, 30, 30.1, 30, 30))) == ["E2 100 at 30.10"]
+
+
 def test_sell_never_fills_below_one_tick() -> None:
     desk = Desk(SimSettings(slippage_bps=20_000, shorts=True)).at(0)
     desk.send(order(SELL))
-    assert told(desk.feed(minute(0, 0.01, 0.02, 0.01, 0.01))) == ["E1 100 at 0.0001"]
+    assert told(desk.feed(minute(0, 0.0001, 0.02, 0.0001, 0.01))) == ["E1 100 at 0.0001"]
 
 
 @pytest.mark.parametrize(
@@ -221,9 +237,20 @@ def test_only_regular_hours_fill_unless_extended_hours_are_on() -> None:
     early = minute(-5, 10, 11, 9, 10)
     for extended in (False, True):
         desk = Desk(SimSettings(extended_hours=extended)).at(-5)
-        desk.send(order())
+        desk.send(order(kind=LIMIT, limit="10.50"))
         assert bool(fills(desk.feed(early))) is extended
         assert bool(fills(desk.feed(minute(0, 10, 11, 9, 10)))) is not extended
+
+
+def test_only_limit_orders_work_in_extended_hours() -> None:
+    desk = Desk(SimSettings(extended_hours=True)).at(-5)
+    desk.send(order())
+    desk.send(order(kind=STOP, stop="10.50", name="E2"))
+    desk.send(order(kind=STOP_LIMIT, stop="10.50", limit="11", name="E3"))
+    assert desk.feed(minute(-5, 10, 11, 9, 10)) == []
+    # They are worked from the open on.
+    assert told(desk.feed(minute(0, 10, 10.2, 9.9, 10.1))) == ["E1 100 at 10.00"]
+    assert told(desk.feed(minute(1, 10, 10.6, 9.9, 10.1))) == ["E2 100 at 10.50", "E3 100 at 10.50"]
 
 
 def test_armed_levels_keep_the_exchange_asleep_until_the_stop() -> None:

@@ -17,21 +17,30 @@ from qm.rules.rates import CAT, SECTION_31, TAF
 
 D = dt.date
 ALPACA = FeeSchedule()
+
+
+def fee(schedule: FeeSchedule, side: Side, qty: int, price: Decimal, day: dt.date) -> Decimal:
+    """Of an execution that is the only one of its day."""
+    return schedule.of_day(day).charge(side, qty, price)
+
+
 PRICES = st.decimals("0.01", "5000", places=2)
 DATES = st.dates(D(FIRST_YEAR, 1, 1), D(LAST_YEAR, 12, 31))
 
 
 @pytest.mark.parametrize(
-    ("day", "qty", "price", "fee"),
+    ("day", "qty", "price", "usd"),
     [
         (D(2026, 6, 15), 1_000, "25.00", "0.73"),
         (D(2026, 11, 20), 1_000, "25.00", "0.53"),
         (D(2026, 3, 2), 1_000, "25.00", "0.21"),
+        # Section 31 30.90, the activity fee capped at 9.79, the audit trail 0.18.
+        (D(2026, 6, 15), 60_000, "25.00", "40.87"),
     ],
 )
-def test_a_sale_costs_what_was_worked_out_by_hand(day: dt.date, qty: int, price: str, fee: str) -> None:
-    assert ALPACA.fee(Side.SELL, qty, Decimal(price), day) == Decimal(fee)
-    assert ALPACA.parts(Side.SELL, qty, Decimal(price), day).rounded_up().total == Decimal(fee)
+def test_a_sale_costs_what_was_worked_out_by_hand(day: dt.date, qty: int, price: str, usd: str) -> None:
+    assert fee(ALPACA, Side.SELL, qty, Decimal(price), day) == Decimal(usd)
+    assert ALPACA.parts(Side.SELL, qty, Decimal(price), day).rounded_up().total == Decimal(usd)
 
 
 def test_the_parts_of_a_sale() -> None:
@@ -44,8 +53,8 @@ def test_the_parts_of_a_sale() -> None:
 def test_a_purchase_pays_the_audit_trail_only() -> None:
     fees = buy_fees(D(2026, 6, 15), 1_000)
     assert fees.total == fees.cat == Decimal("0.003")
-    assert ALPACA.fee(Side.BUY, 1_000, Decimal("25.00"), D(2026, 6, 15)) == Decimal("0.01")
-    assert ALPACA.fee(Side.BUY, 1_000, Decimal("25.00"), D(2023, 6, 15)) == 0
+    assert fee(ALPACA, Side.BUY, 1_000, Decimal("25.00"), D(2026, 6, 15)) == Decimal("0.01")
+    assert fee(ALPACA, Side.BUY, 1_000, Decimal("25.00"), D(2023, 6, 15)) == 0
 
 
 @pytest.mark.parametrize(
@@ -78,20 +87,20 @@ def test_every_rate_says_where_it_comes_from() -> None:
 
 def test_commissions() -> None:
     half_cent = FeeSchedule(per_share(Decimal("0.005")))
-    assert half_cent.fee(Side.BUY, 1_000, Decimal(10), D(2023, 6, 15)) == Decimal("5.00")
+    assert fee(half_cent, Side.BUY, 1_000, Decimal(10), D(2023, 6, 15)) == Decimal("5.00")
     assert half_cent.id == "us_equities+per_share_0.005"
     fixed = FeeSchedule(IBKR_FIXED)
-    assert fixed.fee(Side.BUY, 10, Decimal(20), D(2023, 6, 15)) == Decimal("1.00")
-    assert fixed.fee(Side.BUY, 10, Decimal(2), D(2023, 6, 15)) == Decimal("0.20")
+    assert fee(fixed, Side.BUY, 10, Decimal(20), D(2023, 6, 15)) == Decimal("1.00")
+    assert fee(fixed, Side.BUY, 10, Decimal(2), D(2023, 6, 15)) == Decimal("0.20")
 
 
 @given(st.sampled_from(Side), st.integers(1, 100_000), PRICES, DATES)
 def test_a_fee_is_whole_cents_and_never_less_than_its_parts(side: Side, qty: int, price: Decimal, day: dt.date) -> None:
     for schedule in (ALPACA, FeeSchedule(IBKR_FIXED)):
-        fee, parts = schedule.fee(side, qty, price, day), schedule.parts(side, qty, price, day)
-        assert fee == parts.rounded_up().total
-        assert parts.total <= fee < parts.total + Decimal("0.04")
-        assert fee == fee.quantize(Decimal("0.01"))
+        charge, parts = fee(schedule, side, qty, price, day), schedule.parts(side, qty, price, day)
+        assert charge == parts.rounded_up().total
+        assert parts.total <= charge < parts.total + Decimal("0.04")
+        assert charge == charge.quantize(Decimal("0.01"))
 
 
 @given(st.lists(st.tuples(st.sampled_from(Side), st.integers(1, 5_000), PRICES), min_size=1, max_size=20), DATES)
@@ -102,7 +111,22 @@ def test_the_charges_of_a_day_add_up_to_one_rounding(fills: list[tuple[Side, int
     assert min(charges) >= 0
     assert sum(charges) == running.charged
     assert sum((part.total for part in exact), Decimal(0)) <= running.charged
-    assert running.charged <= sum(ALPACA.fee(*fill, day) for fill in fills)
+    assert running.charged <= sum(fee(ALPACA, *fill, day) for fill in fills)
     assert running.charged == sum(
         sum(column, Decimal(0)).quantize(Decimal("0.01"), "ROUND_CEILING") for column in zip(*exact, strict=True)
     )
+
+
+def test_small_fills_pay_the_cent_once() -> None:
+    # Ten sales of 100 at 25.00 on 2026-06-15 cost what one of 1,000 costs: 0.73.
+    running = DayFees(ALPACA, D(2026, 6, 15))
+    charges = [running.charge(Side.SELL, 100, Decimal("25.00"), f"O{n}") for n in range(10)]
+    # Section 31 0.0515, the activity fee 0.0195 and the audit trail 0.0003 are rounded up to 0.06 + 0.02 + 0.01.
+    assert charges[0] == Decimal("0.09")
+    assert sum(charges) == Decimal("0.73")
+
+
+def test_a_minimum_commission_is_paid_once_for_an_order_however_it_is_filled() -> None:
+    running = DayFees(FeeSchedule(IBKR_FIXED), D(2023, 6, 15))
+    assert [running.charge(Side.BUY, 100, Decimal(20), "A") for _ in range(3)] == [1, 0, Decimal("0.50")]
+    assert running.charge(Side.BUY, 100, Decimal(20), "B") == 1

@@ -53,7 +53,10 @@ LINEAR = np.arange(1, 391) / 390
 class NoFees:
     """Trades cost nothing, so that results can be checked by hand."""
 
-    def fee(self, side: Side, qty: int, price: Decimal, date: dt.date, /) -> Decimal:
+    def of_day(self, date: dt.date, /) -> NoFees:
+        return self
+
+    def charge(self, side: Side, qty: int, price: Decimal, order: str = "", /) -> Decimal:
         return Decimal(0)
 
 
