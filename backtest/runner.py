@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from pathlib import Path
 
 from backtest.summary import DayResult, Summary, summarize
 from brokers.sim.clearing import Costs
@@ -15,9 +16,12 @@ from qm.engine.core import Core
 from qm.engine.day import Day
 from qm.engine.session import Session
 from qm.engine.settings import EngineSettings
+from qm.history.snapshots import SnapshotWriter
 from qm.market.market import MINUTE_NS, Market
-from qm.model.events import TradeClosed
+from qm.model.effects import Notify
+from qm.model.events import Entry, TradeClosed
 from qm.model.market import clock, events
+from qm.radar.ranking import Ranking
 from qm.rules.fees import FeeSchedule
 from qm.store.chain import RunHeader
 from qm.store.memory import MemoryJournal
@@ -41,6 +45,10 @@ class Plan:
     mode: str = "backtest"
     run_number: int = 0
     run_id: str = "backtest"
+    snapshots: Path | None = None
+    """Folder for what the radar showed, one file per session; None keeps nothing."""
+    market_s: int = 60
+    """Seconds between snapshots of the whole market; 0 keeps none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +65,8 @@ class Outcome:
 def run(plan: Plan, days: Iterable[Day], header: RunHeader | None = None, progress: Progress | None = None) -> Outcome:
     """Run the plan over the days, in order; equity is carried over, one session is in memory at a time.
 
-    Raises DataError from the days' source; a strategy that raises is isolated and does not end the run.
+    Raises DataError from the days' source, and with snapshots DiskFullError; a strategy that raises is isolated and
+    does not end the run.
     """
     journal = MemoryJournal()
     trades: list[TradeClosed] = []
@@ -78,7 +87,8 @@ def run(plan: Plan, days: Iterable[Day], header: RunHeader | None = None, progre
         else:
             exchange.begin(market)
             equity = core.book.portfolio.equity()
-        session = Session(core, exchange, journal)
+        kept = None if plan.snapshots is None else _Kept(plan.snapshots, day, plan.market_s)
+        session = Session(core, exchange, journal, kept)
         everything = day.table.names
         assigned = {name: symbols or everything for name, symbols in plan.assigned.items()}
         session.start(market, equity, assigned)
@@ -86,6 +96,8 @@ def run(plan: Plan, days: Iterable[Day], header: RunHeader | None = None, progre
             session.feed(batch)
         # The end of the session comes with the clock, not with a trade.
         session.feed(events([clock(day.session.close_ns + 2 * MINUTE_NS)]))
+        if kept is not None:
+            kept.snapshots.close()
         counts["symbols"] = max(counts["symbols"], len(day.table))
         counts["records"] = market.consumed
         counts["wakes"] += session.wakes
@@ -99,6 +111,22 @@ def run(plan: Plan, days: Iterable[Day], header: RunHeader | None = None, progre
     head = journal.head(header.id)[1].hex()
     summary = summarize(plan.run_id, trades, results, plan.equity, counts, head, elapsed)
     return Outcome(summary, trades, results, journal, header)
+
+
+class _Kept:
+    """Puts down what the radar shows."""
+
+    def __init__(self, folder: Path, day: Day, market_s: int) -> None:
+        self.snapshots = SnapshotWriter(folder, day.table, day.session, market_s=market_s)
+
+    def on_entries(self, entries: Sequence[Entry]) -> None:
+        pass
+
+    def on_ranking(self, ranking: Ranking) -> None:
+        self.snapshots.add(ranking)
+
+    def on_notice(self, notice: Notify) -> None:
+        pass
 
 
 def _header(plan: Plan, day: Day) -> RunHeader:

@@ -17,6 +17,7 @@ from cli.interrupts import Interrupts
 from cli.markets import synthetic_day
 from cli.output import Progress, emit, emit_json, facts, say, usd
 from cli.places import DEMO, place
+from cli.stores import radar_folder
 from qm.clock import MINUTE, ny, perf_ns
 from qm.config import Paths, create
 from qm.engine.core import Core
@@ -150,7 +151,8 @@ def _session(of: Paths, spec: Synthetic) -> Result:
         code=compose.code(),
         recordings=create(of.data) / "recordings",
     )
-    snapshots = SnapshotWriter(of.data / "radar" / "sim-1", day.table, day.session)
+    kept = radar_folder(DEMO) / "sim-1"
+    snapshots = SnapshotWriter(kept, day.table, day.session, market_s=settings.snapshots.market_s)
     promise = "stopping; what was done is kept"
     with Journal.open(of.data / "journal.db", "sim") as journal, Interrupts(promise) as interrupts:
         run = Run.begin(setup, journal)

@@ -53,7 +53,7 @@ def made(asked: Request) -> Service:
         recordings=create(of.data) / "recordings",
         remake=compose.strategies,
     )
-    return Service(of, setup, asked.feed.speed, asked.fresh)
+    return Service(of, setup, asked.feed.speed, asked.fresh, settings.snapshots)
 
 
 def market_of(feed: Feed) -> tuple[Day, bool, str]:

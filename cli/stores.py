@@ -34,6 +34,11 @@ def journal_file(store: str) -> Path:
     )
 
 
+def radar_folder(store: str) -> Path:
+    """Return where the radar's snapshots of a mode or of the backtests lie, a folder per run; UsageError."""
+    return journal_file(store).with_name("radar")
+
+
 def keep_run(journal: MemoryJournal, run: str, header: RunHeader, store: str = BACKTEST) -> None:
     """Copy a run into a journal at rest; what an earlier copy of the same run left unfinished is completed.
 

@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import os
+import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
+from typing import Final
 
 import msgspec
 
 from backtest.runner import Outcome, Plan
 from cli import compose
 from cli.markets import Chosen, choose, read_symbols
-from cli.stores import BACKTEST, journal_file, keep_run
+from cli.stores import BACKTEST, journal_file, keep_run, radar_folder
 from qm.clock import now_ns
 from qm.engine.day import Day
 from qm.engine.settings import RunSettings
+from qm.history.files import file_error
+from qm.history.retention import SnapshotSettings, prune
 from qm.rules.fees import NO_COMMISSION
 from qm.runtime.strategy_files import keep_sources
 from qm.store.chain import RunHeader
+
+UNFINISHED: Final = "unfinished-"
+"""How the folder of snapshots begins while its backtest runs."""
 
 
 @dataclass
@@ -31,6 +39,7 @@ class Trial:
     settings: RunSettings
     costs: str
     code: str
+    snapshots: SnapshotSettings
 
     @property
     def strategies(self) -> str:
@@ -58,6 +67,10 @@ class Trial:
             code=self.code,
         )
 
+    def digest(self) -> str:
+        """Return the first digits of a digest over the data."""
+        return hashlib.sha256(msgspec.json.encode(self.chosen.sources)).hexdigest()[:16]
+
     def name(self, sessions: int) -> str:
         """Return the id of its first sessions: equal for equal inputs, settings and code."""
         rules = [each.source for each in self.plan.strategies.values()]
@@ -79,6 +92,7 @@ def plan(
     equity: float | None,
     overrides: Sequence[str],
     costs: str,
+    snapshots: bool = False,
 ) -> Trial:
     """Put a backtest together; raises what is wrong with any part of it, before anything runs."""
     preset = compose.cost_preset(costs)
@@ -112,7 +126,14 @@ def plan(
         fees=compose.fees_of(commission),
         assigned=dict(run.assigned),
     )
-    return Trial(chosen, planned, run, costs, compose.code())
+    if snapshots:
+        # Its name says how many sessions were run, which is known at the end.
+        planned = replace(
+            planned,
+            snapshots=radar_folder(BACKTEST) / f"{UNFINISHED}{os.getpid()}",
+            market_s=settings.snapshots.market_s,
+        )
+    return Trial(chosen, planned, run, costs, compose.code(), settings.snapshots)
 
 
 def keep(trial: Trial, outcome: Outcome) -> str:
@@ -121,4 +142,20 @@ def keep(trial: Trial, outcome: Outcome) -> str:
     keep_sources(trial.plan.strategies.values(), journal_file(BACKTEST).parent / "strategies")
     name = trial.name(outcome.summary.sessions)
     keep_run(outcome.journal, header.id, msgspec.structs.replace(header, id=name))
+    _keep_snapshots(trial, name)
     return name
+
+
+def _keep_snapshots(trial: Trial, name: str) -> None:
+    made = trial.plan.snapshots
+    if made is None or not made.is_dir():
+        return
+    kept = made.with_name(name)
+    # An equal run showed the same.
+    shutil.rmtree(kept, ignore_errors=True)
+    try:
+        made.rename(kept)
+    except OSError as error:
+        raise file_error(error, kept) from error
+    limits = trial.snapshots
+    prune(made.parent, limits.days, limits.max_mb * 1_000_000, now_ns(), spare=[name])

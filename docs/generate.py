@@ -17,6 +17,7 @@ from brokers.sim.settings import HOUSE
 from cli.app import app
 from cli.compose import AccountSettings, ScreenSettings
 from qm.engine.settings import EngineSettings
+from qm.history.retention import SnapshotSettings
 from qm.scanner.own import ScanSettings
 
 FOLDER = Path(__file__).parent
@@ -44,16 +45,18 @@ SECTIONS: dict[str, msgspec.Struct] = {
     "engine": ENGINE,
     "risk": ENGINE.risk,
     "radar": ENGINE.radar,
+    "radar.pre": ENGINE.radar.pre,
     "allocator": ENGINE.allocator,
     "exchange": HOUSE,
     "account": AccountSettings(),
     "screen": ScreenSettings(),
+    "snapshots": SnapshotSettings(),
 }
 """The sections of `qm.toml` with their defaults; a section of the engine's settings stands beside it, not in it."""
 
 NAMED: dict[str, msgspec.Struct] = {"scans.NAME": ScanSettings(when="halted")}
 """Sections of which there are as many as the user names."""
-ELSEWHERE = {*SECTIONS, "own_scans"}
+ELSEWHERE = {*SECTIONS, "own_scans", "pre"}
 """Fields of the engine's settings that are sections beside it."""
 
 ABOUT = {

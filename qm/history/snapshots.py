@@ -1,53 +1,100 @@
-"""The radar's snapshot store: the strongest symbols of every beat, as Parquet by session date.
+"""The radar's snapshot store: the list of every beat, and now and then the whole market, as Parquet by session date.
 
-While a session runs, its beats are kept in memory and written every few hundred beats as a complete part of their own
-(`2026-11-20.parts/0001.parquet`), so that a crash loses only what was not yet written. Closing the store joins the
-parts into one file (`2026-11-20.parquet`) with one row group per part. A file is whole or not there.
+`2026-11-20.parquet` holds the strongest symbols and those on the list at every beat, `2026-11-20.market.parquet` every
+symbol with a price, so many seconds apart. Both are written by a thread of their own: the engine only copies columns.
 """
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterable, Iterator
+import threading
+from collections.abc import Callable
 from pathlib import Path
+from queue import Full, Queue
 from typing import Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from qm.errors import DataError, NotFoundError
-from qm.history.files import write_whole
+from qm.clock import SECOND
+from qm.errors import DataError, QmError
+from qm.history.parted import PartedFile, read
 from qm.model.instrument import SymbolTable
-from qm.radar.ranking import Ranking
+from qm.radar.fitness import Lack
+from qm.radar.ranking import Indices, Ranking
 from qm.rules.calendar import Session
+
+__all__ = ["FIXED", "FLAGS", "MARKET", "POINTS", "SnapshotWriter", "market_path", "read"]
 
 EVERY: Final = 300
 """Beats in a part."""
+MARKET_EVERY: Final = 5
+"""Snapshots of the whole market in a part."""
+QUEUED: Final = 600
+"""Beats that wait for the thread at most."""
+HELD: Final = 4
+"""Parts that are held back while they cannot be written; what is older is lost."""
 
-FIXED: Final = ("ts", "rank", "symbol", "score", "last")
-"""The columns before the contributions: beat (ns UTC), place, symbol, score (0 to 100), last price ($)."""
+SHOWN: Final = ("chg_pct", "rvol", "dollar_volume", "pre_dollar_volume", "mom_5_pct")
+"""Features that are kept of the symbols of every beat."""
+FIXED: Final = ("ts", "rank", "symbol", "score", "last", "flags", *SHOWN)
+"""The columns of every beat before the points: beat (ns UTC), place (0: not ranked), symbol, score (0 to 100; what it
+would be where it is not ranked), last price ($), the sum of `FLAGS`, features; null where something is not known."""
+POINTS: Final = "_points"
+"""What the name of a column ends in that holds the points of a part of the score."""
+FLAGS: Final = {"halt": 1, "high": 2, "list": 4}
+"""Halted; a new high within the last minute; on the radar's list."""
+MARKET: Final = (
+    "ts",
+    "rank",
+    "symbol",
+    "score",
+    "last",
+    "lack",
+    *SHOWN,
+    "gap_pct",
+    "vwap_dist_pct",
+    "range_pos",
+    "spread_bps",
+    "halts_today",
+)
+"""The columns of the whole market; `lack` is the `Lack` that keeps a symbol from being ranked."""
 
 _Column = npt.NDArray[Any]
+_Columns = dict[str, _Column]
 
 
 class SnapshotWriter:
     """Keeps what the radar showed in one session; a context manager.
 
     Continues a session that was cut off: parts that are already there stay, and beats at or before the last one stored
-    are left out.
+    are left out. `wait` says what to do when the thread cannot keep up: wait for it, or leave a beat out and count it
+    as lost. `on_problem` is called from the thread, once until it works again; it works again when `problem` is None.
     """
 
-    def __init__(self, folder: Path, table: SymbolTable, session: Session, every: int = EVERY) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        table: SymbolTable,
+        session: Session,
+        every: int = EVERY,
+        market_s: int = 60,
+        *,
+        wait: bool = True,
+        on_problem: Callable[[QmError], None] | None = None,
+    ) -> None:
         self.path = folder / f"{session.date}.parquet"
-        self._parts = _parts_folder(self.path)
-        self._names = pa.array(table.names, pa.string())
-        self._every = every
-        self._beats: list[tuple[int, dict[str, _Column]]] = []
-        self._last_ts = max((_span(file)[1] for file in _files(self.path)), default=-1)
-        self._number = max((int(part.stem) for part in _part_files(self.path)), default=0)
+        names = pa.array(table.names, pa.string())
+        self._top = _Series(PartedFile(self.path), names, every)
+        self._market = _Series(PartedFile(market_path(self.path)), names, MARKET_EVERY)
+        self._market_ns, self._wait, self._on_problem = market_s * SECOND, wait, on_problem
+        self._last_ts, self._last_market = self._top.file.last_ts, self._market.file.last_ts
+        self._queue: Queue[tuple[_Series, int, _Columns] | None] = Queue(QUEUED)
+        self._thread: threading.Thread | None = None
+        self.problem: QmError | None = None
+        """Why nothing can be written at the moment."""
+        self.lost = 0
+        """Beats that were left out, because the thread or the disk could not keep up."""
 
     def __enter__(self) -> Self:
         return self
@@ -56,141 +103,151 @@ class SnapshotWriter:
         self.close()
 
     def add(self, ranking: Ranking) -> None:
-        """Keep the top of one beat; every few hundred beats they are written.
-
-        Raises DiskFullError and DataError; what was not written is kept and tried again.
-        """
-        if ranking.ts <= self._last_ts or not len(ranking.order):
+        """Keep one beat; nothing is written here, and nothing raised."""
+        if ranking.ts <= self._last_ts or not (len(ranking.order) or len(ranking.listed)):
             return
         self._last_ts = ranking.ts
-        order = ranking.order
-        columns = {"row": order, "score": ranking.scores[order], "last": ranking.features["last"][order]}
-        columns.update({name: points for name, (_, points) in ranking.contributions(order).items()})
-        self._beats.append((ranking.ts, columns))
-        if len(self._beats) >= self._every:
-            self.flush()
+        self._put(self._top, ranking.ts, _strongest(ranking))
+        if self._market_ns and ranking.ts // self._market_ns > self._last_market // self._market_ns:
+            self._last_market = ranking.ts
+            self._put(self._market, ranking.ts, _whole(ranking))
+
+    def settle(self) -> None:
+        """Wait until all beats so far have passed the thread; part of them may still be in memory."""
+        self._queue.join()
 
     def flush(self) -> None:
-        """Write the beats in memory as a part of their own."""
-        if not self._beats:
-            return
-        table = self._table()
-        _write(self._parts / f"{self._number + 1:04d}.parquet", table.schema, [table])
-        self._number += 1
-        self._beats.clear()
+        """Write all beats so far; raises DiskFullError and DataError, and keeps what could not be written."""
+        self.settle()
+        for series in (self._top, self._market):
+            series.write()
+        self.problem = None
 
     def close(self) -> None:
-        """Write what is left and join all parts into one file; harmless when repeated."""
-        self.flush()
-        if not _part_files(self.path):
-            return
-        files = _files(self.path)
-        schema = pa.unify_schemas([_opened(file).schema_arrow for file in files])
-        _write(self.path, schema, _row_groups(files))
-        shutil.rmtree(self._parts)
+        """Write what is left and join all parts into one file; harmless when repeated, raises as `flush` does."""
+        try:
+            self.flush()
+        finally:
+            if self._thread is not None:
+                self._queue.put(None)
+                self._thread.join()
+                self._thread = None
+        for series in (self._top, self._market):
+            series.file.close()
+
+    def _put(self, series: _Series, ts: int, columns: _Columns) -> None:
+        if self._thread is None:
+            # As a daemon it keeps no process alive that ended without closing it.
+            self._thread = threading.Thread(target=self._work, name="radar snapshots", daemon=True)
+            self._thread.start()
+        try:
+            self._queue.put((series, ts, columns), block=self._wait)
+        except Full:
+            self.lost += 1
+
+    def _work(self) -> None:
+        while (job := self._queue.get()) is not None:
+            series, ts, columns = job
+            try:
+                self.lost += series.add(ts, columns)
+                if series.full:
+                    series.write()
+                    self.problem = None
+            except QmError as error:
+                self._tell(error)
+            except Exception as error:  # noqa: BLE001 - a thread that ended would leave the engine waiting for it
+                self._tell(DataError(f"The radar's snapshots in {series.file.path} cannot be written: {error}."))
+            finally:
+                self._queue.task_done()
+
+    def _tell(self, error: QmError) -> None:
+        told, self.problem = self.problem is not None, error
+        if self._on_problem is not None and not told:
+            self._on_problem(error)
+
+
+class _Series:
+    """The beats of one table that are not written yet."""
+
+    def __init__(self, file: PartedFile, names: pa.Array, every: int) -> None:
+        self.file, self._names, self._every = file, names, every
+        self._beats: list[tuple[int, _Columns]] = []
+
+    @property
+    def full(self) -> bool:
+        return bool(self._beats) and len(self._beats) % self._every == 0
+
+    def add(self, ts: int, columns: _Columns) -> int:
+        """Keep a beat; returns how many were given up for it."""
+        self._beats.append((ts, columns))
+        lost = max(0, len(self._beats) - HELD * self._every)
+        del self._beats[:lost]
+        return lost
+
+    def write(self) -> None:
+        if self._beats:
+            self.file.add(self._table())
+            self._beats.clear()
 
     def _table(self) -> pa.Table:
         sizes = [len(columns["row"]) for _, columns in self._beats]
-        joined = {name: np.concatenate([columns[name] for _, columns in self._beats]) for name in self._beats[0][1]}
-        arrays: dict[str, pa.Array] = {
+        # The parts of the score are others before the open than after it.
+        names = dict.fromkeys(name for _, columns in self._beats for name in columns)
+        beats = [columns for _, columns in self._beats]
+        joined = {
+            name: np.concatenate([each.get(name, _unknown(n)) for each, n in zip(beats, sizes, strict=True)])
+            for name in names
+        }
+        table = {
             "ts": pa.array(np.repeat([ts for ts, _ in self._beats], sizes), pa.int64()),
-            "rank": pa.array(np.concatenate([np.arange(1, size + 1) for size in sizes]), pa.int32()),
+            "rank": pa.array(joined.pop("rank"), pa.int32()),
             "symbol": self._names.take(pa.array(joined.pop("row"))),
         }
-        arrays.update({name: pa.array(column, pa.float64()) for name, column in joined.items()})
-        return pa.table(arrays)
+        for name, column in joined.items():
+            # What is not known, and points that a beat does not have, become null.
+            table[name] = pa.array(column, from_pandas=True)
+        return pa.table(table)
 
 
-def read(path: Path, at: int | None = None, symbol: str | None = None) -> pa.Table:
-    """Return the snapshots of a session, in the order of beats and ranks.
-
-    `path` is the session's file, whether its parts are joined or not. `at` (ns UTC) picks the last beat at or before
-    it, `symbol` one symbol. Columns: those of `FIXED`, then points by contribution. Raises NotFoundError when the
-    session has no snapshots, DataError when a file cannot be read.
-    """
-    files = _files(path)
-    if not files:
-        raise NotFoundError(f"There are no radar snapshots in {path}.")
-    filters = pc.field("symbol") == symbol if symbol is not None else None
-    if at is not None:
-        beat = _beat_at(files, at)
-        at_beat = pc.field("ts") == beat
-        filters = at_beat if filters is None else filters & at_beat
-    try:
-        return pa.concat_tables([pq.read_table(file, filters=filters) for file in files], promote_options="default")
-    except (pa.ArrowException, OSError) as error:
-        raise _unreadable(path) from error
+def market_path(path: Path) -> Path:
+    """Return where the whole market is kept beside the beats of `path`."""
+    return path.with_suffix(".market.parquet")
 
 
-def _beat_at(files: list[Path], at: int) -> int:
-    """Return the time of the last beat at or before `at`; -1 when there is none."""
-    for file in reversed(files):
-        first, last = _span(file)
-        if last <= at:
-            return last
-        if first <= at:
-            found = pq.read_table(file, columns=["ts"], filters=pc.field("ts") <= at)["ts"]
-            return int(pc.max(found).as_py())
-    return -1
+def _strongest(ranking: Ranking) -> _Columns:
+    rows = ranking.shown()
+    found = _common(ranking, rows)
+    # Rows beyond the list have no place on it.
+    listed = np.array([row in ranking.members for row in rows.tolist()], np.uint8)
+    high = ranking.features["new_high"][rows] > 0
+    halt = ranking.features["halted"][rows] > 0
+    found["flags"] = (halt * FLAGS["halt"] + high * FLAGS["high"] + listed * FLAGS["list"]).astype(np.uint8)
+    found |= _features(ranking, rows, SHOWN)
+    found |= {name + POINTS: points.astype(np.float32) for name, (_, points) in ranking.contributions(rows).items()}
+    return found
 
 
-def _files(path: Path) -> list[Path]:
-    """Return the files that make up a session, in order of time."""
-    parts = _part_files(path)
-    if not path.exists():
-        return parts
-    # A crash between the joining and the removal of the parts leaves beats in both places.
-    joined_until = _span(path)[1]
-    return [path, *(part for part in parts if _span(part)[0] > joined_until)]
+def _whole(ranking: Ranking) -> _Columns:
+    rows = np.flatnonzero(ranking.lacks != Lack.NO_PRICE)
+    found = _common(ranking, rows)
+    found["lack"] = ranking.lacks[rows]
+    return found | _features(ranking, rows, MARKET[MARKET.index("lack") + 1 :])
 
 
-def _span(file: Path) -> tuple[int, int]:
-    """Return the first and the last beat of a file."""
-    metadata = _opened(file).metadata
-    groups = [metadata.row_group(i).column(0).statistics for i in range(metadata.num_row_groups)]
-    return min(group.min for group in groups), max(group.max for group in groups)
+def _common(ranking: Ranking, rows: Indices) -> _Columns:
+    # The features belong to the engine, which may fill them anew: indexing copies.
+    return {
+        "row": rows,
+        "rank": ranking.ranks_at(rows),
+        "score": ranking.strength_of[rows].astype(np.float32),
+        "last": ranking.features["last"][rows],
+    }
 
 
-def _opened(file: Path) -> pq.ParquetFile:
-    try:
-        return pq.ParquetFile(file)
-    except (pa.ArrowException, OSError) as error:
-        raise _unreadable(file) from error
+def _features(ranking: Ranking, rows: Indices, names: tuple[str, ...]) -> _Columns:
+    # Rounded to what a person reads: noise in the last digits would take most of the room.
+    return {name: np.round(ranking.features[name][rows], 3).astype(np.float32) for name in names}
 
 
-def _row_groups(files: list[Path]) -> Iterator[pa.Table]:
-    for file in files:
-        opened = _opened(file)
-        for i in range(opened.num_row_groups):
-            yield opened.read_row_group(i)
-
-
-def _parts_folder(path: Path) -> Path:
-    return path.with_suffix(".parts")
-
-
-def _part_files(path: Path) -> list[Path]:
-    return sorted(_parts_folder(path).glob("[0-9]*.parquet"))
-
-
-def _unreadable(path: Path) -> DataError:
-    return DataError(f"The radar snapshots in {path} cannot be read.", "Remove the file; nothing else depends on it.")
-
-
-def _write(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
-    """Write tables, a row group each."""
-
-    def write(beside: Path) -> None:
-        with pq.ParquetWriter(beside, schema, compression="zstd", use_dictionary=["symbol"]) as writer:
-            for table in tables:
-                writer.write_table(_in_schema(table, schema))
-
-    write_whole(path, write)
-
-
-def _in_schema(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Return the table with the columns of `schema`, those it lacks empty: weights may change during a session."""
-    columns = [
-        table[field.name] if field.name in table.column_names else pa.nulls(len(table), field.type) for field in schema
-    ]
-    return pa.table(columns, schema=schema)
+def _unknown(size: int) -> _Column:
+    return np.full(size, np.nan, np.float32)

@@ -74,6 +74,19 @@ class Ranking:
         """Return the rank of a row, 1 for the strongest, 0 when it is not ranked."""
         return self._place.get(row) or int(self.ranks()[row])
 
+    def ranks_at(self, rows: Indices) -> Ranks:
+        """Return the ranks of some rows, 0 where one is not ranked."""
+        places = [self._place.get(row, 0) for row in rows.tolist()]
+        if all(place or not self.scores[row] >= 0 for place, row in zip(places, rows.tolist(), strict=True)):
+            return np.array(places, np.int32)
+        return self.ranks()[rows]
+
+    def shown(self) -> Indices:
+        """Return the rows that are ranked among the strongest or stand on the list, the strongest first."""
+        beyond = [row for row in self.listed.tolist() if row not in self._place]
+        rows = np.concatenate([self.order, np.array(beyond, np.int64)])
+        return rows[np.lexsort((rows, -self.strength_of[rows]))] if beyond else rows
+
     def ranks(self) -> Ranks:
         """Return the rank of every row, 0 where it is not ranked."""
         if self._ranks is None:

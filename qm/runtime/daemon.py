@@ -6,7 +6,8 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from msgspec import structs
@@ -14,6 +15,7 @@ from msgspec import structs
 from qm.clock import MS, monotonic_ns, now_ns
 from qm.config import Paths, create
 from qm.errors import QmError
+from qm.history.retention import SnapshotSettings, prune
 from qm.history.snapshots import SnapshotWriter
 from qm.log import logger
 from qm.market.market import MINUTE_NS
@@ -52,6 +54,8 @@ class Service:
     """Market time per wall time; 0 for as fast as possible."""
     fresh: bool = False
     """Begin a new run even where an unfinished one could be taken up."""
+    snapshots: SnapshotSettings = field(default_factory=SnapshotSettings)
+    """What is kept of the radar."""
 
 
 def serve(service: Service) -> int:
@@ -75,9 +79,7 @@ class Daemon:
         self.run_ = self._begin()
         run = self.run_
         self.projector = Projector(run.core)
-        self.snapshots = SnapshotWriter(
-            paths.data / "radar" / run.header.id, service.setup.day.table, service.setup.day.session
-        )
+        self.snapshots = self._snapshots(paths.data / "radar", run.header.id)
         run.time_journal(lambda journal: TimedJournal(journal, self.health))
         run.listen(self)
         # What was stated before anybody listened belongs on the screen, too.
@@ -165,6 +167,19 @@ class Daemon:
             return run
         number = next_number(self.journal, setup.recordings)
         return Run.begin(replace(setup, settings=structs.replace(setup.settings, run_number=number)), self.journal)
+
+    def _snapshots(self, folder: Path, run: str) -> SnapshotWriter:
+        kept, day = self.service.snapshots, self.service.setup.day
+        gone = prune(folder, kept.days, kept.max_mb * 1_000_000, now_ns(), spare=[run])
+        if gone:
+            log.info("removed the radar snapshots of old runs", runs=gone)
+        # The engine never waits for a disk: a beat that the thread cannot take is left out, and counted.
+        return SnapshotWriter(
+            folder / run, day.table, day.session, market_s=kept.market_s, wait=False, on_problem=self._unkept
+        )
+
+    def _unkept(self, error: QmError) -> None:
+        log.error("the radar's snapshots are not kept", problem=error.problem, remedy=error.remedy)
 
     async def _feed(self) -> None:
         run, speed = self.run_, self.service.speed

@@ -1,5 +1,6 @@
 import errno
 import os
+import threading
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -7,16 +8,18 @@ import pytest
 
 from qm.clock import MINUTE
 from qm.errors import DataError, DiskFullError, NotFoundError, QmError
-from qm.history.snapshots import FIXED, SnapshotWriter, read
+from qm.history import snapshots
+from qm.history.snapshots import FIXED, FLAGS, MARKET, POINTS, SnapshotWriter, market_path, read
 from qm.radar.parts import Part
 from qm.radar.radar import Radar
 from qm.radar.ranking import Ranking
 from qm.radar.weights import RadarWeights
-from tests.qm.radar.day import OPEN, SESSION, beats, made, market_of, random_tape, table_of
+from tests.qm.radar.day import OPEN, SESSION, Driven, beats, made, market_of, random_tape, table_of
 
 SYMBOLS = 8
 TABLE = table_of(SYMBOLS)
 NAME = "2026-11-20.parquet"
+WHOLE = "2026-11-20.market.parquet"
 
 
 def rankings(minutes: int, weights: RadarWeights | None = None) -> list[Ranking]:
@@ -34,7 +37,7 @@ def test_what_is_read_is_what_the_radar_showed(tmp_path: Path) -> None:
         for ranking in shown:
             store.add(ranking)
     table = read(tmp_path / NAME)
-    assert table.column_names == [*FIXED, *RadarWeights().parts()]
+    assert table.column_names == [*FIXED, *(part + POINTS for part in RadarWeights().parts())]
     lines = [(ranking.ts, line) for ranking in shown for line in ranking.rows(5)]
     assert table["ts"].to_pylist() == [ts for ts, _ in lines]
     assert table["symbol"].to_pylist() == [line.symbol for _, line in lines]
@@ -42,14 +45,14 @@ def test_what_is_read_is_what_the_radar_showed(tmp_path: Path) -> None:
     assert table["score"].to_pylist() == pytest.approx([line.score for _, line in lines], abs=1e-3)
     assert table["last"].to_pylist() == [line.last for _, line in lines]
     for i, part in enumerate(RadarWeights().parts()):
-        assert table[part].to_pylist() == pytest.approx([line.parts[i].points for _, line in lines], abs=1e-3)
+        assert table[part + POINTS].to_pylist() == pytest.approx([line.parts[i].points for _, line in lines], abs=1e-3)
 
 
 def test_one_file_remains_with_a_row_group_per_part(tmp_path: Path) -> None:
     with writer(tmp_path) as store:
         for ranking in rankings(7):
             store.add(ranking)
-    assert [path.name for path in tmp_path.iterdir()] == [NAME]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [WHOLE, NAME]
     assert pq.ParquetFile(tmp_path / NAME).num_row_groups == 3
 
 
@@ -82,6 +85,7 @@ def test_a_crash_loses_only_what_was_not_written(tmp_path: Path) -> None:
     store = writer(tmp_path)
     for ranking in rankings(7):
         store.add(ranking)
+    store.settle()
     del store
     table = read(tmp_path / NAME)
     assert sorted(set(table["ts"].to_pylist())) == [OPEN + minute * MINUTE for minute in range(1, 7)]
@@ -97,6 +101,7 @@ def test_a_store_that_was_cut_off_goes_on(tmp_path: Path) -> None:
     store = writer(cut)
     for ranking in shown[:8]:
         store.add(ranking)
+    store.settle()
     with writer(cut) as again:
         for ranking in shown[4:10]:
             again.add(ranking)
@@ -104,13 +109,14 @@ def test_a_store_that_was_cut_off_goes_on(tmp_path: Path) -> None:
         for ranking in shown:
             third.add(ranking)
     assert read(cut / NAME).equals(read(whole / NAME))
-    assert [path.name for path in cut.iterdir()] == [NAME]
+    assert sorted(path.name for path in cut.iterdir()) == [WHOLE, NAME]
 
 
 def test_parts_that_were_joined_but_not_removed_are_not_read_twice(tmp_path: Path) -> None:
     store = writer(tmp_path)
     for ranking in rankings(6):
         store.add(ranking)
+    store.settle()
     left = {part.name: part.read_bytes() for part in (tmp_path / "2026-11-20.parts").iterdir()}
     store.close()
     joined = read(tmp_path / NAME)
@@ -121,7 +127,7 @@ def test_parts_that_were_joined_but_not_removed_are_not_read_twice(tmp_path: Pat
     with writer(tmp_path):
         pass
     assert read(tmp_path / NAME).equals(joined)
-    assert [path.name for path in tmp_path.iterdir()] == [NAME]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [WHOLE, NAME]
 
 
 def test_weights_may_change_within_a_session(tmp_path: Path) -> None:
@@ -131,8 +137,8 @@ def test_weights_may_change_within_a_session(tmp_path: Path) -> None:
         store.add(shown[0])
         store.add(other)
     table = read(tmp_path / NAME)
-    assert table["gap_pct"].null_count == len(shown[0].order)
-    assert table["chg_pct"].null_count == len(other.order)
+    assert table["gap_pct" + POINTS].null_count == len(shown[0].order)
+    assert table["chg_pct" + POINTS].null_count == len(other.order)
 
 
 def test_a_beat_at_which_nothing_is_ranked_leaves_no_trace(tmp_path: Path) -> None:
@@ -157,20 +163,101 @@ def test_a_broken_file_is_reported_and_not_overwritten(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("number", "kind"), [(errno.ENOSPC, DiskFullError), (errno.EIO, DataError)])
-def test_a_failed_write_loses_nothing(
+def test_a_failed_write_loses_nothing_and_is_told_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, kind: type[QmError]
 ) -> None:
     def refuse(_: int) -> None:
         raise OSError(number, "refused")
 
-    shown = rankings(3)
-    store = writer(tmp_path)
+    told: list[QmError] = []
+    store = SnapshotWriter(tmp_path, TABLE, SESSION, every=2, on_problem=told.append)
+    shown = rankings(7)
     with monkeypatch.context() as broken:
         broken.setattr(os, "fsync", refuse)
-        store.add(shown[0])
-        store.add(shown[1])
+        for ranking in shown[:6]:
+            store.add(ranking)
+        store.settle()
+        assert [type(error) for error in told] == [kind]
+        assert isinstance(store.problem, kind)
         with pytest.raises(kind):
-            store.add(shown[2])
+            store.flush()
         assert [path.name for path in (tmp_path / "2026-11-20.parts").iterdir()] == []
+    store.add(shown[6])
     store.close()
-    assert len(set(read(tmp_path / NAME)["ts"].to_pylist())) == 3
+    assert [store.problem, store.lost] == [None, 0]
+    assert len(set(read(tmp_path / NAME)["ts"].to_pylist())) == 7
+
+
+def test_beats_that_can_never_be_written_are_given_up_and_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: int) -> None:
+        raise OSError(errno.ENOSPC, "refused")
+
+    shown = rankings(11)
+    store = SnapshotWriter(tmp_path, TABLE, SESSION, every=2, market_s=0)
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "fsync", refuse)
+        for ranking in shown:
+            store.add(ranking)
+        store.settle()
+    # Four parts of two beats are held back.
+    assert store.lost == 3
+    store.close()
+    assert sorted(set(read(tmp_path / NAME)["ts"].to_pylist())) == [ranking.ts for ranking in shown[3:]]
+
+
+def test_an_engine_that_does_not_wait_leaves_out_what_the_thread_cannot_take(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshots, "QUEUED", 2)
+    gate, writing = threading.Event(), threading.Event()
+
+    def slow(_: int) -> None:
+        writing.set()
+        gate.wait(10)
+
+    shown = rankings(6)
+    store = SnapshotWriter(tmp_path, TABLE, SESSION, every=1, market_s=0, wait=False)
+    with monkeypatch.context() as held:
+        held.setattr(os, "fsync", slow)
+        store.add(shown[0])
+        assert writing.wait(10)
+        for ranking in shown[1:]:
+            store.add(ranking)
+        gate.set()
+        store.settle()
+    store.close()
+    assert store.lost == 3
+    assert sorted(set(read(tmp_path / NAME)["ts"].to_pylist())) == [ranking.ts for ranking in shown[:3]]
+
+
+def test_the_whole_market_is_kept_now_and_then(tmp_path: Path) -> None:
+    shown = rankings(6, RadarWeights(top=2))
+    with SnapshotWriter(tmp_path, TABLE, SESSION, market_s=120) as store:
+        for ranking in shown:
+            store.add(ranking)
+    table = read(market_path(tmp_path / NAME))
+    assert tuple(table.column_names) == MARKET
+    # The first beat, and then each that begins another two minutes since 1970.
+    assert sorted(set(table["ts"].to_pylist())) == [OPEN + minute * MINUTE for minute in (1, 2, 4, 6)]
+    last = shown[5]
+    at_last = read(market_path(tmp_path / NAME), at=last.ts)
+    assert at_last["symbol"].to_pylist() == list(TABLE.names)
+    assert at_last["rank"].to_pylist() == [last.rank_of(row) for row in range(SYMBOLS)]
+    assert at_last["lack"].to_pylist() == [last.lack(row) for row in range(SYMBOLS)]
+    assert at_last["chg_pct"].to_pylist() == pytest.approx(last.features["chg_pct"].tolist(), abs=1e-3)
+
+
+def test_who_stands_on_the_list_is_kept_with_its_flags_even_when_it_is_halted(tmp_path: Path) -> None:
+    driven = Driven(RadarWeights(top=1), 2)
+    columns = {"last": [10.0, 10.0], "dollar_volume": [1e6, 1e6], "chg_pct": [9.0, 5.0]}
+    seen = [made(OPEN, **columns), made(OPEN + MINUTE, **columns, halted=[1.0, 0.0], new_high=[0.0, 1.0])]
+    with SnapshotWriter(tmp_path, driven.market.table, SESSION) as store:
+        for features in seen:
+            store.add(driven.beat(features))
+    rows = read(tmp_path / NAME, at=OPEN + MINUTE).to_pylist()
+    assert [(row["symbol"], row["rank"], row["flags"]) for row in rows] == [
+        ("S000", 0, FLAGS["halt"] + FLAGS["list"]),
+        ("S001", 1, FLAGS["high"]),
+    ]
