@@ -47,24 +47,58 @@ _KNOWN: Final = {
 
 
 class Features:
-    """The features of all symbols at one moment, each a column of float64 by row."""
+    """The features of all symbols at one moment, each a column of float64 by row.
 
-    def __init__(self, ts: int, matrix: Array, names: tuple[str, ...] = NAMES) -> None:
+    One that was not computed at first is computed when it is asked for, as long as the market has not moved on; after
+    that it is not known.
+    """
+
+    def __init__(self, ts: int, matrix: Array, names: tuple[str, ...] = NAMES, market: Market | None = None) -> None:
         self.ts = ts
         self.matrix = matrix
         """float64[feature, row], in the order of `names`."""
         self.names = names
-        """What was computed: all of `NAMES`, or what was asked for."""
+        """What was computed at first: all of `NAMES`, or what was needed."""
         self._at = _index(names)
+        self._market = market
+        self._moment = _moment(market)
+        self._more: dict[str, Array] = {}
 
     def __getitem__(self, name: str) -> Array:
-        """Return a feature's column; KeyError for one that was not computed."""
-        column: Array = self.matrix[self._at[name]]
+        """Return a feature's column; KeyError for a name that is none."""
+        at = self._at.get(name)
+        column: Array = self.matrix[at] if at is not None else self._later(name)
         return column
 
     def of(self, row: int) -> dict[str, float]:
-        """Return one symbol's known features."""
+        """Return what is known of one symbol among the features that were computed at first."""
         return named(self.matrix[:, row].tolist(), self.names)
+
+    def _later(self, name: str) -> Array:
+        found = self._more.get(name)
+        if found is None:
+            subject = _subject(name)
+            if self._market is not None and _moment(self._market) == self._moment:
+                more = features(self._market, needed=subject)
+                self._more |= {each: more.matrix[n] for n, each in enumerate(more.names)}
+            else:
+                self._more |= {each: np.full(self.matrix.shape[1], nan) for each in subject if each not in self._more}
+            found = self._more[name]
+        return found
+
+
+def _moment(market: Market | None) -> tuple[int, int, int]:
+    return (0, 0, 0) if market is None else (market.now, market.consumed, market.marked)
+
+
+@lru_cache(maxsize=len(F))
+def _subject(name: str) -> tuple[str, ...]:
+    """Return the features that are computed in one go with this one; KeyError."""
+    wanted = F[name.upper()]
+    for subject in (PRICES, RANGES, QUOTES, PRE, VOLUMES, MOVES, FIVES):
+        if wanted in subject:
+            return tuple(f.name.lower() for f in subject)
+    return (name,)
 
 
 @lru_cache(maxsize=64)
@@ -80,8 +114,8 @@ def named(values: list[float], names: tuple[str, ...] = NAMES) -> dict[str, floa
 def features(market: Market, out: Array | None = None, needed: Iterable[str] | None = None) -> Features:
     """Compute features of every symbol as of the market's now.
 
-    All of them, into `out` where it is given (float64[len(NAMES), symbols]); or only those that are `needed`, in the
-    order of `NAMES`, which is faster. Raises NotFoundError for a name that is none.
+    All of them, into `out` where it is given (float64[len(NAMES), symbols]); or at first only those that are `needed`,
+    in the order of `NAMES`, which is faster. Raises NotFoundError for a name that is none.
     """
     symbols = len(market.table)
     if needed is None:
@@ -92,7 +126,7 @@ def features(market: Market, out: Array | None = None, needed: Iterable[str] | N
     # Features of the same subject are computed together; those that nobody asked for go to a row that nobody reads.
     matrix = np.empty((len(plan.names) + 1, symbols))
     _fill(market, 0, symbols, plan, matrix)
-    return Features(market.now, matrix[:-1], plan.names)
+    return Features(market.now, matrix[:-1], plan.names, market)
 
 
 def features_of(market: Market, row: int) -> dict[str, float]:

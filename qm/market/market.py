@@ -134,6 +134,11 @@ class Market:
         """Remember every symbol's price and volume at a minute boundary, for moves over minutes."""
         self.minutes.mark(self.rows, boundary)
 
+    def catch_up(self, row: int) -> None:
+        """Give a symbol that is followed from now on the last minute bars, which are kept of every symbol."""
+        for bar in self.minutes.bars_of(row):
+            self.bars.add(row, bar)
+
     def backfill(self, events: Events) -> None:
         """Consume the records of the session so far as if they had been lived through, minute by minute.
 

@@ -8,6 +8,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from qm.market.bars import Bar
 from qm.market.fives import Fives
 from qm.market.kernel import MINUTE
 from qm.market.rows import Rows
@@ -103,6 +104,16 @@ class Minutes:
             return self._nothing if boundary <= opens + MINUTE else self._unknown
         whole = self.since <= max(opens + MINUTE if not self.left_out else 0, boundary - (VWAP_MINUTES + 1) * MINUTE)
         return self.mins_below if boundary == self.marked and whole else self._unknown
+
+    def bars_of(self, row: int) -> list[Bar]:
+        """Return the last minute bars of a symbol, oldest first; a minute without a trade has none."""
+        found = []
+        for boundary in range(self.marked - (KEPT_BARS - 1) * MINUTE, self.marked + MINUTE, MINUTE):
+            if self.knows(boundary, KEPT_BARS):
+                o, h, low, c, v = self.bars[boundary // MINUTE % KEPT_BARS, :, row].tolist()
+                if h > 0.0:
+                    found.append(Bar(boundary - MINUTE, o, h, low, c, v))
+        return found
 
     def _sum_at(self, ring: Array, boundary: int, kept: int) -> Array:
         if self.knows(boundary, kept):

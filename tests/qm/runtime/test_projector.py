@@ -119,7 +119,7 @@ def test_the_radar_is_the_last_beat_with_prices_of_this_moment() -> None:
     assert "HOD" in after.flags
     assert after.why == shown[0].why
     assert after.chg_pct is not None
-    assert after.chg_pct > (shown[0].chg_pct or 0) + 40
+    assert after.chg_pct > (shown[0].chg_pct or 0) + 20
 
 
 def test_the_radar_says_why(traded: Rig) -> None:
