@@ -31,6 +31,7 @@ from qm.risk.gate import Gate
 from qm.scanner.scanner import Scanner
 from qm.strategies.allocator import Allocator
 from qm.strategies.api import Strategy
+from qm.strategies.attempts import Attempts
 from qm.strategies.desk import Desk
 from qm.watchlist.watchlist import Watchlist
 
@@ -54,6 +55,7 @@ class Book:
         self.trades = Trades()
         self.leaving = Leaving()
         self.desk = Desk(strategies)
+        self.attempts = Attempts()
         self.allocator = Allocator(strategies, settings.allocator)
         self.scanner = Scanner([settings.scan(name) for name in settings.scans])
         self.watchlist = Watchlist(settings.watch_capacity, settings.watch_ttl_min * 60, settings.watch_cool_off_s)
@@ -78,6 +80,7 @@ class Book:
             self.orders,
             self.gate,
             self.desk,
+            self.attempts,
             self.allocator,
             self.scanner,
             self.watchlist,
@@ -138,6 +141,7 @@ class Book:
             self.trades.state(),
             self.leaving.state(),
             self.desk.state(),
+            self.attempts.state(),
             self.allocator.state(),
             self.scanner.state(),
             self.watchlist.state(),

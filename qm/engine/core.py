@@ -35,6 +35,7 @@ from qm.model.events import (
     EntriesStopped,
     Filled,
     Minute,
+    NotStarted,
     SessionEnded,
     SessionStarted,
     StrategyUsed,
@@ -44,6 +45,7 @@ from qm.model.inputs import Accepted, AnyReport, Wake, Why
 from qm.model.order import TERMINAL, Execution, Purpose
 from qm.radar.ranking import Ranking
 from qm.strategies.api import Strategy
+from qm.strategies.needs import unmet
 
 END = "end"
 """Key of the timer that ends the session, a minute after the close."""
@@ -93,7 +95,10 @@ class Core:
         if book.portfolio.positions:
             self.closing.flatten(None, "held over from the session before", started.seq)
         self.funnel.ban_for_good(started.seq)
+        self._start_strategies(started.seq)
         for strategy, wanted in (assigned or {}).items():
+            if strategy in book.allocator.idle:
+                continue
             symbols = [symbol for symbol in wanted if symbol in market.table]
             if not symbols:
                 book.effects.append(Notify("warning", f"strategy {strategy}: none of its symbols is in this session"))
@@ -101,6 +106,14 @@ class Core:
             allowed = tuple([symbol for symbol in symbols if not book.watchlist.is_banned(symbol)])
             book.state(Assigned(strategy, allowed), started.seq)
             self.trading.start(strategy, market.table.rows(allowed))
+
+    def _start_strategies(self, cause: int) -> None:
+        book = self.book
+        for strategy in book.desk.strategies.values():
+            reason = unmet(strategy, book.market)
+            if reason:
+                book.state(NotStarted(strategy.name, reason), cause)
+                book.effects.append(Notify("warning", f"strategy {strategy.name} is not started: {reason}"))
 
     @property
     def _step_ns(self) -> int:
@@ -274,6 +287,8 @@ class Core:
         cause = w.seq if w else 0
         if not isinstance(fact, Execution):
             book.state(fact, cause)
+            if w is not None and w.asked and w.done and not w.filled and w.order.purpose is Purpose.ENTRY:
+                self.trading.on_gone(book.market.table.row(w.order.symbol))
             return
         assert w is not None
         order = w.order
@@ -302,7 +317,7 @@ class Core:
             return
         if self.book.watchlist.is_banned(symbol):
             self.trading.release(row, "banned by the trader", cause)
-        elif work.entries >= self.book.desk.strategies[strategy].per_day:
+        elif self.book.attempts.made(symbol, strategy) >= self.book.desk.strategies[strategy].per_day:
             self.trading.release(row, "no attempts left today", cause)
         else:
             self.trading.start(strategy, [row])

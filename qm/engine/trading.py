@@ -26,7 +26,7 @@ from qm.model.order import Order, OrderType, Purpose, Side
 from qm.risk.gate import Picture
 from qm.risk.sizing import size
 from qm.rules.day_rules import DayRules, day_rules
-from qm.strategies.api import Done, Enter, Exit, Group, Held, Plan, Protect, View, Wishes
+from qm.strategies.api import Done, Enter, Exit, Group, Held, Plan, Protect, View, Wishes, Withdraw
 from qm.strategies.desk import Work
 
 ASKING = Why.TOUCH | Why.CLOSE | Why.BAR | Why.NEXT
@@ -99,6 +99,17 @@ class Trading:
         except Exception as error:  # noqa: BLE001 - foreign code
             self.fail(work.strategy, row, error)
 
+    def on_gone(self, row: int) -> None:
+        """An entry is gone that was to go, and nothing of it filled: ask what its strategy wants instead."""
+        work = self.book.desk.works.get(row)
+        if work is None or self._in_trade(row) or self._entering(row):
+            return
+        try:
+            part = self.book.desk.strategies[work.strategy].entry
+            self._grant(work.strategy, row, part.on_gone(self._view(row, work)))
+        except Exception as error:  # noqa: BLE001 - foreign code
+            self.fail(work.strategy, row, error)
+
     def fail(self, strategy: str, row: int | None, error: Exception) -> None:
         """Isolate a strategy: it gets nothing more, its flat symbols are released, its positions stay protected."""
         book, names = self.book, self.book.market.table.names
@@ -120,7 +131,14 @@ class Trading:
             return
         symbol = book.market.table.names[row]
         book.state(Released(symbol, work.strategy, reason), cause)
-        for w in book.orders.open(symbol):
+        self._take_back(symbol, reason, cause)
+
+    def _withdraw(self, row: int, wish: Withdraw) -> None:
+        work = self.book.desk.works.get(row)
+        self._take_back(self.book.market.table.names[row], wish.reason, work.seq if work else 0)
+
+    def _take_back(self, symbol: str, reason: str, cause: int) -> None:
+        for w in list(self.book.orders.open(symbol)):
             if w.order.purpose is Purpose.ENTRY and not w.asked:
                 self.closing.cancel(w.order.id, reason, cause)
 
@@ -128,7 +146,11 @@ class Trading:
 
     def _grant(self, strategy: str, row: int | None, wishes: Wishes) -> None:
         for wish in wishes:
-            at = row if isinstance(wish, Exit | Plan | Protect) else (wish.row if wish.row is not None else row)
+            at = (
+                row
+                if isinstance(wish, Exit | Plan | Protect | Withdraw)
+                else (wish.row if wish.row is not None else row)
+            )
             if isinstance(wish, Plan):
                 self._plan(strategy, at, wish)
             elif at is None:
@@ -137,6 +159,8 @@ class Trading:
                 self._enter(strategy, at, wish)
             elif isinstance(wish, Exit):
                 self._signal_exit(strategy, at, wish)
+            elif isinstance(wish, Withdraw):
+                self._withdraw(at, wish)
             elif isinstance(wish, Protect):
                 self._move_stop(strategy, at, wish)
             elif isinstance(wish, Done):
@@ -188,7 +212,7 @@ class Trading:
             stop=wish.stop,
             resting_stop=wish.resting_stop,
             shares=wish.shares,
-            risk=wish.risk,
+            risk=wish.risk if wish.risk is not None else book.desk.strategies[strategy].risk,
             notional=wish.notional,
             features=features_of(market, row),
             context=book.regime.context(market.now),
@@ -333,7 +357,7 @@ class Trading:
             day_usd=float(book.portfolio.cash - book.portfolio.day_equity) + net,
             busy=len(book.portfolio.positions) + book.orders.entering(),
             in_symbol=(1 if book.portfolio.qty(symbol) else 0) + len(mine),
-            attempts=work.entries + 1,
+            attempts=book.attempts.made(symbol, work.strategy) + 1,
             per_day=book.desk.strategies[work.strategy].per_day,
             unknown=book.orders.unknown(),
             used_usd=self._used(rules) + notional * max(rules.long, rules.short),
@@ -358,10 +382,14 @@ class Trading:
     def _view(self, row: int, work: Work | None = None) -> View:
         # A copy: what a strategy writes into it is gone, and cannot differ after a restart.
         note = dict(work.note) if work else {}
-        return View(self.book.market, row, note, self._held)
+        return View(self.book.market, row, note, self._held, self._entering)
 
     def _in_trade(self, row: int) -> bool:
         return self.book.market.table.names[row] in self.book.trades.open
+
+    def _entering(self, row: int) -> int:
+        orders = self.book.orders.open(self.book.market.table.names[row])
+        return sum(w.left for w in orders if w.order.purpose is Purpose.ENTRY)
 
     def _held(self, row: int) -> Held | None:
         book = self.book

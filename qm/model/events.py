@@ -123,7 +123,7 @@ class HitRejected(Event, frozen=True, gc=False, tag="hit_rejected"):
     by: str
     """`watchlist` or `allocator`."""
     why: str
-    """One word: full, cooling_off, banned, no_strategy, no_budget, busy."""
+    """One word: full, cooling_off, banned, alert_only, no_strategy, no_budget, busy."""
     reason: str
     alternatives: tuple[Alternative, ...] = ()
     """The strategies that were weighed."""
@@ -181,6 +181,13 @@ class Released(Event, frozen=True, gc=False, tag="released"):
     """A strategy no longer works a symbol."""
 
     symbol: str
+    strategy: str
+    reason: str
+
+
+class NotStarted(Event, frozen=True, gc=False, tag="not_started"):
+    """A strategy does not take part in the session: something that it needs is not told."""
+
     strategy: str
     reason: str
 
@@ -450,7 +457,7 @@ class Checkpoint(Event, frozen=True, gc=False, tag="checkpoint"):
 
 ClockEvent = SessionStarted | SessionEnded | Assigned | Minute | Beat | TapeRead | Checkpoint | Commanded
 FindEvent = Hit | HitEnded | HitRefreshed | HitRejected | Watched | Unwatched | Banned | Unbanned
-DeskEvent = Allocated | Released | Planned | Woke | Signal | Refused | StopMoved | StrategyFailed
+DeskEvent = NotStarted | Allocated | Released | Planned | Woke | Signal | Refused | StopMoved | StrategyFailed
 SentEvent = (
     Intended | Acked | Activated | Triggered | Rejected | CancelAsked | Canceled | Expired | WentUnknown | Anomaly
 )

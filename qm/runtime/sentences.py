@@ -25,6 +25,7 @@ from qm.model.events import (
     HitRefreshed,
     HitRejected,
     Intended,
+    NotStarted,
     Refused,
     Rejected,
     Released,
@@ -165,6 +166,10 @@ def _released(event: Released, _: OrderOf) -> Said:
     return "info", event.symbol, f"{event.symbol} let go by {event.strategy}: {event.reason}"
 
 
+def _not_started(event: NotStarted, _: OrderOf) -> Said:
+    return "warn", "", f"strategy {event.strategy} is not started: {event.reason}"
+
+
 def _signal(event: Signal, _: OrderOf) -> Said:
     part = f"to {event.side} {event.shares:,} of" if event.shares is not None else "out of"
     way = f"wants {'into' if event.entry else part}"
@@ -291,6 +296,7 @@ _SPEAKERS: Final[dict[type, Callable[[Any, OrderOf], Said | None]]] = {
     Unwatched: _unwatched,
     Allocated: _allocated,
     Released: _released,
+    NotStarted: _not_started,
     Signal: _signal,
     Refused: _refused,
     Intended: _intended,

@@ -15,14 +15,14 @@ from qm.model.events import (
     Entry,
     Factor,
     HitRejected,
-    Intended,
+    NotStarted,
     SessionStarted,
     StrategyFailed,
 )
-from qm.model.order import Purpose
 from qm.radar.regime import LABELS, UNKNOWN
 from qm.rules.calendar import Stretch
 from qm.strategies.api import Strategy
+from qm.strategies.attempts import Attempts
 from qm.strategies.likeness import Likeness
 from qm.strategies.record import Estimate, Prior, TrackRecord
 
@@ -97,18 +97,20 @@ class Allocator:
         self._strategies = strategies
         self._settings = settings
         self._record = TrackRecord(tuple(strategies), settings.priors, settings.recent_trades)
-        self._sent: dict[tuple[str, str], int] = {}
-        """Entries sent today by symbol and strategy."""
+        self._attempts = Attempts()
+        self.idle: dict[str, str] = {}
+        """Strategies that this session cannot tell what they need, and what that is."""
         self.failed: dict[str, str] = {}
         """Strategies that raised today, and what; they get nothing more."""
 
     def appliers(self) -> dict[type, Callable[[Entry], None]]:
         """Return how each event changes the allocator."""
         return {
+            **self._attempts.appliers(),
             **self._record.appliers(),
             SessionStarted: self._on_session,
             StrategyFailed: self._on_failed,
-            Intended: self._on_intended,
+            NotStarted: self._on_not_started,
         }
 
     def on_watched(self, offer: Offer, seen: Situation) -> Allocated | HitRejected:
@@ -132,7 +134,7 @@ class Allocator:
                 out[name] = Alternative(name, why, round(estimates[name].expected_r, 6), sizes[name])
         others = tuple(out[name] for name in self._strategies if name in out)
         if best is None:
-            return _nobody(offer, others, any_fit=bool(fit))
+            return self._nobody(offer, others, any_fit=bool(fit))
         budget = round(seen.equity_usd * self._settings.budget_share * sizes[best], 2)
         cut = [factor.told for factor in fit[best] if factor.size < 1]
         why = "; ".join([f"takes hits of {offer.scan}", _share(self._settings.budget_share * sizes[best]), *cut])
@@ -141,8 +143,7 @@ class Allocator:
 
     def state(self) -> object:
         """Return what must be equal after a restart."""
-        sent = [[*key, count] for key, count in sorted(self._sent.items())]
-        return [sorted(self.failed.items()), sent, self._record.state()]
+        return [sorted(self.failed.items()), sorted(self.idle.items()), self._attempts.state(), self._record.state()]
 
     # --- weighing ------------------------------------------------------------------------------------------------
 
@@ -151,10 +152,21 @@ class Allocator:
             return "it failed today"
         if offer.scan not in strategy.scans:
             return f"does not take hits of {offer.scan}"
-        sent = self._sent.get((offer.symbol, strategy.name), 0)
-        if sent >= strategy.per_day:
-            return f"no attempts are left today: {sent} of {strategy.per_day}"
+        if strategy.name in self.idle:
+            return f"not started: {self.idle[strategy.name]}"
+        made = self._attempts.made(offer.symbol, strategy.name)
+        if made >= strategy.per_day:
+            return f"no attempts are left today: {made} of {strategy.per_day}"
         return ""
+
+    def _nobody(self, offer: Offer, others: tuple[Alternative, ...], *, any_fit: bool) -> HitRejected:
+        takers = [name for name, strategy in self._strategies.items() if offer.scan in strategy.scans]
+        if not takers:
+            reason = f"no strategy takes hits of {offer.scan}" if self._strategies else "no strategy is switched on"
+            return HitRejected(offer.symbol, offer.scan, "allocator", "alert_only", reason, others)
+        reason = "; ".join(f"{other.strategy}: {other.why}" for other in others if other.strategy in takers)
+        why = "no_budget" if any_fit else "no_strategy"
+        return HitRejected(offer.symbol, offer.scan, "allocator", why, reason, others)
 
     def _factors(self, strategy: str, seen: Situation, estimate: Estimate) -> tuple[Factor, ...]:
         s = self._settings
@@ -170,19 +182,18 @@ class Allocator:
 
     def _on_session(self, entry: Entry) -> None:
         self.failed.clear()
-        self._sent.clear()
+        self.idle.clear()
+        self._attempts.on_session(entry)
 
     def _on_failed(self, entry: Entry) -> None:
         body = entry.body
         assert isinstance(body, StrategyFailed)
         self.failed[body.strategy] = body.error
 
-    def _on_intended(self, entry: Entry) -> None:
+    def _on_not_started(self, entry: Entry) -> None:
         body = entry.body
-        assert isinstance(body, Intended)
-        if body.order.purpose is Purpose.ENTRY:
-            key = (body.order.symbol, body.order.strategy)
-            self._sent[key] = self._sent.get(key, 0) + 1
+        assert isinstance(body, NotStarted)
+        self.idle[body.strategy] = body.reason
 
 
 def _labelled(name: str, sizes: Mapping[str, float], strategy: str, context: Mapping[str, str | float]) -> Factor:
@@ -239,12 +250,6 @@ def _why_not(
     if sizes[name] < sizes[best]:
         return f"{sizes[name]:.0%} of the budget, {sizes[best]:.0%} for {best}"
     return f"{best} comes first"
-
-
-def _nobody(offer: Offer, others: tuple[Alternative, ...], *, any_fit: bool) -> HitRejected:
-    reasons = "; ".join(f"{other.strategy}: {other.why}" for other in others) or "no strategy is switched on"
-    why = "no_budget" if any_fit else "no_strategy"
-    return HitRejected(offer.symbol, offer.scan, "allocator", why, reasons, others)
 
 
 def _share(share: float) -> str:

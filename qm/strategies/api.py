@@ -21,9 +21,12 @@ import numpy.typing as npt
 from msgspec.structs import force_setattr
 
 from qm.market.bars import Bar
+from qm.market.features import UNITS, features_of
 from qm.market.market import Market
 from qm.model.order import OrderType, Side
+from qm.strategies.contract import Need, Rules
 
+__all__ = ["Need", "Rules"]
 STOPS = frozenset({OrderType.STOP, OrderType.STOP_LIMIT})
 LIMITS = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})
 
@@ -160,6 +163,15 @@ class Protect(msgspec.Struct, frozen=True):
             force_setattr(self, "stop", float(self.stop))
 
 
+class Withdraw(msgspec.Struct, frozen=True):
+    """Take back the entries that work, and go on working the symbol; `on_gone` is asked when they are gone."""
+
+    reason: str
+
+    def __post_init__(self) -> None:
+        _must_be(str, self.reason)
+
+
 class Done(msgspec.Struct, frozen=True):
     """Stop working this symbol today; working entries are canceled."""
 
@@ -176,7 +188,7 @@ def _must_be(kind: type, value: object) -> None:
         raise TypeError(f"{value!r} is no {kind.__name__}")
 
 
-Wish = Plan | Enter | Exit | Protect | Done
+Wish = Plan | Enter | Withdraw | Exit | Protect | Done
 Wishes = Sequence[Wish]
 NOTHING: Wishes = ()
 
@@ -208,18 +220,42 @@ class Held(NamedTuple):
 class View:
     """One symbol at one moment, read-only."""
 
-    __slots__ = ("_held", "market", "note", "now", "row")
+    __slots__ = ("_entering", "_held", "market", "note", "now", "row")
 
     def __init__(
-        self, market: Market, row: int, note: dict[str, float], held: Callable[[int], Held | None] | None = None
+        self,
+        market: Market,
+        row: int,
+        note: dict[str, float],
+        held: Callable[[int], Held | None] | None = None,
+        entering: Callable[[int], int] | None = None,
     ) -> None:
-        self.market, self.row, self.note, self._held = market, row, note, held
+        self.market, self.row, self.note, self._held, self._entering = market, row, note, held, entering
         self.now = market.now
 
     @property
     def held(self) -> Held | None:
         """The open position; None while flat."""
         return self._held(self.row) if self._held else None
+
+    @property
+    def entering(self) -> int:
+        """Shares of entries that may still fill."""
+        return self._entering(self.row) if self._entering else 0
+
+    def feature(self, name: str) -> float:
+        """Return a feature of the symbol by the name that scans use; NaN when it is not known, KeyError for no feature.
+
+        Reading several at once costs as much as one: see `features`.
+        """
+        if name not in UNITS:
+            raise KeyError(name)
+        return self.features.get(name, nan)
+
+    @property
+    def features(self) -> dict[str, float]:
+        """All features of the symbol that are known now, by name."""
+        return features_of(self.market, self.row)
 
     def __getattr__(self, name: str) -> float:
         """Return a field of the symbol's market row by name, such as `last` or `high`."""
@@ -243,7 +279,11 @@ class View:
 
     @property
     def bars(self) -> deque[Bar]:
-        """Recent closed bars, oldest first; filled only while the symbol is followed."""
+        """Recent closed minute bars, oldest first, those before the open included: while the symbol is followed.
+
+        When following begins, the last half hour is there already, if the engine looked at every minute until then: it
+        does wherever scans run or the feed tells prints.
+        """
         return self.market.bars.of(self.row)
 
     @property
@@ -305,6 +345,10 @@ class EntrySignals:
         """A bar of a followed symbol closed."""
         return NOTHING
 
+    def on_gone(self, view: View) -> Wishes:
+        """An entry that was taken back, or ran out of time, is gone, and nothing of it filled."""
+        return NOTHING
+
 
 class ExitSignals:
     """Says when to leave; asked only while a position is open."""
@@ -330,6 +374,9 @@ class ExitSignals:
         return NOTHING
 
 
+NO_RULES = Rules()
+
+
 @dataclass(frozen=True, slots=True)
 class Strategy:
     """A named, versioned pair of entry and exit signals with their parameters."""
@@ -345,7 +392,15 @@ class Strategy:
     scans: tuple[str, ...] = ()
     """Scans whose hits it takes; empty for strategies that are assigned a list of symbols."""
     per_day: int = 1
-    """Entries allowed per symbol and day."""
+    """Attempts allowed per symbol and day: entries that filled at least in part, or that the broker refused."""
+    needs: tuple[Need, ...] = ()
+    """What the feed must tell; a session whose feed does not goes without the strategy, and says so."""
+    columns: tuple[str, ...] = ()
+    """Columns of the reference data of which something must be known."""
+    risk: float | None = None
+    """What a stopped-out trade may lose, as a share of equity; None for what the settings allow, never more."""
+    rules: Rules = NO_RULES
+    """Its rules in words."""
     symbols: tuple[str, ...] = ()
     """Symbols that it works where it takes no hits; empty for all of the session, or those of a list."""
     source: str = ""

@@ -7,15 +7,14 @@ from math import inf, nan
 
 from qm.market.levels import IDLE
 from qm.market.market import Market
-from qm.model.events import Allocated, Assigned, Entry, Intended, Planned, Released, SessionStarted, Woke
-from qm.model.order import Purpose
+from qm.model.events import Allocated, Assigned, Entry, Planned, Released, SessionStarted, Woke
 from qm.strategies.api import Strategy
 
 
 class Work:
     """One symbol in the hands of one strategy."""
 
-    __slots__ = ("budget_usd", "entries", "note", "seq", "strategy", "wake_seq")
+    __slots__ = ("budget_usd", "note", "seq", "strategy", "wake_seq")
 
     def __init__(self, strategy: str, seq: int, budget_usd: float) -> None:
         self.strategy = strategy
@@ -23,8 +22,6 @@ class Work:
         """The entry that a decision of the strategy follows from: its last plan, or its allocation."""
         self.budget_usd = budget_usd
         self.note: dict[str, float] = {}
-        self.entries = 0
-        """Entries sent today."""
         self.wake_seq = 0
         """The plan whose time it waits for; an older plan's timer is void."""
 
@@ -38,8 +35,6 @@ class Desk:
         """By row; a symbol is worked by one strategy at a time."""
         self._market: Market | None = None
         self._waking: dict[int, list[int]] = {}
-        self._sent: dict[tuple[int, str], int] = {}
-        """Entries sent today by symbol and strategy: letting a symbol go and taking it again forgets nothing."""
 
     def appliers(self) -> dict[type, Callable[[Entry], None]]:
         """Return how each event changes the desk."""
@@ -50,7 +45,6 @@ class Desk:
             Released: self._on_released,
             Planned: self._on_planned,
             Woke: self._on_woke,
-            Intended: self._on_intended,
         }
 
     def open(self, market: Market) -> None:
@@ -73,16 +67,13 @@ class Desk:
     def state(self) -> object:
         """Return what must be equal after a restart."""
         names = self.market.table.names if self._market else ()
-        sent = [[names[row], strategy, count] for (row, strategy), count in sorted(self._sent.items())]
-        works = [
-            [names[row], w.strategy, w.seq, w.budget_usd, w.entries, w.wake_seq, sorted(w.note.items())]
+        return [
+            [names[row], w.strategy, w.seq, w.budget_usd, w.wake_seq, sorted(w.note.items())]
             for row, w in sorted(self.works.items())
         ]
-        return [works, sent]
 
     def _on_session(self, entry: Entry) -> None:
         self.works.clear()
-        self._sent.clear()
         self._waking.clear()
 
     def _on_assigned(self, entry: Entry) -> None:
@@ -95,8 +86,7 @@ class Desk:
         body = entry.body
         assert isinstance(body, Allocated)
         row = self.market.table.row(body.symbol)
-        work = self.works[row] = Work(body.strategy, entry.seq, body.budget_usd)
-        work.entries = self._sent.get((row, body.strategy), 0)
+        self.works[row] = Work(body.strategy, entry.seq, body.budget_usd)
 
     def _on_released(self, entry: Entry) -> None:
         body = entry.body
@@ -128,6 +118,7 @@ class Desk:
             levels.arm(row, owner, (level[0], level[1], level[2], level[3]))
             if body.follow:
                 levels.follow(row, owner)
+                market.catch_up(row)
             else:
                 levels.unfollow(row, owner)
             if body.wake_at:
@@ -143,15 +134,6 @@ class Desk:
             self.works[row].wake_seq = 0
             self.works[row].seq = entry.seq
         del self._waking[body.plan]
-
-    def _on_intended(self, entry: Entry) -> None:
-        body = entry.body
-        assert isinstance(body, Intended)
-        row = self.market.table.row(body.order.symbol)
-        work = self.works.get(row)
-        if work is not None and body.order.purpose is Purpose.ENTRY:
-            work.entries += 1
-            self._sent[row, work.strategy] = work.entries
 
 
 def _kth(values: tuple[float | None, ...], k: int) -> float:

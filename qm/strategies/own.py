@@ -116,6 +116,9 @@ class GuardedEntry(EntrySignals):
     def on_bar(self, view: View) -> Wishes:
         return _one(self._name, self._budget, view, self._part.on_bar)
 
+    def on_gone(self, view: View) -> Wishes:
+        return _one(self._name, self._budget, view, self._part.on_gone)
+
     def _group(self, group: Group, ask: Callable[[Group], object]) -> Wishes:
         rows = dict.fromkeys(group.rows.tolist())
         steps = STEPS + STEPS_PER_SYMBOL * len(rows)

@@ -16,6 +16,8 @@ from qm.model.events import (
     Entry,
     HitRejected,
     Intended,
+    NotStarted,
+    Rejected,
     SessionStarted,
     StrategyFailed,
     TradeClosed,
@@ -31,7 +33,9 @@ CALM = Situation(equity_usd=100_000.0, heat_left_usd=2000.0, trade_risk_usd=500.
 
 
 def strategy(name: str, *scans: str, per_day: int = 1) -> Strategy:
-    return Strategy(name, "1", "experimental", "", Params(), EntrySignals(), ExitSignals(), scans, per_day)
+    return Strategy(
+        name, "1", "experimental", "", Params(), EntrySignals(), ExitSignals(), scans=scans, per_day=per_day
+    )
 
 
 ONE, TWO, OTHER = strategy("one", "gap"), strategy("two", "gap"), strategy("other", "spike")
@@ -61,6 +65,11 @@ def closed(name: str, r: float | None) -> TradeClosed:
 
 def entered(name: str, symbol: str = "AAA") -> Intended:
     return Intended(Order("E", symbol, Side.BUY, 1, OrderType.MARKET, Purpose.ENTRY, name), 1.0)
+
+
+def refused() -> Rejected:
+    """The broker's answer to `entered`: an attempt."""
+    return Rejected("E", "no")
 
 
 class Desk:
@@ -223,10 +232,8 @@ def test_open_risk_that_is_not_known_leaves_no_room() -> None:
 def test_who_takes_it_when_nobody_does() -> None:
     found = Desk().offer(Offer("AAA", "halts"))
     assert isinstance(found, HitRejected)
-    assert (found.by, found.why) == ("allocator", "no_strategy")
-    assert found.reason == (
-        "one: does not take hits of halts; two: does not take hits of halts; other: does not take hits of halts"
-    )
+    assert (found.by, found.why, found.reason) == ("allocator", "alert_only", "no strategy takes hits of halts")
+    assert [each.strategy for each in found.alternatives] == ["one", "two", "other"]
     alone = Allocator({}, AllocatorSettings()).on_watched(OFFER, CALM)
     assert isinstance(alone, HitRejected)
     assert alone.reason == "no strategy is switched on"
@@ -239,16 +246,22 @@ def test_a_budget_of_nothing_is_no_allocation() -> None:
 
 
 def test_one_that_failed_or_has_no_attempt_left_gets_nothing_today() -> None:
-    desk = Desk().tell(StrategyFailed("one", None, "ValueError: no"), entered("two"))
+    desk = Desk().tell(StrategyFailed("one", None, "ValueError: no"), entered("two"), refused())
     found = desk.offer()
     assert isinstance(found, HitRejected)
-    assert [each.why for each in found.alternatives[:2]] == [
-        "it failed today",
-        "no attempts are left today: 1 of 1",
-    ]
+    assert (found.why, found.reason) == (
+        "no_strategy",
+        "one: it failed today; two: no attempts are left today: 1 of 1",
+    )
     assert desk.given(offer=Offer("BBB", "gap")).strategy == "two"
     desk.tell(SessionStarted("2026-11-23", "sim", Decimal(1), 2, "", ()))
     assert desk.given().strategy == "one"
+
+
+def test_one_that_was_not_started_gets_nothing() -> None:
+    found = Desk().tell(NotStarted("one", "it needs quotes"), NotStarted("two", "it needs prints")).offer()
+    assert isinstance(found, HitRejected)
+    assert found.reason == "one: not started: it needs quotes; two: not started: it needs prints"
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,12 @@ from decimal import Decimal
 
 from qm.market.market import Market
 from qm.market.reference import Reference
-from qm.model.events import Allocated, AnyEvent, Entry, Intended, Released, SessionStarted
+from qm.model.events import Allocated, AnyEvent, Entry, Planned, Released, SessionStarted
 from qm.model.instrument import SymbolTable
-from qm.model.order import Order, OrderType, Purpose, Side
+from qm.model.market import events
 from qm.rules.calendar import session
 from qm.strategies.desk import Desk
+from tests.qm.strategies.stage import at, minute
 
 TABLE = SymbolTable(["AAA", "BBB"])
 
@@ -29,26 +30,33 @@ class Played:
         assert applier is not None
         applier(Entry(self.seq, 0, 0, 0, body))
 
-    def enter(self, n: int) -> None:
-        order = Order(f"E{n}", "AAA", Side.BUY, 1, OrderType.MARKET, Purpose.ENTRY, "one")
-        self.tell(Intended(order, 20.0))
 
-
-def test_taking_a_symbol_again_does_not_forget_the_entries_of_the_day() -> None:
+def test_a_released_symbol_is_nobodys() -> None:
     on = Played()
     on.tell(Allocated("AAA", "one", 1000.0, ""))
-    on.enter(1)
+    on.tell(Planned("one", ("AAA",), follow=True, up=(20.0,)))
     on.tell(Released("AAA", "one", "let go"))
-    on.tell(Allocated("AAA", "one", 1000.0, ""))
-    assert on.desk.works[0].entries == 1
-    on.tell(Allocated("BBB", "one", 1000.0, ""))
-    assert on.desk.works[1].entries == 0
+    assert on.desk.works == {}
+    assert on.desk.market.levels.owners(0) == []
+    assert on.desk.market.levels.followers(0) == []
 
 
-def test_a_new_session_begins_with_no_entries() -> None:
+def test_a_new_session_begins_with_no_symbols() -> None:
     on = Played()
     on.tell(Allocated("AAA", "one", 1000.0, ""))
-    on.enter(1)
     on.tell(SessionStarted("2024-03-06", "sim", Decimal(1), 2, "", ()))
+    assert on.desk.works == {}
+
+
+def test_who_begins_to_follow_finds_the_last_minutes() -> None:
+    on = Played()
+    market = on.desk.market
+    for n in range(40):
+        market.replay(events([minute(n, 20.0, 20.0 + n, 20.0, 20.0)]))
+        market.mark_minute(at(n + 1))
+    assert list(market.bars.of(0)) == []
     on.tell(Allocated("AAA", "one", 1000.0, ""))
-    assert on.desk.works[0].entries == 0
+    on.tell(Planned("one", ("AAA",), follow=True))
+    assert [bar.start for bar in market.bars.of(0)] == [at(n) for n in range(8, 40)]
+    assert market.bars.of(0)[-1].high == 59.0
+    assert list(market.bars.of(1)) == []
