@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import msgspec
 
 from qm.clock import ny
+from qm.journal.rulings import rulings
 from qm.model.events import (
     Allocated,
     Alternative,
@@ -122,7 +123,7 @@ def explain(reader: Reader, run: str, what: str) -> Explanation | None:
 def step(entry: Entry) -> Step:
     """Put one entry into words."""
     what, text, details = _words(entry)
-    return Step(entry.seq, entry.ts, what, text, tuple(details))
+    return Step(entry.seq, entry.ts, what, text, (*details, *rulings(entry)))
 
 
 def _words(entry: Entry) -> Words:

@@ -77,6 +77,8 @@ class Applies:
     """$ at or below which a trade restricts short sales."""
     lowest_short: Decimal | None
     """$ below which nobody may sell short; None unless restricted and a bid is known."""
+    market_halts: tuple[Decimal, ...]
+    """Falls of the market, as fractions, at which all trading halts; empty before the rule."""
     regime: Regime
     section_31: Decimal
     """$ per million $ sold."""
@@ -117,7 +119,7 @@ _COMMON: Final[tuple[Schedule[Any], ...]] = (
 def what_applies(facts: Facts, of: Session, ns: int) -> Applies:
     """Return the rules for a symbol at `ns` of the trading date `of`."""
     day, price, prior = of.date, facts.price, facts.prior_close
-    where = phase(of, ns)
+    where, halts = phase(of, ns), MWCB.at(day)
     hours = HOURS.at(day)[where]
     band, bands = _bands(facts, of, ns)
     closing = None if facts.listing is None else auction_times(facts.listing, AuctionOrder.MOC, of)
@@ -133,6 +135,7 @@ def what_applies(facts: Facts, of: Session, ns: int) -> Applies:
         bands=bands,
         short_trigger=None if prior is None else ssr_trigger(prior, day),
         lowest_short=None if facts.bid is None or not facts.restricted else lowest_short_price(facts.bid, day),
+        market_halts=() if halts is None else halts.drops,
         regime=REGIMES[facts.broker].at(day),
         section_31=SECTION_31.at(day),
         taf=TAF.at(day),
