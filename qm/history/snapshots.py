@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from qm.clock import SECOND
+from qm.clock import SECOND, monotonic_ns
 from qm.errors import DataError, QmError
 from qm.history.parted import PartedFile, read
 from qm.model.instrument import SymbolTable
@@ -32,6 +32,8 @@ MARKET_EVERY: Final = 5
 """Snapshots of the whole market in a part."""
 QUEUED: Final = 600
 """Beats that wait for the thread at most."""
+WRITTEN_S: Final = 120
+"""What waits longer is written, even when it fills no part: slow beats would else be seen hours later."""
 HELD: Final = 4
 """Parts that are held back while they cannot be written; what is older is lost."""
 
@@ -172,10 +174,11 @@ class _Series:
     def __init__(self, file: PartedFile, names: pa.Array, every: int) -> None:
         self.file, self._names, self._every = file, names, every
         self._beats: list[tuple[int, _Columns]] = []
+        self._due = monotonic_ns() + WRITTEN_S * SECOND
 
     @property
     def full(self) -> bool:
-        return bool(self._beats) and len(self._beats) % self._every == 0
+        return bool(self._beats) and (len(self._beats) % self._every == 0 or monotonic_ns() >= self._due)
 
     def add(self, ts: int, columns: _Columns) -> int:
         """Keep a beat; returns how many were given up for it."""
@@ -185,6 +188,7 @@ class _Series:
         return lost
 
     def write(self) -> None:
+        self._due = monotonic_ns() + WRITTEN_S * SECOND
         if self._beats:
             self.file.add(self._table())
             self._beats.clear()

@@ -12,6 +12,7 @@ from qm.clock import MINUTE
 from qm.engine.core import Core
 from qm.model.events import Allocated, Commanded, Entry, Released, SessionStarted, TradeClosed, Unwatched
 from qm.model.order import Order, Purpose
+from qm.rules.calendar import stretch
 from qm.runtime.book_rows import OrderRows, open_r, positions, trade_view, watchlist
 from qm.runtime.curve import Curve
 from qm.runtime.radar_rows import RadarRows
@@ -172,6 +173,9 @@ class Projector:
             hits=len(book.scanner.active()),
             state_hash=self._state_hash(),
             stale_ms=running.stale_ms,
+            beat=ranking.ts if ranking else 0,
+            regime=book.regime.label,
+            stretch=str(stretch(book.market.session, book.market.now)),
         )
 
     def _phase(self) -> str:

@@ -27,12 +27,12 @@ _STEPS_MS: Final = ((_FINE_MS, 1_000), (600_000, 10_000))
 
 
 class RadarRows:
-    """Makes the rows; what only changes at a beat is kept until the next one."""
+    """Makes the rows of the radar's list; what only changes at a beat is kept until the next one."""
 
     def __init__(self) -> None:
         self._ranking: Ranking | None = None
         self._rows: npt.NDArray[np.int64] = np.empty(0, np.int64)
-        self._names: list[tuple[str, int, float, str, int | None]] = []
+        self._made: list[tuple[RadarRow, float, str, tuple[int, ...]]] = []
         self._matrix: npt.NDArray[np.float64] | None = None
 
     def rows(self, core: Core) -> list[RadarView]:
@@ -52,8 +52,8 @@ class RadarRows:
         high = market.col["high"][self._rows].tolist()
         status = market.col["status"][self._rows].tolist()
         out = []
-        for i, (symbol, rank, score, why, change) in enumerate(self._names):
-            last = live[F.LAST][i]
+        for i, (row, score, why, ranks) in enumerate(self._made):
+            symbol, last = row.symbol, live[F.LAST][i]
             flags = []
             if status[i] >= Status.HALTED:
                 flags.append("halt")
@@ -61,12 +61,12 @@ class RadarRows:
                 flags.append("held")
             elif symbol in watched:
                 flags.append("watch")
-            if last >= high[i]:
+            if last >= high[i] or live[F.NEW_HIGH][i] > 0:
                 flags.append("HOD")
             out.append(
                 RadarView(
                     symbol=symbol,
-                    rank=rank,
+                    rank=row.rank,
                     score=score,
                     last=last,
                     chg_pct=known(live[F.CHG_PCT][i], 2),
@@ -78,18 +78,21 @@ class RadarRows:
                     float_shares=known(live[F.FLOAT_SHARES][i], 0),
                     flags=" ".join(flags),
                     why=why,
-                    rank_change=change,
+                    rank_change=row.rank_change,
                     age_ms=ages[i],
+                    velocity=row.velocity,
+                    listed_min=None if row.listed_s is None else int(row.listed_s // 60),
+                    ranks=ranks,
                 )
             )
         return out
 
     def _take(self, ranking: Ranking) -> None:
         self._ranking = ranking
-        self._rows = ranking.order[:SHOWN]
-        self._names = [
-            (row.symbol, row.rank, round(row.score, 1), why_of(row), ranking.rank_change(at))
-            for row, at in zip(ranking.rows(SHOWN), self._rows.tolist(), strict=True)
+        self._rows = ranking.listed[:SHOWN]
+        self._made = [
+            (row, round(float(ranking.strength_of[at]), 1), why_of(row), ranking.past(at))
+            for row, at in zip(ranking.lines(self._rows), self._rows.tolist(), strict=True)
         ]
 
 
@@ -106,8 +109,12 @@ def _words(name: str, value: float) -> str:
         return f"{value:+.1f}% in 5 min"
     if name == "rvol":
         return f"{value:.1f}x volume"
-    if name == "dollar_volume":
+    if name in ("dollar_volume", "pre_dollar_volume"):
         return f"${value / 1e6:,.1f}M traded"
+    if name == "pre_rvol":
+        return f"{value:.1f}x of a pre-market"
+    if name == "pre_high_dist_pct":
+        return "at the pre-market high" if value >= 0 else f"{-value:.1f}% off the pre-market high"
     if name == "range_pos":
         return "at the high" if value >= 1 else f"{100 * value:.0f}% of the range"
     if name == "high_age_s":

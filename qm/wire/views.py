@@ -32,6 +32,12 @@ class RadarView(View, frozen=True):
     """Places gained (+) or lost (-) over the last minute; None when it was not ranked then."""
     age_ms: int | None
     """Age of the last print; None before the first."""
+    velocity: float | None = None
+    """Places gained (+) or lost (-) per minute, over the last five."""
+    listed_min: int | None = None
+    """Whole minutes on the radar's list."""
+    ranks: tuple[int, ...] = ()
+    """Ranks at the last minute boundaries, oldest first; 0 where it was not ranked."""
 
     @property
     def key(self) -> str:
@@ -194,6 +200,12 @@ class StatusView(View, frozen=True):
     """sha256 of the decided state, first 12 hex digits; equal after a restart."""
     stale_ms: int = 2000
     """Age from which a price counts as stale: 2 s where quotes stream, more where the feed brings bars."""
+    beat: int = 0
+    """Time of the radar's last beat, ns UTC; 0 before the first."""
+    regime: str = "unknown"
+    """What kind of market it is: trend_up, trend_down, volatile_reversal, range, quiet, unknown."""
+    stretch: str = ""
+    """Part of the session: early_pre, pre, opening_cross, open_drive, morning, midday, afternoon, power_hour, ..."""
 
 
 class LogView(View, frozen=True):

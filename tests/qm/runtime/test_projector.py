@@ -107,7 +107,7 @@ def test_the_radar_is_the_last_beat_with_prices_of_this_moment() -> None:
     rig = Rig(minutes=40)
     rig.feed(39)
     assert rig.core.ranking is not None
-    ranked = rig.core.ranking.rows(SHOWN)
+    ranked = rig.core.ranking.lines(rig.core.ranking.listed[:SHOWN])
     shown = rig.frame().radar
     assert [(row.symbol, row.rank) for row in shown] == [(row.symbol, row.rank) for row in ranked]
     assert len(shown) == SHOWN
@@ -126,8 +126,21 @@ def test_the_radar_says_why(traded: Rig) -> None:
     whys = [row.why for row in traded.frame().radar]
     assert any("x volume" in why for why in whys)
     assert all(len(why.split(", ")) <= 3 for why in whys)
-    changes = {row.rank_change for row in traded.frame().radar}
-    assert any(changes)
+    rows = traded.frame().radar
+    assert any(row.rank_change for row in rows)
+    assert any(row.velocity for row in rows)
+    assert max(row.listed_min or 0 for row in rows) > 0
+    # Beats come once a minute here: the newest of the past ranks is that of a minute ago.
+    for row in rows:
+        if row.rank_change is not None:
+            assert row.ranks[-1] == row.rank + row.rank_change
+
+
+def test_the_status_tells_the_beat_the_regime_and_the_part_of_the_session(traded: Rig) -> None:
+    assert traded.core.ranking is not None
+    status = traded.frame().status
+    assert (status.beat, status.regime) == (traded.core.ranking.ts, traded.core.book.regime.label)
+    assert status.stretch in ("open_drive", "morning")
 
 
 def test_flags_tell_who_is_held_and_watched(traded: Rig) -> None:
