@@ -28,6 +28,7 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
         "data": "cli.data",
         "backtest": "cli.backtest",
         "scan": "cli.scan",
+        "strategy": "cli.strategy",
         "replay": "cli.replay",
     },
     "What was done, and why": {

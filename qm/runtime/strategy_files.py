@@ -105,6 +105,50 @@ def read(folder: Path, name: str) -> Source:
     return Source(path, text, sha256(text).hexdigest())
 
 
+def read_anywhere(path: Path) -> Source:
+    """Return a file that the user names to be tried, wherever it lies and whoever may write it."""
+    name = path.stem
+    if not NAME.match(name) or path.suffix != ".py":
+        raise ConfigError(
+            f"{path.name!r} cannot be the file of a strategy.", "Use up to 32 small letters, digits and _, and .py."
+        )
+    if name in PRESETS:
+        raise ConfigError(f"{path.name} has the name of a strategy that comes with the program.", "Rename the file.")
+    try:
+        with path.open("rb") as file:
+            text = file.read(SIZE_MAX + 1)
+    except FileNotFoundError as error:
+        raise NotFoundError(f"There is no {path}.", "`qm strategy list` shows those in your folder.") from error
+    except OSError as error:
+        raise UnavailableError(f"{path} could not be read: {error.strerror}.") from error
+    if len(text) > SIZE_MAX:
+        raise ConfigError(f"{path} is no file of at most {SIZE_MAX:,} bytes.", "Keep a strategy in a plain file.")
+    return Source(path, text, sha256(text).hexdigest())
+
+
+def write_new(folder: Path, name: str, text: str) -> Path:
+    """Write a new own strategy and return its file; the folder is made, for the user alone.
+
+    Raises ConfigError for a name that is none, or that a shipped strategy or a file has.
+    """
+    path = folder / f"{name}.py"
+    if not NAME.match(name):
+        raise ConfigError(
+            f"{name!r} cannot be the name of a strategy.", "Use up to 32 small letters, digits and _, a letter first."
+        )
+    if name in PRESETS:
+        raise ConfigError(f"{name} comes with the program.", "Choose another name.")
+    create(folder)
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
+            file.write(text.encode())
+    except FileExistsError as error:
+        raise ConfigError(f"{path} is there already.", "Choose another name, or change that file.") from error
+    except OSError as error:
+        raise UnavailableError(f"{path} could not be written: {error.strerror}.") from error
+    return path
+
+
 def load(source: Source, params: Mapping[str, Any] | None = None) -> Strategy:
     """Return the strategy of a file, guarded and counted; ConfigError with the line of what is wrong.
 
