@@ -27,8 +27,22 @@ from qm.model.order import OrderType, Side
 from qm.strategies.contract import Need, Rules
 
 __all__ = [
-    *("Done", "Enter", "EntrySignals", "Exit", "ExitSignals", "Group", "Held", "Need", "Params", "Plan", "Protect"),
-    *("Rules", "Strategy", "View", "Wish", "Wishes"),
+    "Done",
+    "Enter",
+    "EntrySignals",
+    "Exit",
+    "ExitSignals",
+    "Group",
+    "Held",
+    "Need",
+    "Params",
+    "Plan",
+    "Protect",
+    "Rules",
+    "Strategy",
+    "View",
+    "Wish",
+    "Wishes",
 ]
 STOPS = frozenset({OrderType.STOP, OrderType.STOP_LIMIT})
 LIMITS = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})
