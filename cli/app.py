@@ -21,6 +21,7 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
         "attach": "cli.screen",
         "status": "cli.engine",
         "entries": "cli.entries",
+        "watch": "cli.watch",
         "flat": "cli.flat",
         "down": "cli.engine",
     },

@@ -18,7 +18,7 @@ from qm.runtime.projector import Projector, Running
 from qm.runtime.schema import schema
 from qm.store.port import JournalPort
 from qm.wire.protocol import VERSION, Explanation, Snapshot
-from qm.wire.queries import EventLine, EventsPage, Identity
+from qm.wire.queries import BanLine, EventLine, EventsPage, HitLine, Identity
 from qm.wire.views import HealthView
 
 EXPLAINED_LINES: Final = 2000
@@ -51,6 +51,8 @@ class Queries:
             ("GET", "/v1/health", self._get_health),
             ("GET", "/v1/radar", self._radar),
             ("GET", "/v1/watchlist", self._watchlist),
+            ("GET", "/v1/bans", self._bans),
+            ("GET", "/v1/hits", self._hits),
             ("GET", "/v1/positions", self._positions),
             ("GET", "/v1/orders", self._orders),
             ("GET", "/v1/pnl", self._pnl),
@@ -90,8 +92,31 @@ class Queries:
         return answer(self._now().radar[: count(given, "limit", MOST, MOST)])
 
     async def _watchlist(self, request: web.Request) -> web.Response:
+        by = parameters(request.query, "by").get("by", "age")
+        if by not in ("age", "priority"):
+            raise UsageError(f"The watchlist is not ordered by {by[:40]!r}.", "By age, or by priority.")
+        rows = self._now().watch
+        if by == "age":
+            return answer(rows)
+        core = self._projector.core
+        held = core.funnel.held()
+        places = {symbol: n for n, symbol in enumerate(core.book.watchlist.by_priority(held, core.ranking))}
+        return answer(sorted(rows, key=lambda row: places.get(row.symbol, len(places))))
+
+    async def _bans(self, request: web.Request) -> web.Response:
         parameters(request.query)
-        return answer(self._now().watch)
+        bans = self._projector.core.book.watchlist.banned()
+        return answer([BanLine(symbol, ban.reason, ban.today, ban.since) for symbol, ban in bans.items()])
+
+    async def _hits(self, request: web.Request) -> web.Response:
+        given = parameters(request.query, "scan", "limit")
+        found = [
+            HitLine(scan, symbol, hit.since, hit.told, hit.rejected, hit.seq)
+            for (scan, symbol), hit in self._projector.core.book.scanner.active().items()
+            if given.get("scan") in (None, scan)
+        ]
+        found.sort(key=lambda line: -line.seq)
+        return answer(found[: count(given, "limit", 100, MOST)])
 
     async def _positions(self, request: web.Request) -> web.Response:
         parameters(request.query)

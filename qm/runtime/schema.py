@@ -10,7 +10,7 @@ import msgspec
 from qm.model.commands import AnyCommand
 from qm.store.projections import TradeRow
 from qm.wire.protocol import VERSION, CommandReply, Explanation, Frame, Problem
-from qm.wire.queries import EventsPage, Identity, Stopping
+from qm.wire.queries import BanLine, EventsPage, HitLine, Identity, Stopping
 
 NAMED: Final[dict[str, Any]] = {
     "frame": Frame,
@@ -21,6 +21,8 @@ NAMED: Final[dict[str, Any]] = {
     "events": EventsPage,
     "trade": TradeRow,
     "explanation": Explanation,
+    "ban": BanLine,
+    "hit": HitLine,
     "stopping": Stopping,
 }
 

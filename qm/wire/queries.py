@@ -41,6 +41,32 @@ class EventsPage(msgspec.Struct, frozen=True):
     """`seq` of the newest entry; there is more when it is above `last`."""
 
 
+class BanLine(msgspec.Struct, frozen=True):
+    """A symbol in which the trader wants no new position, as `/v1/bans` answers."""
+
+    symbol: str
+    reason: str
+    today: bool
+    """It ends with the session."""
+    since: int
+    """ns UTC."""
+
+
+class HitLine(msgspec.Struct, frozen=True):
+    """An opportunity that is alive, as `/v1/hits` answers."""
+
+    scan: str
+    symbol: str
+    since: int
+    """ns UTC."""
+    told: float
+    """Price at which it was told last, $."""
+    rejected: str
+    """Why nobody followed it up, in one word; empty when somebody did."""
+    seq: int
+    """Journal entry of its birth."""
+
+
 class Stopping(msgspec.Struct, frozen=True):
     """What `/v1/shutdown` answers: the daemon ends after this."""
 

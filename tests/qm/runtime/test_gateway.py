@@ -20,7 +20,7 @@ from qm.runtime.socketfile import identity
 from qm.store.projections import TradeRow
 from qm.wire.client import Client
 from qm.wire.protocol import VERSION, Problem
-from qm.wire.queries import EventsPage, Identity
+from qm.wire.queries import BanLine, EventsPage, HitLine, Identity
 from qm.wire.views import HealthView, LogView, OrderView, PnlView, PositionView, RadarView, StatusView, WatchView
 from tests.qm.runtime.asking import ask, refusal
 from tests.qm.runtime.raw import Raw
@@ -75,6 +75,7 @@ async def test_every_view_can_be_asked_for(traded: Rig, path: Path) -> None:
         ("/v1/radar", list[RadarView], frame.radar),
         ("/v1/radar?limit=3", list[RadarView], frame.radar[:3]),
         ("/v1/watchlist", list[WatchView], frame.watch),
+        ("/v1/bans", list[BanLine], []),
         ("/v1/positions", list[PositionView], frame.positions),
         ("/v1/orders", list[OrderView], frame.orders),
         ("/v1/orders?limit=2", list[OrderView], frame.orders[:2]),
@@ -91,6 +92,28 @@ async def test_every_view_can_be_asked_for(traded: Rig, path: Path) -> None:
         assert msgspec.convert(answer, kind, strict=False) == value, target
     assert frame.positions
     assert frame.trades
+
+
+@pytest.mark.usefixtures("looking")
+async def test_the_watchlist_by_priority_puts_first_what_is_held(traded: Rig, path: Path) -> None:
+    rows = msgspec.convert((await ask(path, "/v1/watchlist?by=priority"))[1], list[WatchView], strict=False)
+    core = traded.core
+    order = core.book.watchlist.by_priority(core.funnel.held(), core.ranking)
+    assert [row.symbol for row in rows if row.symbol in order] == order
+    assert {row.key for row in rows} == {row.key for row in traded.frame().watch}
+    status, answer = await ask(path, "/v1/watchlist?by=name")
+    assert (status, answer["remedy"]) == (400, "By age, or by priority.")
+
+
+@pytest.mark.usefixtures("looking")
+async def test_what_is_alive_can_be_asked_for_latest_first(traded: Rig, path: Path) -> None:
+    lines = msgspec.convert((await ask(path, "/v1/hits"))[1], list[HitLine], strict=False)
+    alive = traded.core.book.scanner.active()
+    assert {(line.scan, line.symbol): line.seq for line in lines} == {key: hit.seq for key, hit in alive.items()}
+    assert [line.seq for line in lines] == sorted((line.seq for line in lines), reverse=True)
+    assert lines
+    some = (await ask(path, f"/v1/hits?scan={lines[0].scan}&limit=1"))[1]
+    assert [each["seq"] for each in some] == [lines[0].seq]
 
 
 @pytest.mark.usefixtures("looking")
