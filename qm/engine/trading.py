@@ -12,6 +12,7 @@ from qm.market.standing import standing
 from qm.model.approved import Approved
 from qm.model.effects import Notify, Submit
 from qm.model.events import (
+    Alerted,
     Intended,
     Planned,
     Refused,
@@ -26,12 +27,13 @@ from qm.model.order import Order, OrderType, Purpose, Side
 from qm.risk.gate import Picture
 from qm.risk.sizing import size
 from qm.rules.day_rules import DayRules, day_rules
-from qm.strategies.api import Done, Enter, Exit, Group, Held, Plan, Protect, View, Wishes, Withdraw
+from qm.strategies.api import Alert, Done, Enter, Exit, Group, Held, Plan, Protect, View, Wishes, Withdraw
 from qm.strategies.desk import Work
 
 ASKING = Why.TOUCH | Why.CLOSE | Why.BAR | Why.NEXT
 """Wakes that can concern a strategy: where bars are all there is, a fill becomes known with its bar's close, and levels
 that were armed on the fill must meet that close, too."""
+ALERT_CHARACTERS = 300
 UNTIL = "until"
 """Key of the timers that end entries; the order id follows."""
 
@@ -157,6 +159,8 @@ class Trading:
                 raise ValueError(f"{type(wish).__name__} names no symbol")
             elif isinstance(wish, Enter):
                 self._enter(strategy, at, wish)
+            elif isinstance(wish, Alert):
+                self._alert(strategy, at, wish)
             elif isinstance(wish, Exit):
                 self._signal_exit(strategy, at, wish)
             elif isinstance(wish, Withdraw):
@@ -168,6 +172,17 @@ class Trading:
                 self.release(at, wish.reason, work.seq if work else 0)
             else:
                 raise TypeError(f"a strategy may not return {type(wish).__name__}")
+
+    def _alert(self, strategy: str, row: int, wish: Alert) -> None:
+        work = self.book.desk.works.get(row)
+        if work is None or work.strategy != strategy:
+            return
+        symbol = self.book.market.table.names[row]
+        # The text of a user's strategy is stored and shown: it is kept short.
+        text = wish.text[:ALERT_CHARACTERS]
+        last = float(self.book.market.col["last"][row])
+        self.book.state(Alerted(symbol, strategy, text, last if isfinite(last) else None), work.seq)
+        self.book.effects.append(Notify("info", f"{symbol}: {text} ({strategy})"))
 
     def _plan(self, strategy: str, row: int | None, plan: Plan) -> None:
         rows = list(plan.rows) if plan.rows else [row] if row is not None else []

@@ -385,6 +385,16 @@ class TradeClosed(Event, frozen=True, gc=False, tag="trade_closed"):
     exit_features: dict[str, float] = {}
 
 
+class Alerted(Event, frozen=True, gc=False, tag="alerted"):
+    """A strategy found what it looks for, and tells the trader instead of trading it."""
+
+    symbol: str
+    strategy: str
+    text: str
+    price: float | None
+    """Last price, $; None before the first."""
+
+
 class StopMoved(Event, frozen=True, gc=False, tag="stop_moved"):
     """A strategy moved the stop of an open trade; what was at risk at the entry stays R."""
 
@@ -457,7 +467,7 @@ class Checkpoint(Event, frozen=True, gc=False, tag="checkpoint"):
 
 ClockEvent = SessionStarted | SessionEnded | Assigned | Minute | Beat | TapeRead | Checkpoint | Commanded
 FindEvent = Hit | HitEnded | HitRefreshed | HitRejected | Watched | Unwatched | Banned | Unbanned
-DeskEvent = NotStarted | Allocated | Released | Planned | Woke | Signal | Refused | StopMoved | StrategyFailed
+DeskEvent = NotStarted | Allocated | Released | Planned | Woke | Alerted | Signal | Refused | StopMoved | StrategyFailed
 SentEvent = (
     Intended | Acked | Activated | Triggered | Rejected | CancelAsked | Canceled | Expired | WentUnknown | Anomaly
 )

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from qm.log import clean
 from qm.model.events import (
+    Alerted,
     Allocated,
     Anomaly,
     AnyEvent,
@@ -245,6 +246,11 @@ def _closed(event: TradeClosed, _: OrderOf) -> Said:
     return level, event.symbol, f"{event.symbol} closed {result} {event.reason} ({event.strategy})"
 
 
+def _alerted(event: Alerted, _: OrderOf) -> Said:
+    at = "" if event.price is None else f" at {price(event.price)}"
+    return "info", event.symbol, f"{event.symbol}{at}: {event.text} ({event.strategy})"
+
+
 def _stop_moved(event: StopMoved, _: OrderOf) -> Said:
     way = "placed at" if event.was is None else f"moved from {price(event.was)} to"
     return "info", event.symbol, f"{event.symbol} stop {way} {price(event.stop)}: {event.reason} ({event.strategy})"
@@ -307,6 +313,7 @@ _SPEAKERS: Final[dict[type, Callable[[Any, OrderOf], Said | None]]] = {
     WentUnknown: _unknown,
     Anomaly: _anomaly,
     TradeClosed: _closed,
+    Alerted: _alerted,
     StopMoved: _stop_moved,
     Unprotected: _unprotected,
     EntriesStopped: _stopped,

@@ -27,6 +27,7 @@ from qm.model.order import OrderType, Side
 from qm.strategies.contract import Need, Rules
 
 __all__ = [
+    "Alert",
     "Done",
     "Enter",
     "EntrySignals",
@@ -43,6 +44,7 @@ __all__ = [
     "View",
     "Wish",
     "Wishes",
+    "Withdraw",
 ]
 STOPS = frozenset({OrderType.STOP, OrderType.STOP_LIMIT})
 LIMITS = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})
@@ -180,6 +182,17 @@ class Protect(msgspec.Struct, frozen=True):
             force_setattr(self, "stop", float(self.stop))
 
 
+class Alert(msgspec.Struct, frozen=True):
+    """Tell the trader what was found, and do nothing about it."""
+
+    text: str
+    row: int | None = None
+    """The symbol, when a group was asked."""
+
+    def __post_init__(self) -> None:
+        _must_be(str, self.text)
+
+
 class Withdraw(msgspec.Struct, frozen=True):
     """Take back the entries that work, and go on working the symbol; `on_gone` is asked when they are gone."""
 
@@ -205,7 +218,7 @@ def _must_be(kind: type, value: object) -> None:
         raise TypeError(f"{value!r} is no {kind.__name__}")
 
 
-Wish = Plan | Enter | Withdraw | Exit | Protect | Done
+Wish = Plan | Alert | Enter | Withdraw | Exit | Protect | Done
 Wishes = Sequence[Wish]
 NOTHING: Wishes = ()
 
