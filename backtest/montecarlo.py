@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +15,7 @@ from qm.errors import UsageError
 SCHEMA = 1
 PERCENTILES = (5, 25, 50, 75, 95)
 
-Array = npt.NDArray[np.float64]
+Array = npt.NDArray[np.floating[Any]]
 
 
 class Futures(msgspec.Struct, frozen=True, kw_only=True):

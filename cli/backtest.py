@@ -147,6 +147,61 @@ def run_strategy(
         raise typer.Exit(130 if interrupted else 8)
 
 
+@app.command("check")
+def check_for_peeking(
+    name: Name,
+    dataset: Dataset,
+    since: Since = None,
+    until: Until = None,
+    symbols: Symbols = None,
+    kind: Kind = None,
+    param: Params = None,
+    override: Overrides = None,
+    cuts: Annotated[
+        int, typer.Option(min=1, max=1000, metavar="N", help="Moments at which to change the future.")
+    ] = 10,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of the moments.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Find out whether a strategy looks into the future.
+
+    It runs again with the future cut off at random moments, and with it shuffled. Whatever was decided before must be
+    decided again, byte for byte. A strategy that reads the answers from a file of its own is not found out.
+
+    Exit code 8 when a decision changed.
+
+    \b
+    qm backtest check orb_robust -d us99_1m
+    """
+    from backtest.check import check
+    from cli import trial
+    from cli.feeds import parse_date
+    from cli.output import emit_json
+    from cli.result import show_check
+
+    planned = trial.plan(
+        name,
+        dataset,
+        since=parse_date(since, "--from") if since else None,
+        until=parse_date(until, "--to") if until else None,
+        symbols=symbols,
+        kind=kind,
+        params=param or [],
+        equity=None,
+        overrides=override or [],
+        costs="house",
+    )
+    with Progress() as progress:
+        found = check(
+            planned.plan, planned.chosen.days, cuts, seed, lambda n, of: progress.show(f"{n}/{of} runs compared")
+        )
+    if as_json:
+        emit_json(found)
+    else:
+        show_check(planned.strategies, found)
+    raise typer.Exit(0 if found.clean else 8)
+
+
 Kept = Annotated[str, typer.Argument(metavar="RUN", help="A kept run, see qm journal list --run all.")]
 
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
+from backtest.check import Report
 from backtest.measures import DayMeasures
 from backtest.runner import Outcome
 from cli.output import emit, facts, table, usd
@@ -15,6 +16,7 @@ from qm.model.events import TradeClosed
 
 TRADES_SHOWN: Final = 15
 SESSIONS_SHOWN: Final = 10
+DIFFERENCES_SHOWN: Final = 3
 FEW: Final = 100
 """Fewer trades say little about a strategy."""
 
@@ -78,6 +80,22 @@ def _sharpe(days: DayMeasures) -> str:
         return "not known: the days do not differ"
     error = "" if days.sharpe_se is None else f", give or take {days.sharpe_se:.2f} (one standard error)"
     return f"{days.sharpe:.2f} a year{error}, over {days.sessions} sessions"
+
+
+def show_check(strategies: str, found: Report) -> None:
+    """Write what came of looking for peeking to stdout."""
+    if found.clean:
+        emit(
+            f"{strategies}: nothing depends on its future. {found.entries:,} decisions were made again in"
+            f" {found.trials} runs over {found.sessions} sessions."
+        )
+        return
+    emit(f"{strategies} LOOKS INTO THE FUTURE: {len(found.differences)} of {found.trials} runs decided otherwise.")
+    for each in found.differences[:DIFFERENCES_SHOWN]:
+        emit()
+        emit(f"{each.session}, future {each.future} at {ny(each.at):%H:%M:%S} New York, entry {each.seq}:")
+        emit(f"  before  {each.before or 'nothing'}")
+        emit(f"  after   {each.after or 'nothing'}")
 
 
 def trades(closed: list[TradeClosed]) -> None:
