@@ -33,6 +33,7 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
         "replay": "cli.replay",
     },
     "What was done, and why": {
+        "radar": "cli.radar",
         "journal": "cli.journal",
         "explain": "cli.explain",
     },

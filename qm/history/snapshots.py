@@ -62,6 +62,9 @@ MARKET: Final = (
 )
 """The columns of the whole market; `lack` is the `Lack` that keeps a symbol from being ranked."""
 
+DIGITS: Final = {"dollar_volume": -3, "pre_dollar_volume": -3, "spread_bps": 0}
+"""Digits that are kept of a feature, 2 where it is not named: noise beyond would take most of the room."""
+
 _Column = npt.NDArray[Any]
 _Columns = dict[str, _Column]
 
@@ -227,13 +230,15 @@ def _strongest(ranking: Ranking) -> _Columns:
     halt = ranking.features["halted"][rows] > 0
     found["flags"] = (halt * FLAGS["halt"] + high * FLAGS["high"] + listed * FLAGS["list"]).astype(np.uint8)
     found |= _features(ranking, rows, SHOWN)
-    found |= {name + POINTS: points.astype(np.float32) for name, (_, points) in ranking.contributions(rows).items()}
+    for name, (_, points) in ranking.contributions(rows).items():
+        found[name + POINTS] = np.round(points, 3).astype(np.float32)
     return found
 
 
 def _whole(ranking: Ranking) -> _Columns:
     rows = np.flatnonzero(ranking.lacks != Lack.NO_PRICE)
     found = _common(ranking, rows)
+    found["score"] = np.round(found["score"], 1)
     found["lack"] = ranking.lacks[rows]
     return found | _features(ranking, rows, MARKET[MARKET.index("lack") + 1 :])
 
@@ -249,8 +254,7 @@ def _common(ranking: Ranking, rows: Indices) -> _Columns:
 
 
 def _features(ranking: Ranking, rows: Indices, names: tuple[str, ...]) -> _Columns:
-    # Rounded to what a person reads: noise in the last digits would take most of the room.
-    return {name: np.round(ranking.features[name][rows], 3).astype(np.float32) for name in names}
+    return {name: np.round(ranking.features[name][rows], DIGITS.get(name, 2)).astype(np.float32) for name in names}
 
 
 def _unknown(size: int) -> _Column:

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from qm.engine.core import Core
-from qm.engine.session import Session
+from qm.engine.session import Listener, Session
 from qm.engine.settings import RunSettings
 from qm.history.records import RecordHeader, read_records
 from qm.market.market import Market
@@ -57,8 +57,12 @@ def decide_again(
     strategies: dict[str, Strategy],
     make_venue: MakeVenue,
     cuts: Iterable[int] = (),
+    listener: Listener | None = None,
 ) -> Decided:
-    """Run the engine over recorded inputs; `commands` are the journaled ones, `cuts` further places to cut batches."""
+    """Run the engine over recorded inputs; `commands` are the journaled ones, `cuts` further places to cut batches.
+
+    The `listener` sees what happens as that of the recorded run did.
+    """
     import datetime as dt
 
     settings = RunSettings.of(header.settings)
@@ -79,7 +83,7 @@ def decide_again(
         code=header.code,
     )
     journal.start_run(run)
-    session = Session(core, venue, journal)
+    session = Session(core, venue, journal, listener)
     session.start(market, settings.equity, {n: s or table.names for n, s in settings.assigned.items()})
     for start, end, command in _schedule(len(records), commands, cuts):
         if end > start:
