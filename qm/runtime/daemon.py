@@ -23,6 +23,7 @@ from qm.model.commands import AnyCommand
 from qm.model.effects import Notify
 from qm.model.events import Commanded, Entry
 from qm.radar.ranking import Ranking
+from qm.runtime.bans import with_bans
 from qm.runtime.ending import begun, ended
 from qm.runtime.gateway import Gateway
 from qm.runtime.health import Health, TimedJournal
@@ -166,7 +167,8 @@ class Daemon:
             log.info("resumed", run=header.id, entries=run.resumed, state=run.core.book.digest())
             return run
         number = next_number(self.journal, setup.recordings)
-        return Run.begin(replace(setup, settings=structs.replace(setup.settings, run_number=number)), self.journal)
+        settings = structs.replace(with_bans(setup.settings, self.journal), run_number=number)
+        return Run.begin(replace(setup, settings=settings), self.journal)
 
     def _snapshots(self, folder: Path, run: str) -> SnapshotWriter:
         kept, day = self.service.snapshots, self.service.setup.day

@@ -9,8 +9,8 @@ import pytest
 
 from qm.config import paths
 from qm.errors import DiskFullError, LockedError
-from qm.model.commands import StopEntries
-from qm.model.events import EntriesStopped, Entry
+from qm.model.commands import AnyCommand, Ban, StopEntries, Unban
+from qm.model.events import Banned, EntriesStopped, Entry
 from qm.runtime.daemon import Daemon, Service
 from qm.runtime.lock import daemon_lock
 from qm.store.journal import Journal
@@ -52,6 +52,28 @@ async def test_a_stopped_daemon_is_taken_up_where_it_was() -> None:
     assert await served(second, 40_000) == 0
     assert len(journaled()) > seq
     assert not paths("sim").socket.exists()
+
+
+async def test_bans_for_good_outlive_the_run_and_those_of_the_day_do_not() -> None:
+    first = Daemon(service())
+    names = DAY.table.names
+    wanted: list[AnyCommand] = [
+        Ban("1", names[1], "never again", today=False),
+        Ban("2", names[2], "offering"),
+        Ban("3", names[3], "a mistake", today=False),
+        Unban("4", names[3]),
+    ]
+    assert {first.command(command, "test").outcome for command in wanted} == {"accepted"}
+    assert await served(first, 5_000) == 0
+    for _ in range(2):
+        later = Daemon(service(fresh=True))
+        assert later.run_.setup.settings.engine.banned == {names[1]: "never again"}
+        assert later.run_.core.book.watchlist.is_banned(names[1])
+        assert not later.run_.core.book.watchlist.is_banned(names[2])
+        assert await served(later, 1_000) == 0
+        assert [entry.body for entry in journaled() if isinstance(entry.body, Banned)] == [
+            Banned(names[1], "never again", today=False)
+        ]
 
 
 async def test_a_fresh_daemon_leaves_the_unfinished_run_alone() -> None:
