@@ -19,7 +19,7 @@ from qm.history.manifest import Manifest
 from qm.model.instrument import SymbolTable
 from qm.model.market import EVENT, Events
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Of how events are made out of columns; another number makes every cached day stale."""
 
 

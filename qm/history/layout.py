@@ -17,6 +17,10 @@ from qm.model.market import EVENT, Events, Kind, Print
 BAR_COLUMNS: Final = ("open", "high", "low", "close", "volume")
 TRADE_COLUMNS: Final = ("price", "size")
 QUOTE_COLUMNS: Final = ("bid", "ask", "bid_size", "ask_size")
+CANCEL_ROW: Final = 3
+CORRECTION_ROW: Final = 4
+"""In the column `what` of prints at rest: a row that takes back, or puts right, the print of `of_ts`, `of_price` and
+`of_size`; everything else is a print."""
 TRADES: Final = "trades"
 QUOTES: Final = "quotes"
 REFERENCE: Final = "reference"
@@ -78,7 +82,10 @@ def events_of(kind: str, columns: dict[str, Array], rows: Array, seconds: int) -
         made[field] = columns[column]
     if kind == TRADES:
         made["kind"], made["flag"] = Kind.TRADE, columns.get("flag", Print.ALL)
-        made["ts"] = made["event_ts"]
+        made["ts"] = columns["ts"]
+        if "event_ts" in columns:
+            made["event_ts"] = columns["event_ts"]
+        _later(columns, made)
     elif kind == QUOTES:
         made["kind"] = Kind.QUOTE
         made["ts"] = made["event_ts"]
@@ -87,6 +94,20 @@ def events_of(kind: str, columns: dict[str, Array], rows: Array, seconds: int) -
         made["kind"], made["code"] = Kind.BAR, seconds
         made["ts"] = columns["ts"] + seconds * SECOND
     return made
+
+
+def _later(columns: dict[str, Array], made: Events) -> None:
+    """Make cancels and corrections of the rows of prints that are some."""
+    if "what" not in columns:
+        return
+    what = columns["what"]
+    gone, fixes = what == CANCEL_ROW, what == CORRECTION_ROW
+    later = gone | fixes
+    made["event_ts"][later] = columns["of_ts"][later]
+    made["kind"][gone], made["kind"][fixes] = Kind.CANCEL, Kind.CORRECTION
+    made["flag"][gone], made["code"][fixes] = columns["before"][gone], columns["before"][fixes]
+    made["c"][fixes], made["d"][fixes] = made["a"][fixes], made["b"][fixes]
+    made["a"][later], made["b"][later] = columns["of_price"][later], columns["of_size"][later]
 
 
 def merged(parts: list[Events]) -> Events:

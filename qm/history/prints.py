@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 
 from qm.history.checks import Action, Finding, found
+from qm.history.corrections import matched, read_what
 from qm.history.layout import Array
 from qm.history.source import NO_ID, Columns, Text
 from qm.model.market import Print
@@ -26,7 +27,9 @@ def flagged(columns: Columns, of: Session, findings: list[Finding]) -> Columns:
     shares and sets no price: the tapes would have marked it so. The lot is that of the print's own price, because the
     average close of the month that decides it is not in the file.
     """
-    regular = (columns.ts >= of.open_ns) & (columns.ts < of.close_ns)
+    columns = read_what(columns, findings)
+    happened = columns.values.get("event_ts", columns.ts)
+    regular = (happened >= of.open_ns) & (happened < of.close_ns)
     conditions = columns.texts.get("conditions")
     if conditions is None:
         flag = np.where(columns.values["size"] >= _lots(columns.values["price"], of), Print.ALL, Print.VOLUME)
@@ -38,6 +41,8 @@ def flagged(columns: Columns, of: Session, findings: list[Finding]) -> Columns:
 def told_once(columns: Columns, findings: list[Finding]) -> Columns:
     """Return the prints, in the order in which they were told, without those that were told again.
 
+    Cancels and corrections stand where they were told, with what they concern.
+
     A print with an id is told again when another one of its symbol and venue has the same id. One without is told
     again when an equal one (moment, price, size, venue) stands in another stretch of rising time: a feed that goes
     back after a disconnect, or a second file, repeats what it told. Equal prints of one stretch are genuine: a sweep
@@ -48,7 +53,7 @@ def told_once(columns: Columns, findings: list[Finding]) -> Columns:
     venue = v.get("venue", np.zeros(len(columns.ts), np.int32))
     again = _same_id(columns, ids, venue) | _same_print(columns, ids, venue)
     found(columns, again, "told again", Action.REPAIRED, findings)
-    return (columns.take(~again) if again.any() else columns).without(*_LEFT_OUT)
+    return matched(columns.take(~again) if again.any() else columns, findings).without(*_LEFT_OUT)
 
 
 def _by_conditions(columns: Columns, conditions: Text, regular: Array, of: Session, findings: list[Finding]) -> Array:
@@ -83,9 +88,10 @@ def _same_id(columns: Columns, ids: Array, venue: Array) -> Array:
     again = np.zeros(len(ids), bool)
     rows = np.flatnonzero(ids != NO_ID)
     # Stable: the one that was told first comes first.
-    order = rows[np.lexsort((ids[rows], venue[rows], columns.symbol[rows]))]
+    what = _what(columns)
+    order = rows[np.lexsort((what[rows], ids[rows], venue[rows], columns.symbol[rows]))]
     same = np.ones(max(len(order) - 1, 0), bool)
-    for column in (ids, venue, columns.symbol):
+    for column in (ids, venue, columns.symbol, what):
         same &= column[order[1:]] == column[order[:-1]]
     again[order[1:]] = same
     return again
@@ -98,7 +104,7 @@ def _same_print(columns: Columns, ids: Array, venue: Array) -> Array:
     if not len(rows) or not stretch.any():
         return again
     v = columns.values
-    keys = [column[rows] for column in (columns.symbol, columns.ts, v["price"], v["size"], venue)]
+    keys = [column[rows] for column in (columns.symbol, columns.ts, v["price"], v["size"], venue, _what(columns))]
     # By print, then by stretch, then as told: the n-th of a stretch is the n-th of every other.
     order = np.lexsort((stretch[rows], *reversed(keys)))
     new_print = np.ones(len(order), bool)
@@ -113,6 +119,10 @@ def _same_print(columns: Columns, ids: Array, venue: Array) -> Array:
     repeated[places[1:]] = (np.diff(number[places]) == 0) & (np.diff(nth[places]) == 0)
     again[rows[order[repeated]]] = True
     return again
+
+
+def _what(columns: Columns) -> Array:
+    return columns.values.get("what", np.zeros(len(columns.ts), np.int8))
 
 
 def _stretches(columns: Columns) -> Array:

@@ -40,7 +40,8 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
     "conditions": ("conditions", "condition", "sale_conditions", "sale_condition", "tr_scond"),
     "tape": ("tape",),
     "id": ("id", "trade_id", "tr_id"),
-    "correction": ("correction", "tr_corr"),
+    "correction": ("correction", "tr_corr", "action"),
+    "event_ts": ("event_ts", "participant_timestamp", "participant_ts"),
 }
 _LAYOUTS: Final = ((BARS, BAR_COLUMNS), (TRADES, TRADE_COLUMNS), (QUOTES, QUOTE_COLUMNS))
 _EXTRAS: Final = ("trades", "vwap")
@@ -134,6 +135,9 @@ def _columns(path: Path, table: pa.Table, timezone: str, called: Mapping[str, st
     values = {name: floats(table.column(named[name])) for name in wanted}
     if layout == TRADES and "id" in named:
         values["id"] = ids(table.column(named["id"]))
+    if layout == TRADES and "event_ts" in named:
+        # What happened cannot be known before: a clock that is ahead is wrong.
+        values["event_ts"] = np.minimum(moments(table.column(named["event_ts"]), timezone), ts)
     texts = {name: text(table.column(named[name])) for name in _TEXTS.get(layout, ()) if name in named}
     if "symbol" in named:
         symbol = text(table.column(named["symbol"]))
@@ -149,11 +153,15 @@ def _named(there: list[str], called: Mapping[str, str]) -> dict[str, str]:
 
 
 def together(parts: list[Columns]) -> Columns:
-    """Join the rows of several files of one layout; optional columns stay only where all have them."""
+    """Join the rows of several files of one layout; optional numbers of bars stay only where all have them."""
     names = tuple(sorted({name for part in parts for name in part.names}))
     place = {name: i for i, name in enumerate(names)}
     symbol = [np.array([place[name] for name in part.names], np.int32)[part.symbol] for part in parts]
     shared = [name for name in parts[0].values if all(name in part.values for part in parts)]
+    if parts[0].layout != BARS:
+        # What says which row is which must not be lost because one file does not tell it.
+        shared = list(dict.fromkeys(name for part in parts for name in part.values))
+        parts = [replace(part, values=_filled(part, shared)) for part in parts]
     return Columns(
         parts[0].layout,
         np.concatenate([part.ts for part in parts]),
@@ -161,6 +169,11 @@ def together(parts: list[Columns]) -> Columns:
         names,
         {name: np.concatenate([part.values[name] for part in parts]) for name in shared},
     )
+
+
+def _filled(part: Columns, shared: list[str]) -> dict[str, Array]:
+    nothing = np.full(len(part.ts), NO_ID, np.int64)
+    return {name: part.values.get(name, part.ts if name == "event_ts" else nothing) for name in shared}
 
 
 def encoded(columns: Columns) -> bytes:

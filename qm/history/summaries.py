@@ -19,7 +19,7 @@ from qm.history.layout import QUOTES
 from qm.history.summary import Summary, summarise
 from qm.model.instrument import SymbolTable
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Of how a session is summed up; another number makes every kept summary stale."""
 
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from qm.clock import MINUTE, at_ny
 from qm.errors import DataError
+from qm.history.corrections import settled
 from qm.history.layout import SessionData
 from qm.market.reference import NOISE_TIMES, Column
 from qm.model.market import Events, Kind, Print
@@ -50,10 +51,11 @@ class Summary:
 def summarise(data: SessionData) -> Summary:
     """Return one session as a summary.
 
-    Bars count where there are any, else prints; the two are never added up. A bar counts where it begins.
+    Bars count where there are any, else prints as they stood in the end; the two are never added up. A bar counts where
+    it begins.
     """
     opens, closes = hours(data.session)
-    return _Summing(len(data.symbols), opens, closes).of(data.events)
+    return _Summing(len(data.symbols), opens, closes).of(settled(data.events))
 
 
 def hours(date: dt.date) -> tuple[int, int]:
