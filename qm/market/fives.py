@@ -72,20 +72,28 @@ class Fives:
         self._begun = False
 
     def put_right(self, row: int, period: int, bar: Array) -> None:
-        """Replace a symbol's bar of some five minutes, as float64[open high low close], and all that followed."""
+        """Replace a symbol's bar of some five minutes, float64[open high low close], and what follows from it.
+
+        NaN takes the bar away.
+        """
         if not period:
             self.opening[:, row] = bar[1:]
         count = int(self.count[row])
         known = self.period[row, :count]
         at = int(np.searchsorted(known, period))
-        if at == count or known[at] != period:
-            if count == KEPT:
-                return
-            self.bars[row, :, at + 1 : count + 1] = self.bars[row, :, at:count].copy()
-            self.period[row, at + 1 : count + 1] = known[at:].copy()
-            self.period[row, at] = period
+        there = at < count and known[at] == period
+        traded = bool(bar[1] > 0.0)
+        if not there and (not traded or count == KEPT):
+            return
+        bars, periods = self.bars[row], self.period[row]
+        if not traded:
+            bars[:, at : count - 1], periods[at : count - 1] = bars[:, at + 1 : count].copy(), known[at + 1 :].copy()
+            self.count[row] = count = count - 1
+        elif not there:
+            bars[:, at + 1 : count + 1], periods[at + 1 : count + 1] = bars[:, at:count].copy(), known[at:].copy()
             self.count[row] = count = count + 1
-        self.bars[row, :, at] = bar
+        if traded:
+            bars[:, at], periods[at] = bar, period
         self.known[:, row] = np.nan
         for n in range(1, count + 1):
             read(self.bars[row], n, self.known[:, row])

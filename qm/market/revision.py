@@ -6,7 +6,8 @@ rest, what follows is not known any more and stays as it was: the count of new h
 
 - High and low: the row keeps the extreme and the one without the print that made it, so one mistake per extreme is put
   right exactly. After a second one they are those of the bars that are still kept.
-- The minute that a cancelled print belongs to: its high and low fall back to open and close.
+- The minute that a cancelled print belongs to: its high and low fall back to open and close. Its open and close stay
+  where it is over, as does the open of the day.
 - What is older than `KEPT_BARS` minutes changes the sums of the day and nothing else; a bar that comes so late is not
   counted, because nobody knows whether it was before.
 """
@@ -23,7 +24,7 @@ from qm.market.bars import Bar
 from qm.market.fives import MINUTES as FIVE
 from qm.market.kernel import MINUTE, MINUTE_S
 from qm.market.minutes import KEPT_BARS, KEPT_MINUTES, OPENING_MINUTES, Minutes
-from qm.market.rows import PRINTS, Rows
+from qm.market.rows import NO_BAR, PRINTS, Rows
 from qm.model.market import Kind, Print
 
 Record = tuple[int, int, int, int, int, int, float, float, float, float, float]
@@ -108,8 +109,15 @@ class _Revision:
                 row[second], row[name] = known, value
             elif not sign * row[second] >= sign * value:
                 row[second] = value
-        if self.part == _REGULAR and isnan(row["open"]):
+        if self.part == _REGULAR and (isnan(row["open"]) or (self.record[3] == Kind.BAR and self._first())):
             row["open"] = self.record[6]
+
+    def _first(self) -> bool:
+        """Say whether no share of regular hours was traded before this minute."""
+        minutes, begun = self.minutes, self.minute
+        if not minutes.knows(begun):
+            return begun <= minutes.session.open_ns
+        return not minutes.volume[begun // MINUTE % KEPT_MINUTES, self.sym] > 0.0
 
     def _without(self, name: str, second: str, sign: float, value: float) -> None:
         row = self.row
@@ -179,6 +187,8 @@ class _Revision:
             _alter(bar, told, now)
             for name, value in zip(("open", "high", "low", "close", "volume"), bar.tolist(), strict=True):
                 row[f"bar_{name}"] = value
+            if isnan(bar[1]):
+                row["bar_start"] = NO_BAR
             if self.kept is not None:
                 self.kept[:] = bar
         elif self.kept is not None and not isnan(self.kept[1]):
@@ -188,6 +198,8 @@ class _Revision:
             return None
         if self.kept is not None:
             self._rebuild()
+        if isnan(bar[1]):
+            return None
         return Bar(self.minute, *bar.tolist())
 
     # --- both ----------------------------------------------------------------------------------------------------
@@ -219,11 +231,14 @@ class _Revision:
         minutes, opens, end = self.minutes, self.minutes.session.open_ns, self.minute + MINUTE
         kept = self.kept
         assert kept is not None
+        close = kept[3]
+        if isnan(close) and minutes.knows(self.minute):
+            close = minutes.close[self.minute // MINUTE % KEPT_MINUTES, self.sym]
         for boundary in range(end, minutes.marked + 1, MINUTE):
             bar = minutes.bars[boundary // MINUTE % KEPT_BARS, :, self.sym]
             if boundary > end and not isnan(bar[1]):
                 break
-            minutes.close[boundary // MINUTE % KEPT_MINUTES, self.sym] = kept[3]
+            minutes.close[boundary // MINUTE % KEPT_MINUTES, self.sym] = close
         if self.part != _REGULAR:
             return
         period = (self.minute - opens) // (FIVE * MINUTE)
@@ -233,7 +248,10 @@ class _Revision:
             return
         bars = [minutes.bars[boundary // MINUTE % KEPT_BARS, :, self.sym] for boundary in ends]
         traded = [bar for bar in bars if not isnan(bar[1])]
-        whole = np.array([traded[0][0], max(b[1] for b in traded), min(b[2] for b in traded), traded[-1][3]])
+        if not traded:
+            whole = np.full(4, nan)
+        else:
+            whole = np.array([traded[0][0], max(b[1] for b in traded), min(b[2] for b in traded), traded[-1][3]])
         if len(ends) == FIVE:
             minutes.fives.put_right(self.sym, period, whole)
         else:
@@ -260,3 +278,6 @@ def _alter(bar: Array, told: tuple[int, float, float], now: tuple[int, float, fl
             bar[4] += size
         if flag & Print.HIGH_LOW:
             bar[1], bar[2] = max(bar[1], price), min(bar[2], price)
+    if not bar[4] > 0.0:
+        # No print of it stands: there was no trade.
+        bar[:] = nan
