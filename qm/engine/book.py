@@ -11,6 +11,7 @@ from qm.engine.settings import EngineSettings
 from qm.execution.leaving import Leaving
 from qm.execution.orders import Orders
 from qm.journal.trades import Trades
+from qm.market.features import SHOWN
 from qm.market.market import Market
 from qm.model.effects import Effect
 from qm.model.events import (
@@ -60,6 +61,9 @@ class Book:
         self.scanner = Scanner([settings.scan(name) for name in settings.scans])
         self.watchlist = Watchlist(settings.watch_capacity, settings.watch_ttl_min * 60, settings.watch_cool_off_s)
         self.radar = Radar(settings.radar)
+        weights, scans = settings.radar, [settings.scan(name) for name in settings.scans]
+        self.needed = frozenset((*SHOWN, *weights.parts(), *weights.pre.parts(), *(f for s in scans for f in s.asks)))
+        """Features that every beat asks for; others are computed when somebody does."""
         self.regime = Regime()
         self.commands: dict[str, Commanded] = {}
         """Commands carried out, by id: a repetition is answered from here."""

@@ -24,7 +24,7 @@ from qm.market.price_features import PRE, PRICES, QUOTES, RANGES, fill_pre, fill
 from qm.market.volume_features import MOVES, VOLUMES, fill_moves, fill_volumes
 from qm.rules.ssr import SSR_DROP
 
-__all__ = ["ABOUT", "FLAGS", "NAMES", "UNITS", "F", "Features", "features", "features_of", "named", "usual_share"]
+__all__ = ["ABOUT", "FLAGS", "NAMES", "UNITS", "SHOWN", "F", "Features", "features", "features_of", "named", "usual_share"]
 
 Array = npt.NDArray[np.float64]
 Places = npt.NDArray[np.int64]
@@ -44,6 +44,10 @@ _KNOWN: Final = {
     F.INSIDE_DAY: "inside_day",
 }
 """What is known before the session and does not change."""
+
+
+SHOWN: Final = ("last", "chg_pct", "dollar_volume", "pre_dollar_volume", "halted", "new_high")
+"""What every ranking shows or asks of a symbol."""
 
 
 class Features:
