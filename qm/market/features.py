@@ -24,7 +24,19 @@ from qm.market.price_features import PRE, PRICES, QUOTES, RANGES, fill_pre, fill
 from qm.market.volume_features import MOVES, VOLUMES, fill_moves, fill_volumes
 from qm.rules.ssr import SSR_DROP
 
-__all__ = ["ABOUT", "FLAGS", "NAMES", "UNITS", "SHOWN", "F", "Features", "features", "features_of", "named", "usual_share"]
+__all__ = [
+    "ABOUT",
+    "FLAGS",
+    "NAMES",
+    "SHOWN",
+    "UNITS",
+    "F",
+    "Features",
+    "features",
+    "features_of",
+    "named",
+    "usual_share",
+]
 
 Array = npt.NDArray[np.float64]
 Places = npt.NDArray[np.int64]
