@@ -21,11 +21,15 @@ class AccessCap(NamedTuple):
 ACCESS_FEE: Final = schedule(
     "access fee cap",
     ("1998-01-01", None, "Before Regulation NMS."),
-    ("2006-05-21", AccessCap(Decimal("0.003"), Decimal("0.003")), "Regulation NMS Rule 610(c); date not read again."),
+    (
+        "2006-05-21",
+        AccessCap(Decimal("0.003"), Decimal("0.003")),
+        "Regulation NMS Rule 610(c); not read in the original: date.",
+    ),
     (
         "2027-11-01",
         AccessCap(Decimal("0.001"), Decimal("0.001")),
-        "SEC Rel. 34-101070, deferred by Rel. 34-105656 (not read); S7-2026-20 may rescind parts of Rule 610.",
+        "SEC Rel. 34-101070, deferred by Rel. 34-105656; S7-2026-20 may rescind it; not read in the original.",
     ),
 )
 
@@ -44,7 +48,7 @@ HALF_PENNY: Final = schedule(
     (
         "2027-11-01",
         HalfPenny(Decimal("0.005"), Decimal("0.015")),
-        "Regulation NMS Rule 612, SEC Rel. 34-101070, deferred by Rel. 34-105656; order not read.",
+        "Regulation NMS Rule 612, SEC Rel. 34-101070, deferred by Rel. 34-105656; not read in the original.",
     ),
 )
 """An attribute of the symbol: the listing exchanges will publish which have it. `qm.rules.ticks` does not apply it."""

@@ -59,7 +59,7 @@ def _seconds(clock: str) -> int:
 _NASDAQ_OPEN: Final = {"MOO": ("2:00", "5:00"), "LOO": ("0:30", "5:00"), "IO_OPEN": ("0:00", "5:00")}
 _NYSE_OPEN: Final = {"MOO": ("0:00", "0:00"), "LOO": ("0:00", "0:00")}
 _NYSE_OLD: Final = {"MOO": ("2:00", "2:00"), "LOO": ("2:00", "2:00")}
-_UNREAD: Final = "; day of implementation not read, set on the careful side"
+_UNREAD: Final = "; not read in the original: day of implementation, set on the careful side."
 
 AUCTIONS: Final[dict[Venue, Schedule[Cutoffs]]] = {
     Venue.NYSE: schedule(
@@ -77,7 +77,7 @@ AUCTIONS: Final[dict[Venue, Schedule[Cutoffs]]] = {
         (
             "2019-03-01",
             _cutoffs(**_NYSE_OPEN, MOC=("10:00", "10:00"), LOC=("10:00", "10:00")),
-            "SEC Rel. 34-85021 of 2019-01-31" + _UNREAD + "; opening: NYSE auctions fact sheet.",
+            "SEC Rel. 34-85021 of 2019-01-31; opening: NYSE auctions fact sheet" + _UNREAD,
         ),
     ),
     Venue.NASDAQ: schedule(
@@ -90,17 +90,17 @@ AUCTIONS: Final[dict[Venue, Schedule[Cutoffs]]] = {
         (
             "2017-11-01",
             _cutoffs(**_NASDAQ_OPEN, MOC=("10:00", "10:00"), LOC=("5:00", "10:00"), IO_CLOSE=("0:00", "10:00")),
-            "Nasdaq Equity Trader Alert 2017-176 (phased in from October 2017)" + _UNREAD + ".",
+            "Nasdaq Equity Trader Alert 2017-176 (phased in from October 2017)" + _UNREAD,
         ),
         (
             "2018-11-01",
             _cutoffs(**_NASDAQ_OPEN, MOC=("5:00", "10:00"), LOC=("5:00", "10:00"), IO_CLOSE=("0:00", "10:00")),
-            "SEC Rel. 34-84454 of 2018-10-19" + _UNREAD + ".",
+            "SEC Rel. 34-84454 of 2018-10-19" + _UNREAD,
         ),
         (
             "2019-11-01",
             _cutoffs(**_NASDAQ_OPEN, MOC=("5:00", "10:00"), LOC=("2:00", "10:00"), IO_CLOSE=("0:00", "10:00")),
-            "SR-NASDAQ-2019-064, SEC Rel. 34-86642" + _UNREAD + "; cancels: Nasdaq quick reference guide.",
+            "SR-NASDAQ-2019-064, SEC Rel. 34-86642; cancels: Nasdaq quick reference guide" + _UNREAD,
         ),
     ),
     Venue.ARCA: schedule(
@@ -116,7 +116,7 @@ AUCTIONS: Final[dict[Venue, Schedule[Cutoffs]]] = {
         (
             "1998-01-01",
             _cutoffs(MOO=("2:00", "2:00"), LOO=("2:00", "2:00"), MOC=("10:00", "10:00"), LOC=("10:00", "10:00")),
-            "Alpaca, Placing Orders (opg and cls); cancels not read; some accounts are refused all auction orders.",
+            "Alpaca, Placing Orders; some accounts may send no auction orders; not read in the original: cancels.",
         ),
     ),
 }

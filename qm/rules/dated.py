@@ -6,11 +6,14 @@ import datetime as dt
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from qm.errors import DataError
 
 T = TypeVar("T")
+
+UNREAD: Final = "not read in the original"
+"""Stands in the source of a row of which something was taken from elsewhere; what it was follows after a colon."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,11 @@ class Dated(Generic[T]):
     """The last date on which it holds; None while nobody has announced its end."""
     value: T
     source: str
+
+    @property
+    def verified(self) -> bool:
+        """Whether all of it was read where it says."""
+        return UNREAD not in self.source
 
 
 class Schedule(Generic[T]):

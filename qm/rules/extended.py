@@ -47,7 +47,7 @@ HOURS: Final = schedule(
 OVERNIGHT_TAPE: Final = schedule(
     "overnight prints on the consolidated tape",
     ("1998-01-01", False, "None before the plans were amended."),
-    ("2026-12-07", True, "SEC Rel. 34-105779 and 34-105780; opens Sunday 2026-12-06 21:00; on track, not confirmed."),
+    ("2026-12-07", True, "SEC Rel. 34-105779 and 34-105780; opens Sunday 21:00; not read in the original: on track."),
 )
 """Whether the tape carries prints of 21:00 to 04:00 of the trading date; they must stay out of pre-market baselines."""
 

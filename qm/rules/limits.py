@@ -67,14 +67,18 @@ LULD: Final = schedule(
     (
         "2013-04-08",
         LuldRule(doubled_open_minutes=15, tier_two_doubles_above=True, collared=False, report_s=30),
-        "SEC Rel. 34-67091 (plan approved 2012-05-31, first phase 2013-04-08).",
+        "SEC Rel. 34-67091 (approved 2012-05-31, first phase 2013-04-08); not read in the original: report window.",
     ),
     (
         "2017-11-20",
         LuldRule(doubled_open_minutes=15, tier_two_doubles_above=True),
-        "Amendments 12 and 13 with SEC Rel. 34-79876 (reopening collars); date not read again in the original.",
+        "Amendments 12 and 13, SEC Rel. 34-79876 (reopening collars); not read in the original: date, report window.",
     ),
-    ("2020-02-24", LuldRule(), "Amendment 18, SEC Rel. 34-84843 and 34-85623: doubling ends at the open."),
+    (
+        "2020-02-24",
+        LuldRule(),
+        "Amendment 18, SEC Rel. 34-84843, 34-85623: no doubling at the open; not read in the original: report window.",
+    ),
 )
 
 

@@ -45,7 +45,11 @@ def _regimes(broker: Broker, since: str, source: str) -> Schedule[Regime]:
     return schedule(
         f"margin regime at {broker}",
         ("1998-01-01", Regime.REG_T, "Regulation T and the maintenance rules alone."),
-        ("2001-09-28", Regime.LEGACY_PDT, "NASD Rule 2520, later FINRA Rule 4210(f)(8)(B); date not read again."),
+        (
+            "2001-09-28",
+            Regime.LEGACY_PDT,
+            "NASD Rule 2520, later FINRA Rule 4210(f)(8)(B); not read in the original: date.",
+        ),
         (since, Regime.INTRADAY_MARGIN, source),
     )
 
@@ -105,7 +109,7 @@ HOUSE: Final[dict[Broker, Schedule[HouseRequirements]]] = {
         (
             "1998-01-01",
             HouseRequirements(Decimal("0.30"), Decimal("0.50"), Decimal("0.75")),
-            "Alpaca margin documentation; used for the years before it as well.",
+            "Alpaca margin documentation, used for the years before it as well; not read in the original: date.",
         ),
     ),
 }
@@ -128,7 +132,11 @@ class PatternRule:
 
 PATTERN: Final = schedule(
     "rule for pattern day traders",
-    ("2001-09-28", PatternRule(), "NASD Rule 2520, later FINRA Rule 4210(f)(8)(B); holds where the regime still does."),
+    (
+        "2001-09-28",
+        PatternRule(),
+        "NASD Rule 2520, later FINRA Rule 4210(f)(8)(B); holds where the regime still does; not read in the original.",
+    ),
 )
 
 

@@ -30,7 +30,7 @@ MWCB: Final = schedule(
     (
         "2013-04-08",
         MwcbRule(),
-        "SEC Rel. 34-67090; NYSE Rule 7.12, Nasdaq 4121; first day and half days not read in the original.",
+        "SEC Rel. 34-67090; NYSE Rule 7.12, Nasdaq 4121; not read in the original: first day, half days.",
     ),
 )
 

@@ -17,7 +17,7 @@ class TafRate(NamedTuple):
 
 
 def _advisory(year: int, checked: bool = True) -> str:
-    return f"SEC fee rate advisory, fiscal year {year}" + ("" if checked else "; date not read again in the original")
+    return f"SEC fee rate advisory, fiscal year {year}" + ("" if checked else "; not read in the original: date")
 
 
 def _taf(per_share: str, cap: str) -> TafRate:
@@ -73,7 +73,7 @@ TAF: Final = schedule(
     ("2011-07-01", _taf("0.000090", "4.50"), "FINRA Regulatory Notice 11-27"),
     ("2012-03-01", _taf("0.000095", "4.75"), "FINRA Regulatory Notice 12-06"),
     ("2012-07-01", _taf("0.000119", "5.95"), "FINRA Regulatory Notice 12-31"),
-    ("2022-01-01", _taf("0.000130", "6.49"), "FINRA Regulatory Notice 20-42; not read again in the original"),
+    ("2022-01-01", _taf("0.000130", "6.49"), "FINRA Regulatory Notice 20-42; not read in the original"),
     ("2023-01-01", _taf("0.000145", "7.27"), "FINRA Regulatory Notice 20-42"),
     ("2024-01-01", _taf("0.000166", "8.30"), "FINRA Regulatory Notice 20-42"),
     ("2026-01-01", _taf("0.000195", "9.79"), "SR-FINRA-2024-019"),
@@ -85,8 +85,8 @@ CAT: Final = schedule(
     "consolidated audit trail fee",
     ("1998-01-01", Decimal(0), "Before the fee"),
     ("2024-09-01", Decimal("0.000035"), "CAT Fee 2024-1"),
-    ("2025-01-01", Decimal("0.000022"), "CAT Fee 2025-1; not read again in the original"),
-    ("2025-07-01", Decimal("0.000009"), "CAT Fee 2025-2; not read again in the original"),
+    ("2025-01-01", Decimal("0.000022"), "CAT Fee 2025-1; not read in the original"),
+    ("2025-07-01", Decimal("0.000009"), "CAT Fee 2025-2; not read in the original"),
     ("2026-01-01", Decimal("0.000003"), "Alpaca brokerage fee schedule of 2026"),
 )
 """$ per share on either side, as a broker passes it on; it may exceed the CAT fee of the day."""
