@@ -48,7 +48,7 @@ def checked(columns: Columns, findings: list[Finding], *, updates: bool = False)
         return _no_twins(_sound_bars(columns, findings), findings, updates)
     if columns.layout == TRADES:
         columns = refuse(columns, ~_is_price(columns.values["price"]), "price is no positive number", findings)
-        return refuse(columns, ~(columns.values["size"] > 0), "size is no positive number", findings)
+        return refuse(columns, ~_is_price(columns.values["size"]), "size is no positive number", findings)
     return _sound_quotes(columns, findings)
 
 
@@ -141,7 +141,8 @@ def _sound_bars(columns: Columns, findings: list[Finding]) -> Columns:
     v = columns.values
     prices = [_is_price(v[name]) for name in ("open", "high", "low", "close")]
     columns = refuse(columns, ~np.logical_and.reduce(prices), "a price is no positive number", findings)
-    columns = refuse(columns, ~(columns.values["volume"] >= 0), "volume is missing or negative", findings)
+    volume = columns.values["volume"]
+    columns = refuse(columns, ~(np.isfinite(volume) & (volume >= 0)), "volume is missing or negative", findings)
     v = columns.values
     columns = refuse(columns, v["high"] < v["low"], "high below low", findings)
     v = columns.values
@@ -173,11 +174,11 @@ def _no_twins(columns: Columns, findings: list[Finding], updates: bool) -> Colum
 def _sound_quotes(columns: Columns, findings: list[Finding]) -> Columns:
     v = columns.values
     # A side that is 0 or NaN is a side that is not there.
-    sides = [np.isnan(v[name]) | (v[name] >= 0) for name in ("bid", "ask")]
-    columns = refuse(columns, ~(sides[0] & sides[1]), "a price is negative", findings)
+    sides = [np.isnan(v[name]) | (np.isfinite(v[name]) & (v[name] >= 0)) for name in ("bid", "ask")]
+    columns = refuse(columns, ~(sides[0] & sides[1]), "a price is negative or infinite", findings)
     v = columns.values
-    sizes = (v["bid_size"] >= 0) & (v["ask_size"] >= 0)
-    columns = refuse(columns, ~sizes, "a size is missing or negative", findings)
+    sizes = [np.isfinite(v[name]) & (v[name] >= 0) for name in ("bid_size", "ask_size")]
+    columns = refuse(columns, ~(sizes[0] & sizes[1]), "a size is missing or negative", findings)
     v = columns.values
     crossed = (v["bid"] > v["ask"]) & (v["ask"] > 0)
     found(columns, crossed, "crossed", Action.KEPT, findings)

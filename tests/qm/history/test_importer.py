@@ -1,4 +1,3 @@
-import datetime as dt
 import gzip
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,6 @@ from qm.errors import DataError, NotFoundError, UsageError
 from qm.history.catalogue import Catalogue
 from qm.history.checks import Action
 from qm.history.importer import ImportReport, State
-from qm.model.market import Kind, Print
-from qm.rules.calendar import session
 from tests.qm.history.markets import DAY, NEXT, OPEN, imported, in_order, minute_bars, parquet, real
 
 
@@ -290,117 +287,6 @@ def test_real_data_comes_in_whole(tmp_path: Path, path: str, kind: str, rows: in
     assert in_order(catalogue.load("made_up", last).events)
 
 
-def test_real_quotes_by_venue_become_one_book_that_never_crosses(tmp_path: Path) -> None:
-    catalogue, report = imported(tmp_path, real("runners_20251114/venue_bbo.parquet"))
-    (part,) = report.parts
-    assert (part.kind, part.rows_read, part.symbols, report.rows_refused) == ("quotes", 452_126, 11, 0)
-    (day,) = catalogue.sessions("made_up")
-    quotes = catalogue.load("made_up", day).events
-    assert in_order(quotes)
-    two_sided = (quotes["a"] > 0) & (quotes["b"] > 0)
-    assert not (quotes["a"][two_sided] > quotes["b"][two_sided]).any()
-    # What is left of the day is told, and it is most of it.
-    (told,) = [each.what for each in part.findings if each.action is Action.KEPT]
-    assert "0 crossed" in told
-    assert 0.75 < float(told.rpartition("sides ")[2].partition("%")[0]) / 100 < 0.80
-
-
-def test_real_prints_are_quoted_and_stay_as_told(tmp_path: Path) -> None:
-    imported(tmp_path, real("runners_20251114/trades.parquet"))
-    catalogue, _ = imported(tmp_path, real("runners_20251114/venue_bbo.parquet"))
-    (day,) = catalogue.sessions("made_up")
-    whole = catalogue.load("made_up", day).events
-    assert in_order(whole)
-    bids = np.full(11, np.nan)
-    asks = np.full(11, np.nan)
-    of = session(day)
-    prints = quoted = near = 0
-    for ts, sym, kind, a, b in zip(*(whole[name].tolist() for name in ("ts", "sym", "kind", "a", "b")), strict=True):
-        if kind == Kind.QUOTE:
-            bids[sym], asks[sym] = a, b
-        elif of.open_ns <= ts < of.close_ns:
-            prints += 1
-            if bids[sym] > 0 and asks[sym] > 0:
-                quoted += 1
-                near += bids[sym] * 0.995 <= a <= asks[sym] * 1.005
-    # Prints come from seven venues, quotes from three; so many prints a plain count of the file finds in these hours.
-    assert prints == 44_108
-    assert quoted / prints > 0.98
-    assert near / quoted > 0.96
-
-
-def trades_of(*rows: tuple[int, float, int], **more: list[Any]) -> dict[str, Any]:
-    ts, price, size = zip(*rows, strict=True)
-    return {"ts": list(ts), "symbol": ["A"] * len(rows), "price": list(price), "size": list(size), **more}
-
-
-def flags(tmp_path: Path, columns: dict[str, Any]) -> tuple[list[Print], ImportReport]:
-    tmp_path.mkdir(exist_ok=True)
-    catalogue, report = imported(tmp_path, parquet(tmp_path / "a.parquet", columns))
-    return [Print(int(flag)) for flag in catalogue.load("made_up", DAY).events["flag"]], report
-
-
-def test_a_feed_without_conditions_has_odd_lots_by_their_size(tmp_path: Path) -> None:
-    found, report = flags(tmp_path, trades_of((OPEN, 10.0, 99), (OPEN + 1, 10.0, 100), (OPEN + 2, 300.0, 40)))
-    assert found == [Print.VOLUME, Print.ALL, Print.VOLUME]
-    assert findings(report) == {}
-    # From November 2025 on a round lot of a stock above 250 $ is 40 shares.
-    day = dt.date(2025, 11, 14)
-    start = session(day).open_ns
-    columns = trades_of((start, 250.0, 99), (start + 1, 250.01, 40), (start + 2, 250.01, 39), (start + 3, 10_001.0, 1))
-    catalogue, _ = imported(tmp_path / "later", parquet(tmp_path / "a.parquet", columns))
-    assert catalogue.load("made_up", day).events["flag"].tolist() == [4, 7, 4, 7]
-
-
-def test_sale_conditions_decide_where_they_are_told(tmp_path: Path) -> None:
-    rows = [(OPEN - 1, 10.0, 500), (OPEN, 10.0, 5), *[(OPEN + i, 10.0, 500) for i in range(1, 5)]]
-    conditions = ["@ T", "@F", "@  I", "T", "!", None]
-    found, report = flags(tmp_path, trades_of(*rows, conditions=conditions))
-    assert found == [Print.ALL, Print.ALL, Print.VOLUME, Print.VOLUME, Print.VOLUME, Print.ALL]
-    assert findings(report) == {"unknown sale condition '!': sets no price": (1, Action.KEPT)}
-    listed = pa.array([["@", "T"], ["@", "F"], ["I"], ["T"], ["!"], []], pa.list_(pa.string()))
-    assert flags(tmp_path / "listed", trades_of(*rows, conditions=listed))[0] == found
-
-
-def test_the_tape_says_whose_letters_they_are(tmp_path: Path) -> None:
-    rows = [(OPEN + i, 10.0, 500) for i in range(3)]
-    found, _ = flags(tmp_path, trades_of(*rows, conditions=["B"] * 3, tape=["A", "C", ""]))
-    assert found == [Print.VOLUME, Print.ALL, Print.VOLUME]
-
-
-def test_equal_prints_of_one_moment_are_genuine_and_repeats_are_not(tmp_path: Path) -> None:
-    sweep = [(OPEN, 10.0, 100), (OPEN, 10.0, 100), (OPEN, 10.0, 100), (OPEN + 5, 10.1, 100)]
-    catalogue, report = imported(tmp_path, parquet(tmp_path / "a.parquet", trades_of(*sweep)))
-    assert len(catalogue.load("made_up", DAY).events) == 4
-    assert findings(report) == {}
-    # After a disconnect the feed goes back to the sweep and tells one print of it that it had not told.
-    again = [*sweep, *[(OPEN, 10.0, 100)] * 4, (OPEN + 5, 10.1, 100), (OPEN + 6, 10.2, 100)]
-    catalogue, report = imported(tmp_path / "again", parquet(tmp_path / "a.parquet", trades_of(*again)))
-    assert catalogue.load("made_up", DAY).events["a"].tolist() == [10.0] * 4 + [10.1, 10.2]
-    assert findings(report)["told again"] == (4, Action.REPAIRED)
-
-
-def test_the_same_prints_in_two_files_count_once(tmp_path: Path) -> None:
-    folder = tmp_path / "in"
-    folder.mkdir()
-    parquet(folder / "1.parquet", trades_of((OPEN, 10.0, 100), (OPEN, 10.0, 100), (OPEN + 1, 10.0, 100)))
-    parquet(folder / "2.parquet", trades_of((OPEN + 1, 10.0, 100), (OPEN + 2, 10.0, 100)))
-    catalogue, report = imported(tmp_path, folder)
-    assert catalogue.load("made_up", DAY).events["ts"].tolist() == [OPEN, OPEN, OPEN + 1, OPEN + 2]
-    assert findings(report)["told again"] == (1, Action.REPAIRED)
-
-
-def test_an_id_tells_whether_a_print_is_told_again(tmp_path: Path) -> None:
-    rows = [(OPEN, 10.0, 100), (OPEN, 10.0, 100), (OPEN, 10.0, 100), (OPEN + 1, 10.0, 100)]
-    for name, ids in (("whole", [7, 8, 7, 9]), ("text", ["x7", "x8", "x7", "x9"])):
-        found, report = flags(tmp_path / name, trades_of(*rows, id=ids))
-        assert len(found) == 3
-        assert findings(report)["told again"] == (1, Action.REPAIRED)
-    # The same number on another venue is another print.
-    assert len(flags(tmp_path / "venue", trades_of(*rows, id=[7, 8, 7, 9], exchange=["P", "P", "Q", "P"]))[0]) == 4
-    assert len(flags(tmp_path / "none", trades_of(*rows, id=[None, None, None, None]))[0]) == 4
-
-
 def test_a_bar_that_is_told_again_corrects_the_first_where_asked(tmp_path: Path) -> None:
     once = minute_bars(3)
     told = {name: [*column, column[0], column[0]] for name, column in once.items()}
@@ -448,19 +334,3 @@ def test_more_rows_than_memory_takes_give_the_same(tmp_path: Path, monkeypatch: 
     assert catalogue.manifest("made_up", "bars_1m", DAY) == Catalogue(
         tmp_path / "1" / "history", tmp_path / "1" / "cache"
     ).manifest("made_up", "bars_1m", DAY)
-
-
-def test_quotes_by_venue_are_checked_before_they_are_joined(tmp_path: Path) -> None:
-    columns = {
-        "ts": [OPEN, OPEN + 1, OPEN + 2, OPEN + 3],
-        "symbol": ["A"] * 4,
-        "exchange": ["P", "Q", "Q", "P"],
-        "bid": [10.0, -1.0, 9.9, np.nan],
-        "ask": [10.2, 10.1, 10.1, 10.3],
-        "bid_size": [100, 100, 200, 0],
-        "ask_size": [100, 100, 300, 100],
-    }
-    catalogue, report = imported(tmp_path, parquet(tmp_path / "a.parquet", columns))
-    assert findings(report)["a price is negative"] == (1, Action.REFUSED)
-    found = catalogue.load("made_up", DAY).events[["a", "b", "c", "d"]].tolist()
-    assert found[:3] == [(10.0, 10.2, 100.0, 100.0), (10.0, 10.1, 100.0, 300.0), (9.9, 10.1, 200.0, 300.0)]
