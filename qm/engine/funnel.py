@@ -9,7 +9,7 @@ from qm.engine.closing import Closing
 from qm.engine.trading import Trading
 from qm.market.features import Features
 from qm.model.commands import AnyCommand, Ban, Pin, Unban, Unpin
-from qm.model.events import Allocated, Entry, Hit, HitEnded, HitRefreshed, HitRejected, Unwatched, Watched
+from qm.model.events import Allocated, Hit, HitEnded, HitRejected, Unwatched, Watched
 from qm.model.order import Purpose
 from qm.radar.ranking import Ranking
 from qm.strategies.allocator import Offer, Situation
@@ -30,7 +30,8 @@ class Funnel:
         for found in book.scanner.on_beat(seen, ranking, now):
             entry = book.state(found, cause)
             if not isinstance(found, HitEnded):
-                self._follow_up(entry, found, ranking)
+                self._follow_up(found.scan, found.symbol, entry.seq, ranking, news=isinstance(found, Hit))
+        self._try_again(ranking)
         for gone in book.watchlist.on_beat(now, book.scanner.active_symbols(), self.held()):
             self._unwatch(gone, cause)
 
@@ -39,33 +40,43 @@ class Funnel:
         book = self.book
         return {**dict.fromkeys(book.portfolio.positions), **dict.fromkeys(book.orders.open_symbols())}
 
-    def _follow_up(self, entry: Entry, found: Hit | HitRefreshed, ranking: Ranking) -> None:
-        book, cause = self.book, entry.seq
-        for change in book.watchlist.on_hit(entry, book.market.now, self.held(), ranking):
+    def _try_again(self, ranking: Ranking) -> None:
+        """Offer what found no place before, the strongest first; who cannot outrank anybody ends it for the weaker."""
+        waiting = self.book.scanner.waiting()
+        waiting.sort(key=lambda each: ranking.strength(each[0][1]), reverse=True)
+        for (scan, symbol), found in waiting:
+            if self._follow_up(scan, symbol, found.seq, ranking, news=False) == "full":
+                break
+
+    def _follow_up(self, scan: str, symbol: str, hit: int, ranking: Ranking, *, news: bool) -> str:
+        """Take a find on; returns why the watchlist does not, in one word."""
+        book, cause = self.book, hit
+        for change in book.watchlist.on_hit(symbol, scan, book.market.now, self.held(), ranking):
             if isinstance(change, HitRejected):
-                self._reject(change, entry.seq)
-                return
+                self._reject(change, hit)
+                return change.why
             if isinstance(change, Unwatched):
-                self._unwatch(change, entry.seq)
+                self._unwatch(change, hit)
             else:
-                cause = book.state(change, entry.seq).seq
-        self._allocate(found, cause)
+                cause = book.state(change, hit).seq
+        self._allocate(scan, symbol, cause, news=news)
+        return ""
 
     def _reject(self, body: HitRejected, cause: int) -> None:
-        # Told again it may be refused for another reason: the first one stands for the hit.
+        # Asked again it may be refused for another reason: the first one stands until it has found a place.
         if not self.book.scanner.rejected(body.scan, body.symbol):
             self.book.state(body, cause)
 
-    def _allocate(self, found: Hit | HitRefreshed, cause: int) -> None:
-        book, symbol, held = self.book, found.symbol, self.held()
+    def _allocate(self, scan: str, symbol: str, cause: int, *, news: bool) -> None:
+        book, held = self.book, self.held()
         row = book.market.table.row(symbol)
         work = book.desk.works.get(row)
         if work is not None or symbol in held:
-            if isinstance(found, Hit):
+            if news:
                 reason = "held already" if work is None else f"{work.strategy} works it already"
-                self._reject(HitRejected(symbol, found.scan, "allocator", "busy", reason), cause)
+                self._reject(HitRejected(symbol, scan, "allocator", "busy", reason), cause)
             return
-        decision = book.allocator.on_watched(Offer(symbol, found.scan), self._situation(row, held))
+        decision = book.allocator.on_watched(Offer(symbol, scan), self._situation(row, held))
         if isinstance(decision, Allocated):
             book.state(decision, cause)
             self.trading.start(decision.strategy, [row])

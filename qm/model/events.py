@@ -116,7 +116,7 @@ class HitRefreshed(Event, frozen=True, gc=False, tag="hit_refreshed"):
 
 
 class HitRejected(Event, frozen=True, gc=False, tag="hit_rejected"):
-    """An opportunity was not followed up; stated once for each hit, with the first cause."""
+    """An opportunity was not followed up; stated once for the watchlist, and once more if it found a place later."""
 
     symbol: str
     scan: str

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from qm.clock import SECOND
 from qm.errors import UsageError
 from qm.market.features import Features
-from qm.model.events import Check, Entry, Event, Hit, HitEnded, HitRefreshed, HitRejected, SessionStarted
+from qm.model.events import Check, Entry, Event, Hit, HitEnded, HitRefreshed, HitRejected, SessionStarted, Watched
 from qm.radar.ranking import Ranking
 from qm.scanner.conditions import Mask
 from qm.scanner.order import values
@@ -19,6 +19,10 @@ from qm.scanner.presets import Scan
 Key = tuple[str, str]
 """Scan and symbol; a find that is alive is not born a second time."""
 News = Hit | HitRefreshed | HitEnded
+
+
+ROOM: Final = ("full", "cooling_off")
+"""Why a find was rejected that time alone can mend."""
 
 
 class Opportunity(NamedTuple):
@@ -76,6 +80,10 @@ class Scanner:
         """Say whether it was stated of a find that is alive that nobody follows it up."""
         found = self._active.get(scan, {}).get(symbol)
         return found is not None and bool(found.rejected)
+
+    def waiting(self) -> list[tuple[Key, Opportunity]]:
+        """Return the finds that are alive and found no place on the watchlist, which may have one by now."""
+        return [(key, found) for key, found in self.active().items() if found.rejected in ROOM]
 
     def on_beat(self, features: Features, ranking: Ranking, now: int) -> list[News]:
         """Return what is over, told again and born at this beat, scan by scan, the strongest first."""
@@ -147,6 +155,7 @@ class Scanner:
             HitRefreshed: self._apply_refreshed,
             HitRejected: self._apply_rejected,
             HitEnded: self._apply_ended,
+            Watched: self._apply_watched,
             SessionStarted: self._apply_session,
         }
 
@@ -177,6 +186,15 @@ class Scanner:
         found = self._active.get(body.scan, {}).get(body.symbol)
         if found is not None:
             self._active[body.scan][body.symbol] = found._replace(rejected=body.why)
+
+    def _apply_watched(self, entry: Entry) -> None:
+        body = entry.body
+        assert isinstance(body, Watched)
+        # What was rejected for want of a place has one now.
+        for alive in self._active.values():
+            found = alive.get(body.symbol)
+            if found is not None and found.rejected in ROOM:
+                alive[body.symbol] = found._replace(rejected="")
 
     def _apply_ended(self, entry: Entry) -> None:
         body = entry.body

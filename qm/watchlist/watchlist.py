@@ -99,13 +99,13 @@ class Watchlist:
 
         return sorted(self._watched, key=order)
 
-    def on_hit(self, entry: Entry, now: int, held: Collection[str], ranking: Ranking) -> list[Change | HitRejected]:
-        """Return who enters and who leaves to make room because of a Hit or a HitRefreshed, or why nobody does.
+    def on_hit(
+        self, symbol: str, scan: str, now: int, held: Collection[str], ranking: Ranking
+    ) -> list[Change | HitRejected]:
+        """Return who enters, and who leaves to make room, because of a find that is alive, or why nobody does.
 
         Nothing for a symbol that is there already.
         """
-        assert isinstance(entry.body, Hit | HitRefreshed)
-        symbol, scan = entry.body.symbol, entry.body.scan
         if symbol in self._banned:
             return [_rejected(symbol, scan, "banned", f"banned by the trader: {self._banned[symbol].reason}")]
         if symbol in self._watched:

@@ -67,13 +67,16 @@ class Desk:
     def hit(self, symbol: int, second: int = 0) -> list[str]:
         self.now = OPEN + second * SECOND
         name = f"S{symbol:03d}"
-        entry = self.note(Hit(name, "gap", RadarRow(name, 1, 50, 10, ()), ()))
-        return self.state(self.watchlist.on_hit(entry, self.now, self.held, ranking_of(self.strengths)))
+        self.note(Hit(name, "gap", RadarRow(name, 1, 50, 10, ()), ()))
+        return self.offer(name)
 
     def again(self, symbol: int, second: int) -> list[str]:
         self.now = OPEN + second * SECOND
-        entry = self.note(HitRefreshed(f"S{symbol:03d}", "gap", 11.0, 1.0))
-        return self.state(self.watchlist.on_hit(entry, self.now, self.held, ranking_of(self.strengths)))
+        self.note(HitRefreshed(f"S{symbol:03d}", "gap", 11.0, 1.0))
+        return self.offer(f"S{symbol:03d}")
+
+    def offer(self, name: str) -> list[str]:
+        return self.state(self.watchlist.on_hit(name, "gap", self.now, self.held, ranking_of(self.strengths)))
 
     def ban(self, symbol: int, *, today: bool = True) -> list[str]:
         return self.state(self.watchlist.ban(f"S{symbol:03d}", "offering", self.now, self.held, today=today))
