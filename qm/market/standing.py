@@ -99,7 +99,7 @@ def tier_of(day_usd: float | None, of: Session) -> Tier:
 
 
 def _mean(market: Market, row: int) -> float | None:
-    first = max(market.session.open_ns + 1, market.now - 5 * MINUTE_NS)
+    first = max(market.session.open_ns, market.now - 5 * MINUTE_NS) + 1
     marks = [bar.close for bar in list(market.bars.of(row))[-5:] if bar.start + MINUTE_NS >= first]
     if not marks:
         boundary = market.now - market.now % MINUTE_NS
