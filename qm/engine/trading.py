@@ -80,16 +80,13 @@ class Trading:
         followed = why & Why.BAR and owner in self.book.market.levels.followers(row)
         if not (touched or closed or followed):
             return
-        view = self._view(row, work)
         signals = self.book.desk.strategies[owner]
         part = signals.exit if self._in_trade(row) else signals.entry
         try:
-            if touched:
-                self._grant(owner, row, part.on_touch(view))
-            if closed:
-                self._grant(owner, row, part.on_close(view))
-            if followed:
-                self._grant(owner, row, part.on_bar(view))
+            for asked, hook in ((touched, part.on_touch), (closed, part.on_close), (followed, part.on_bar)):
+                # A question sees what the answer before it noted; who let go of the symbol is asked no more.
+                if asked and self.book.desk.works.get(row) is work:
+                    self._grant(owner, row, hook(self._view(row, work)))
         except Exception as error:  # noqa: BLE001 - foreign code
             self.fail(owner, row, error)
 
