@@ -7,8 +7,10 @@ from typing import Any
 
 from qm.errors import NotFoundError
 from qm.strategies.api import Params, Strategy
+from qm.strategies.halt_resumption import HaltParams, halt_resumption
 from qm.strategies.noise_area import NoiseParams, noise_area
 from qm.strategies.orb import OrbParams, orb_paper, orb_robust
+from qm.strategies.parabolic_short import ParabolicParams, parabolic_short
 from qm.strategies.parameters import with_params
 from qm.strategies.red_to_green import RedToGreenParams, red_to_green
 from qm.strategies.thrust import ThrustParams, thrust
@@ -21,6 +23,8 @@ PRESETS: dict[str, tuple[Callable[[Any], Strategy], type[Params]]] = {
     "thrust": (thrust, ThrustParams),
     "red_to_green": (red_to_green, RedToGreenParams),
     "vwap_reclaim": (vwap_reclaim, VwapReclaimParams),
+    "parabolic_short": (parabolic_short, ParabolicParams),
+    "halt_resumption": (halt_resumption, HaltParams),
 }
 
 
