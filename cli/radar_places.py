@@ -36,7 +36,8 @@ def kept(run: str | None = None, mode: str | None = None, date: dt.date | None =
         return max(found)
     if not everything:
         raise NotFoundError(
-            "There are no radar snapshots yet.", "Run something first: qm demo --headless, or qm backtest run."
+            "There are no radar snapshots yet.",
+            "Run something first: qm demo --headless, or qm backtest run. A running engine writes them once a minute.",
         )
     if run is not None and all(each.run != run for each in everything):
         raise NotFoundError.of("run with radar snapshots", run, sorted({each.run for each in everything}))

@@ -32,7 +32,7 @@ MARKET_EVERY: Final = 5
 """Snapshots of the whole market in a part."""
 QUEUED: Final = 600
 """Beats that wait for the thread at most."""
-WRITTEN_S: Final = 120
+WRITTEN_S: Final = 60
 """What waits longer is written, even when it fills no part: slow beats would else be seen hours later."""
 HELD: Final = 4
 """Parts that are held back while they cannot be written; what is older is lost."""
