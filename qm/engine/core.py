@@ -41,7 +41,7 @@ from qm.model.events import (
     StrategyUsed,
     Woke,
 )
-from qm.model.inputs import Accepted, AnyReport, Wake, Why
+from qm.model.inputs import Accepted, AnyReport, Gone, Wake, Why
 from qm.model.order import TERMINAL, Execution, Purpose
 from qm.radar.ranking import Ranking
 from qm.strategies.api import Strategy
@@ -179,6 +179,23 @@ class Core:
             self.closing.tidy(symbol)
         if self.book.leaving.any:
             self.closing.flattened(touched)
+        for symbol in touched:
+            if self._taken_back(symbol, reports):
+                self.trading.on_gone(self.book.market.table.row(symbol))
+
+    def _taken_back(self, symbol: str, reports: Sequence[AnyReport]) -> bool:
+        """Say whether reports told the end of an entry that was to go, with its leg, and nothing of it filled."""
+        orders = self.book.orders
+        if orders.open(symbol) or self.book.portfolio.qty(symbol):
+            return False
+        for report in reports:
+            w = orders.all.get(report.order)
+            entry = w if w is None or not w.order.parent else orders.all.get(w.order.parent)
+            if entry is None or entry.order.symbol != symbol or entry.order.purpose is not Purpose.ENTRY:
+                continue
+            if isinstance(report, Gone) and entry.asked and not entry.filled:
+                return True
+        return False
 
     def command(self, command: AnyCommand, who: str) -> Commanded:
         """Carry out an operator's command, at most once per id; returns what came of it."""
@@ -287,8 +304,6 @@ class Core:
         cause = w.seq if w else 0
         if not isinstance(fact, Execution):
             book.state(fact, cause)
-            if w is not None and w.asked and w.done and not w.filled and w.order.purpose is Purpose.ENTRY:
-                self.trading.on_gone(book.market.table.row(w.order.symbol))
             return
         assert w is not None
         order = w.order

@@ -64,7 +64,7 @@ class Trading:
             if flat:
                 self._grant(strategy, None, signals.entry.on_time(self._group(flat)))
             for row in held:
-                view = self._view(row)
+                view = self._view(row, self.book.desk.works.get(row))
                 self._grant(strategy, row, signals.exit.on_time(view))
         except Exception as error:  # noqa: BLE001 - foreign code
             self.fail(strategy, None, error)

@@ -240,7 +240,8 @@ class Held(NamedTuple):
     def r(self, price: float) -> float:
         """Return what a price is worth in R: the way from the entry, in initial stop distances; NaN when unknown."""
         risk = abs(self.price - self.stop)
-        return (price - self.price) * (1 if self.qty > 0 else -1) / risk if risk > 0 else nan
+        # Ten cents of ten cents are one R, whatever their binary fractions say.
+        return round((price - self.price) * (1 if self.qty > 0 else -1) / risk, 9) if risk > 0 else nan
 
     def at_r(self, r: float) -> float:
         """Return the price that is so many R from the entry, $; NaN when the stop is not known."""

@@ -120,7 +120,7 @@ class HodBreakEntry(EntrySignals):
     def _enter(self, view: View) -> Wishes:
         p = self.params
         ends = view.market.session.open_ns + p.last_min * MINUTE
-        if view.now >= ends or not view.last > view.vwap:
+        if view.now >= ends or not (view.last > view.vwap and view.atr > 0):
             return []
         found = base_of(recent(view, p.leg_bars + 30), view.high, view.atr, p)
         if found is None:
@@ -171,19 +171,21 @@ class Scratch(ExitPart):
 
 
 def base_of(bars: Sequence[Bar], high: float, atr: float, params: HodBreakParams) -> Base | None:
-    """Return the longest base with which the bars end, or None.
+    """Return the shortest base with which the bars end, or None.
 
-    Its highs are near the high of the day; it is shallow against the leg that led to it, from the lowest low of the
-    minutes before it, and quiet against that leg. Prices in $, volumes in shares.
+    It begins after the minute that made the high of the day, and its highs stay near that; it is shallow against the
+    leg that led to it, from the lowest low of the minutes before it, and quiet against that leg. Prices in $, volumes
+    in shares.
     """
     p = params
     near = high - max(p.base_tol * high, p.base_tol_atr * atr)
+    made = next((k for k, bar in enumerate(bars) if bar.high >= high), -1)
     longest = 0
-    for bar in reversed(bars):
+    for bar in reversed(bars[made + 1 :]):
         if not round(bar.high - near, 8) >= 0:
             break
         longest += 1
-    for length in range(longest, p.base_bars - 1, -1):
+    for length in range(p.base_bars, longest + 1):
         base, before = bars[-length:], bars[max(0, len(bars) - length - p.leg_bars) : len(bars) - length]
         if not before or any(b.start - a.start != MINUTE for a, b in pairwise(base)):
             continue
@@ -191,7 +193,7 @@ def base_of(bars: Sequence[Bar], high: float, atr: float, params: HodBreakParams
         low, leg = min(bar.low for bar in base), before[first:]
         height = high - before[first].low
         volume, active = _mean(base), _mean(leg)
-        if height > 0 and high - low <= p.depth_max * height and volume < p.vol_contract * active:
+        if height > 0 and round(high - low - p.depth_max * height, 8) <= 0 and volume < p.vol_contract * active:
             return Base(low, volume)
     return None
 

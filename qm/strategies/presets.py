@@ -7,7 +7,10 @@ from typing import Any
 
 from qm.errors import NotFoundError
 from qm.strategies.api import Params, Strategy
+from qm.strategies.first_pullback import FirstPullbackParams, first_pullback
+from qm.strategies.gap_go import GapGoParams, gap_go
 from qm.strategies.halt_resumption import HaltParams, halt_resumption
+from qm.strategies.hod_break import HodBreakParams, hod_break
 from qm.strategies.noise_area import NoiseParams, noise_area
 from qm.strategies.orb import OrbParams, orb_paper, orb_robust
 from qm.strategies.parabolic_short import ParabolicParams, parabolic_short
@@ -20,6 +23,9 @@ PRESETS: dict[str, tuple[Callable[[Any], Strategy], type[Params]]] = {
     "orb_robust": (orb_robust, OrbParams),
     "orb_paper": (orb_paper, OrbParams),
     "noise_area": (noise_area, NoiseParams),
+    "first_pullback": (first_pullback, FirstPullbackParams),
+    "gap_go": (gap_go, GapGoParams),
+    "hod_break": (hod_break, HodBreakParams),
     "thrust": (thrust, ThrustParams),
     "red_to_green": (red_to_green, RedToGreenParams),
     "vwap_reclaim": (vwap_reclaim, VwapReclaimParams),
