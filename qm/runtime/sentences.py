@@ -53,7 +53,16 @@ Said = tuple[str, str, str]
 LINE_CHARS: Final = 200
 
 _FILLED_BY: Final = {Purpose.EXIT: "exit", Purpose.PROTECT: "stop", Purpose.FLATTEN: "flatten"}
-_FAILED: Final = {"entries allowed": "entries are stopped", "not halted": "halted", "not banned": "banned"}
+_FAILED: Final = {
+    "entries allowed": "entries are stopped",
+    "not halted": "halted",
+    "not banned": "banned",
+    "order type worked now": "no such order is worked in these hours",
+    "short sales switched on": "short sales are off",
+    "easy to borrow, as the broker says": "not known to be easy to borrow",
+    "short sales restricted": "not known whether short sales are restricted",
+    "restricted short sale above the bid": "short sales are restricted",
+}
 
 
 def say(event: AnyEvent, order_of: OrderOf) -> Said | None:
@@ -135,8 +144,8 @@ def _refreshed(event: HitRefreshed, _: OrderOf) -> Said:
 
 
 def _hit_rejected(event: HitRejected, _: OrderOf) -> Said | None:
-    # A hit on what is worked or held already is no missed chance.
-    if event.why == "busy":
+    # A hit on what is worked or held already is no missed chance, nor is one that nobody was to trade.
+    if event.why in ("busy", "alert_only"):
         return None
     return "info", event.symbol, f"{event.symbol} not taken from {event.scan}: {event.reason}"
 
