@@ -29,6 +29,7 @@ from qm.strategies.api import (
     Wish,
     Wishes,
 )
+from qm.strategies.contract import Need, Rules
 from qm.strategies.reading import prior_close
 
 STEP_MIN: Final = 30
@@ -193,5 +194,18 @@ def noise_area(params: NoiseParams | None = None) -> Strategy:
         entry=NoiseEntry(p),
         exit=NoiseExit(p),
         per_day=12,
+        needs=(Need.BARS,),
+        columns=("noise", "prior_close", "atr"),
+        rules=Rules(
+            universe="SPY and QQQ, or the symbols of a list; no half days",
+            trigger=f"at HH:00 and HH:30 from 10:00 on, {p.vm:g} mean moves beyond the open and the close before"
+            + (", and beyond VWAP" if p.entry_vwap else ""),
+            entry="market, long above and short below" if p.shorts else "market, long above",
+            stop=f"{p.stop_atr:g} ATR at the broker; the edge of the band"
+            + (" or VWAP, whichever is nearer, every half hour" if p.vwap_stop else " every half hour"),
+            time_stop=f"closed at minute {p.exit_min}",
+            invalidation="the opposite signal turns it round",
+            sizing=f"{p.vol_target:.1%} of equity on a usual day, up to {p.max_lev:g} times it and the risk settings",
+        ),
         symbols=("SPY", "QQQ"),
     )

@@ -15,6 +15,7 @@ from qm.market.bars import Bar
 from qm.market.market import MINUTE_NS
 from qm.model.order import Side
 from qm.strategies.api import Done, Enter, EntrySignals, Group, Params, Plan, Strategy, View, Wishes
+from qm.strategies.contract import Need, Rules
 from qm.strategies.lines import LineExit
 from qm.strategies.reading import SPY, market_view, prior_close, rvol, tick
 
@@ -128,4 +129,16 @@ def red_to_green(params: RedToGreenParams | None = None) -> Strategy:
         entry=RedToGreenEntry(p),
         exit=LineExit("the close before", closes_before, p.target_r, p.lost_closes),
         scans=("red_to_green",),
+        needs=(Need.BARS,),
+        columns=("prior_close", "adv", "atr"),
+        rules=Rules(
+            universe=f"was {p.dip_atr:g} ATR or {p.dip_pct:g} % below the close before today",
+            trigger=f"{'a close' if p.confirm else 'the first price'} above it on {p.rvol:g} times the usual volume"
+            + (", while SPY is above its low" if p.with_spy else ""),
+            entry=f"market, until minute {p.cutoff_min}",
+            stop=f"the low of the day or {p.stop_atr:g} ATR below the close before, whichever is nearer",
+            targets=f"half at the high of the day, half at {p.target_r:g} R, the nearer first",
+            invalidation=f"{p.lost_closes} closes below the close before",
+            sizing="risk per trade of the settings",
+        ),
     )

@@ -13,6 +13,7 @@ from msgspec import Meta
 from qm.market.bars import Bar
 from qm.model.order import Side
 from qm.strategies.api import Done, Enter, EntrySignals, Group, Params, Plan, Strategy, View, Wishes
+from qm.strategies.contract import Need, Rules
 from qm.strategies.lines import LineExit
 from qm.strategies.reading import market_view, prior_close, recent, rvol_of, vwaps
 
@@ -146,4 +147,17 @@ def vwap_reclaim(params: VwapReclaimParams | None = None) -> Strategy:
         entry=VwapReclaimEntry(p),
         exit=LineExit("VWAP", vwaps, p.target_r, p.lost_closes),
         scans=("vwap_reclaim",),
+        needs=(Need.BARS,),
+        columns=("prior_close", "adv", "atr"),
+        rules=Rules(
+            universe="opened or trades above the close before, or SPY above its VWAP" if p.up_day else "",
+            trigger=f"{p.below_min} of {p.below_of} closes below VWAP, at most {p.depth_atr:g} ATR deep, with a higher "
+            f"low; then {p.hold_closes} closes above, or with prints a retest within {p.retest_atr:g} ATR; "
+            f"{p.rvol5:g} times the usual volume of five minutes",
+            entry=f"market, minutes {p.first_min} to {p.last_min}",
+            stop=f"the low of the reclaim or {p.buf_atr:g} ATR below VWAP, whichever is lower",
+            targets=f"half at the high of the day, half at {p.target_r:g} R, the nearer first",
+            invalidation=f"{p.lost_closes} closes below VWAP",
+            sizing="risk per trade of the settings",
+        ),
     )
