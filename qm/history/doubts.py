@@ -4,8 +4,8 @@ What is doubted becomes unknown, never guessed: the symbol has no gap, no change
 it does not rank by them. The rules, each measured on real days:
 
 - The first price that counts is more than six times the prior close, or less than a sixth of it. The 2,465 gappers of
-  2016 to 2019 all open below five times their close; of the few stocks that opened beyond six times it in three months
-  of 2023, every second one was a split. A trader who knows better says so with a split of factor 1.
+  2016 to 2019 all open below five times their close; of seven stocks that opened beyond six times it in three months
+  of 2023, three traded as little as after a split. A trader who knows better says so with a split of factor 1.
 - The first price is at least 1.8 times away from the prior close, and the shares outstanding moved the other way by
   the same factor, within 30 %, between the last two files of closes: that is what a split does, and a run does not.
 - It opens at a half, a third and so on of a prior close of 20 $ or more, within 3 %: what a forward split does. No
