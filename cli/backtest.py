@@ -26,6 +26,9 @@ app = typer.Typer(
 )
 
 
+METHODS = ("grid", "random", "optuna")
+
+
 @app.callback()
 def backtest() -> None:
     """Run strategies over past sessions."""
@@ -145,6 +148,91 @@ def run_strategy(
         say(f"qm: {text}")
     if interrupted or held:
         raise typer.Exit(130 if interrupted else 8)
+
+
+@app.command("sweep")
+def sweep_parameters(
+    name: Name,
+    dataset: Dataset,
+    vary: Annotated[
+        list[str],
+        typer.Option(
+            "--vary", "-v", metavar="KEY=VALUES", help="What to vary: key=1,2,3 or key=0.5..2 or key=0.5..2:0.25."
+        ),
+    ],
+    method: Annotated[
+        str, typer.Option(metavar="METHOD", help="grid, random, or optuna, which learns as it goes.")
+    ] = "grid",
+    trials: Annotated[int, typer.Option(min=1, max=100_000, metavar="N", help="Trials, unless it is a grid.")] = 100,
+    objective: Annotated[str, typer.Option(metavar="FIGURE", help="What makes a trial the best.")] = "sharpe",
+    since: Since = None,
+    until: Until = None,
+    symbols: Symbols = None,
+    kind: Kind = None,
+    param: Params = None,
+    equity: Equity = None,
+    override: Overrides = None,
+    costs: Costs = "house",
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=256, metavar="N", help="Processes; all cores by default.")
+    ] = None,
+    dask: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="A Dask scheduler instead, e.g. tcp://host:8786.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of random and optuna.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Try many parameters, and say what the best of them proves.
+
+    Every trial goes into a ledger from which nothing is ever removed: the more were tried, the less the best one means.
+    The same command goes on where it was interrupted.
+
+    \b
+    qm backtest sweep orb_robust -d us99_1m -v stop_atr=0.5,1,1.5 -v top_n=3..9:2
+    qm backtest sweep thrust -d us99_1m -v bars=2..6 -v min_stop_atr=0..1 --method optuna --trials 200
+    """
+    from cli.output import emit_json
+    from cli.sweep import Order, define, make, show
+    from qm.errors import NotFoundError
+
+    if method not in METHODS:
+        raise NotFoundError.of("method of a sweep", method, METHODS)
+    order = Order(
+        strategy=name,
+        dataset=dataset,
+        since=since,
+        until=until,
+        symbols=symbols,
+        kind=kind,
+        params=tuple(param or ()),
+        equity=equity,
+        overrides=tuple(override or ()),
+        costs=costs,
+    )
+    found = make(order, define(order, vary, method, trials, seed, objective), objective, workers, dask)
+    if as_json:
+        emit_json(found)
+    else:
+        show(found)
+
+
+@app.command("sweeps")
+def list_sweeps(as_json: AsJson = False) -> None:
+    """List the sweeps of the ledger, and check that no trial was changed or removed."""
+    import msgspec
+
+    from cli.output import emit_json
+    from cli.sweep import ledger, show_all
+
+    with ledger() as book:
+        book.verify()
+        rows = [{"sweep": of.id, "made": made, **msgspec.to_builtins(of)} for of, made in book.sweeps()]
+    if as_json:
+        emit_json(rows)
+    elif rows:
+        show_all(rows)
+    else:
+        say("There is no sweep yet: qm backtest sweep.")
 
 
 @app.command("check")
