@@ -144,16 +144,17 @@ class Market:
 
         Afterwards all features are those of a program that ran since the first record.
         """
-        index = 0
-        while index < len(events):
-            boundary = max(self.now, int(events["ts"][index]) - 1) // MINUTE_NS * MINUTE_NS + MINUTE_NS
-            end = index + int(np.searchsorted(events["ts"][index:], boundary, "right"))
+        if not len(events):
+            return
+        start, times = self.now // MINUTE_NS * MINUTE_NS, events["ts"]
+        index, last = 0, int(times[-1])
+        for boundary in range(start + MINUTE_NS, last + 1, MINUTE_NS):
+            end = int(np.searchsorted(times, boundary, "right"))
             self.replay(events[index:end])
-            if end < len(events):
-                self.now = boundary
-                self.mark_minute(boundary)
-                self.end_minute(boundary)
-            index = end
+            self.now, index = boundary, end
+            self.mark_minute(boundary)
+            self.end_minute(boundary)
+        self.replay(events[index:])
 
     def _revise(self, record: Record) -> None:
         self.now = max(self.now, record[0])

@@ -13,6 +13,7 @@ from qm.market.fives import Fives
 from qm.market.kernel import MINUTE
 from qm.market.rows import Rows
 from qm.rules.calendar import Session
+from qm.rules.ticks import TICKS
 
 Array = npt.NDArray[np.float64]
 
@@ -50,6 +51,8 @@ class Minutes:
         self.opening_volume = np.full(symbols, np.nan)
         """Shares of the first five minutes, from 09:35 on."""
         self.fives = Fives(symbols)
+        rule = TICKS.at(session.date)
+        self._ticks = (float(rule.edge), float(rule.fine), float(rule.coarse))
         self._unknown = np.full(symbols, np.nan)
         self._nothing = np.zeros(symbols)
         self.marked = 0
@@ -69,9 +72,8 @@ class Minutes:
             self.since = boundary
         slot = boundary // MINUTE
         bar = self.bars[slot % KEPT_BARS]
-        _mark(
-            rows, boundary, self.close, self.volume, self.prints[slot % KEPT_PRINTS], bar, self.below, self.mins_below
-        )
+        rings = (self.close, self.volume, self.prints[slot % KEPT_PRINTS], bar, self.below, self.mins_below)
+        _mark(rows, boundary, *rings, self._ticks)
         first, self.marked = not self.marked, boundary
         since_open = boundary - self.session.open_ns
         if 0 < since_open <= self.session.close_ns - self.session.open_ns:
@@ -141,7 +143,9 @@ def _mark(
     bar: Array,
     below: npt.NDArray[np.bool_],
     mins_below: Array,
+    ticks: tuple[float, float, float],
 ) -> None:
+    edge, fine, coarse = ticks
     slot = boundary // MINUTE
     here, before, gone = slot % KEPT_MINUTES, (slot - 1) % KEPT_MINUTES, (slot - 1 - VWAP_MINUTES) % KEPT_MINUTES
     begun = boundary - MINUTE
@@ -150,6 +154,8 @@ def _mark(
         close[here, s] = r["last"]
         volume[here, s] = r["volume"]
         prints[s] = r["prints"]
+        if r["last"] > 0.0:
+            r["tick"] = fine if r["last"] < edge else coarse
         mins_below[s] += (1.0 if below[before, s] else 0.0) - (1.0 if below[gone, s] else 0.0)
         below[here, s] = r["last"] * r["volume"] < r["pv"]
         if r["part_start"] == begun:

@@ -105,7 +105,7 @@ ROW: Final = np.dtype(
 | halts, resumed | halts and pauses that began; when trading resumed after the last one, 0 while it did not |
 | band_low, band_high | prices outside which nothing may trade; NaN while none were told |
 | band_ref | reference price of these bands |
-| tick | smallest step between prices; 0 where it is not known |
+| tick | smallest step between prices, by the last one at the minute boundary before; 0 where it is not known |
 | wide_up, wide_down | factors beyond which a price is far from where the market is |
 | odd, odd_run, odd_prints | first price of a run of prints set aside, its length, and `prints` when it began |
 | quarantined | prints set aside |

@@ -25,6 +25,8 @@ MOVES: Final = (
 )
 FIVE_MINUTES_OF_A_DAY: Final = 78
 """Five-minute stretches in regular hours."""
+NOISE: Final = 1e-12
+"""Part of a mean of squares below which a difference of two is nothing."""
 MIN_DAYS: Final = 8
 """Sessions that must stand behind what is usual by a minute; 0 sessions are a baseline from elsewhere."""
 
@@ -55,9 +57,10 @@ def fill_volumes(
         k = s - start
         last, volume, pv = r["last"], r["volume"], r["pv"]
         vwap = ratio(pv, volume)
-        # About the anchor the squares are small, so that their difference keeps its digits.
-        variance = ratio(r["pdd"], volume) - (vwap - r["anchor"]) ** 2
-        sigma = np.sqrt(max(variance, 0.0)) if variance == variance else np.nan
+        # About the anchor the squares are small, so that their difference keeps its digits; the last ones are noise.
+        squares, away = ratio(r["pdd"], volume), (vwap - r["anchor"]) ** 2
+        variance = squares - away
+        sigma = np.sqrt(variance if variance > NOISE * squares else 0.0) if variance == variance else np.nan
         out[place[F.RVOL], k] = ratio(volume, _usual(adv[s], days[s]) * share)
         out[place[F.OPENING_RVOL], k] = ratio(opening_volume[s], or_volume[s])
         out[place[F.VOLUME], k] = volume

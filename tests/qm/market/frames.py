@@ -1,0 +1,245 @@
+"""Every feature of one symbol by plain pandas, from its bars or prints and the textbook formula."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from qm.market.reference import Reference
+from qm.model.market import Events, Kind, Print
+from qm.rules.calendar import Session
+
+MINUTE = 60_000_000_000
+NS = 1_000_000_000
+NAN = float("nan")
+
+
+def ratio(a: float, b: float) -> float:
+    return a / b if b > 0 else NAN
+
+
+def pct(a: float, b: float) -> float:
+    return 100 * (a / b - 1) if b > 0 else NAN
+
+
+@dataclass
+class Tape:
+    """What one symbol told: `told` sets the price, `sized` is what its volume and VWAP count."""
+
+    told: Any
+    """Data frame by time of knowledge: at, open, high, low, close."""
+    sized: Any
+    """Data frame by time of knowledge: at, price, size."""
+    prints: bool
+
+    @classmethod
+    def of(cls, records: Events, row: int) -> Tape:
+        mine = records[records["sym"] == row]
+        prints = mine[mine["kind"] == Kind.TRADE]
+        if len(prints):
+            counted, said = prints[prints["flag"] & Print.VOLUME > 0], prints[prints["flag"] & Print.LAST > 0]
+            told = {"at": said["event_ts"], **dict.fromkeys(("open", "high", "low", "close"), said["a"])}
+            sized = {"at": counted["event_ts"], "price": counted["a"], "size": counted["b"]}
+            return cls(pd.DataFrame(told, index=said["ts"]), pd.DataFrame(sized, index=counted["ts"]), prints=True)
+        bars = mine[mine["kind"] == Kind.BAR]
+        told = {"at": bars["event_ts"], "open": bars["a"], "high": bars["b"], "low": bars["c"], "close": bars["d"]}
+        typical = (bars["b"] + bars["c"] + bars["d"]) / 3
+        sized = {"at": bars["event_ts"], "price": typical, "size": bars["e"]}
+        return cls(pd.DataFrame(told, index=bars["ts"]), pd.DataFrame(sized, index=bars["ts"]), prints=False)
+
+    def until(self, now: int) -> Tape:
+        return Tape(self.told[self.told.index <= now], self.sized[self.sized.index <= now], self.prints)
+
+    def between(self, first: int, end: int) -> Tape:
+        told, sized = self.told, self.sized
+        return Tape(
+            told[(told["at"] >= first) & (told["at"] < end)], sized[(sized["at"] >= first) & (sized["at"] < end)], False
+        )
+
+    @property
+    def last(self) -> float:
+        return float(self.told["close"].iloc[-1]) if len(self.told) else NAN
+
+    @property
+    def volume(self) -> float:
+        return float(self.sized["size"].sum())
+
+    @property
+    def money(self) -> float:
+        return float((self.sized["price"] * self.sized["size"]).sum())
+
+
+def expected(tape: Tape, spy: Tape | None, of: Session, ref: Reference, row: int, now: int) -> dict[str, float]:
+    """Return all features of a symbol at a minute boundary; NaN is "not known"."""
+    seen = tape.until(now)
+    regular, pre = seen.between(of.open_ns, of.close_ns), seen.between(of.pre_ns, of.open_ns)
+    prior, atr, adv = float(ref.prior_close[row]), float(ref.atr[row]), float(ref.adv[row])
+    last, high, low = seen.last, float(regular.told["high"].max()), float(regular.told["low"].min())
+    opened = float(regular.told["open"].iloc[0]) if len(regular.told) else NAN
+    found = {
+        "last": last,
+        "open": opened,
+        "high": high,
+        "low": low,
+        "gap_pct": pct(last if now < of.open_ns else opened, prior),
+        "chg_pct": pct(last, prior),
+        "chg_open_pct": pct(last, opened),
+        "low_chg_pct": pct(low, prior),
+        "day_high": float(pd.Series([high, pre.told["high"].max()]).max()),
+        "day_low": float(pd.Series([low, pre.told["low"].min()]).min()),
+        "range_pos": ratio(last - low, high - low),
+        "range_atr": ratio(high - low, atr),
+        "high_dist_atr": ratio(high - last, atr),
+        "move_atr": ratio(last - opened, atr),
+        "high_52w_dist_pct": pct(last, float(ref.high_52w[row])),
+        "adv_dollar": adv * prior,
+        "atr_pct": 100 * ratio(atr, prior),
+        "ssr": float(low <= 0.9 * prior * (1 + 1e-9) or ref.ssr_carried[row] == 1),
+        "mins_since_open": (now - of.open_ns) / MINUTE,
+        **{name: float(getattr(ref, name)[row]) for name in ("adv", "atr", "float_shares", "prev_high", "prev_low")},
+        **{name: float(getattr(ref, name)[row]) for name in ("high_52w", "nr7", "inside_day")},
+        "prev_close": prior,
+        "ref_days": float(ref.days[row]),
+    }
+    if spy is not None:
+        market = spy.until(now).between(of.open_ns, of.close_ns)
+        found["rs_spy_pct"] = pct(last, opened) - (
+            pct(spy.until(now).last, float(market.told["open"].iloc[0])) if len(market.told) else NAN
+        )
+    found |= _highs(seen, regular, high, prior, now)
+    found |= _before(pre, ref, row, last)
+    found |= _volumes(regular, of, ref, row, now, last)
+    found |= _moves(seen, regular, of, ref, row, now)
+    return found | _fives(regular, of, now, last, atr, opened)
+
+
+def _highs(seen: Tape, regular: Tape, high: float, prior: float, now: int) -> dict[str, float]:
+    highs = regular.told["high"].cummax()
+    at = int(highs[highs == high].index[0]) if len(highs) else 0
+    count = 0
+    for ts, raised in highs.diff().dropna().items():
+        if raised > 0:
+            # The tick is that of the last price at the boundary before, at first that of the prior close.
+            before = seen.until((int(ts) - 1) // MINUTE * MINUTE).last
+            count += raised >= 0.99 * (0.0001 if (before if before > 0 else prior) < 1 else 0.01)
+    return {
+        "high_age_s": (now - at) / NS if at else NAN,
+        "highs_today": float(count),
+        "new_high": float(count > 0 and now - at < MINUTE) if at else NAN,
+    }
+
+
+def _before(pre: Tape, ref: Reference, row: int, last: float) -> dict[str, float]:
+    high = float(pre.told["high"].max())
+    return {
+        "pre_volume": pre.volume,
+        "pre_dollar_volume": pre.money,
+        "pre_rvol": ratio(pre.volume, float(ref.pre_volume[row])),
+        "pre_high": high,
+        "pre_low": float(pre.told["low"].min()),
+        "pre_high_dist_pct": pct(last, high),
+    }
+
+
+def _volumes(regular: Tape, of: Session, ref: Reference, row: int, now: int, last: float) -> dict[str, float]:
+    volume, money = regular.volume, regular.money
+    vwap = ratio(money, volume)
+    spread = float((regular.sized["size"] * (regular.sized["price"] - vwap) ** 2).sum())
+    sigma = ratio(spread, volume) ** 0.5
+    # Of equal prices pandas leaves the last bits of their mean.
+    sigma = 0.0 if sigma < 1e-9 * vwap else sigma
+    adv, minute = float(ref.adv[row]), (now - of.open_ns) // MINUTE
+    share = float(ref.curve[minute - 1]) if minute > 0 else NAN
+    early = regular.until(of.open_ns + 5 * MINUTE).volume if minute >= 5 else NAN
+    return {
+        "volume": volume,
+        "dollar_volume": money,
+        "vwap": vwap,
+        "vwap_dist_pct": pct(last, vwap),
+        "vwap_dist_atr": ratio(last - vwap, float(ref.atr[row])),
+        "vwap_sigma": sigma,
+        "vwap_z": ratio(last - vwap, sigma),
+        "rvol": ratio(volume, adv * share),
+        "rvol_day": ratio(volume, adv),
+        "proj_volume": ratio(volume, share),
+        "opening_rvol": ratio(early, float(ref.or_volume[row])),
+        "float_rotation": ratio(volume, float(ref.float_shares[row])),
+    }
+
+
+def _moves(seen: Tape, regular: Tape, of: Session, ref: Reference, row: int, now: int) -> dict[str, float]:
+    def close(ago: int) -> float:
+        return seen.until(now - ago * MINUTE).last
+
+    def volume(ago: int) -> float:
+        return regular.until(now - ago * MINUTE).volume
+
+    def below(ago: int) -> bool:
+        then = regular.until(now - ago * MINUTE)
+        return bool(seen.until(now - ago * MINUTE).last * then.volume < then.money)
+
+    last, minute, adv = seen.last, (now - of.open_ns) // MINUTE, float(ref.adv[row])
+    usual = np.concatenate([[0.0], ref.curve])
+    vol_5, vol_before = volume(0) - volume(5), volume(5) - volume(10)
+    found = {f"mom_{ago}_pct": pct(last, close(ago)) for ago in (1, 2, 5, 10, 15)}
+    per_minute = len(seen.told) - len(seen.until(now - MINUTE).told)
+    return found | {
+        "velocity": last - close(1),
+        "chg_1_ago_pct": pct(close(1), float(ref.prior_close[row])),
+        "prints_per_min": float(per_minute) if seen.prints and len(seen.told) + len(seen.sized) else NAN,
+        "vol_5m": vol_5,
+        "rvol_5m": ratio(vol_5, adv * (usual[max(minute, 0)] - usual[max(minute - 5, 0)])),
+        "vol_5m_pct": 100 * 78 * ratio(vol_5, adv),
+        "vol_surge": ratio(vol_5, vol_before) if minute >= 10 else NAN,
+        "mins_below_vwap": float(sum(below(ago) for ago in range(1, 21))),
+    }
+
+
+def _fives(regular: Tape, of: Session, now: int, last: float, atr: float, opened: float) -> dict[str, float]:
+    told = regular.told.set_index(pd.to_datetime(regular.told["at"]))
+    rule: Any = told.resample("5min", origin=pd.Timestamp(of.open_ns))
+    bars = rule.agg({"open": "first", "high": "max", "low": "min", "close": "last"}).dropna()
+    bars = bars[bars.index + pd.Timedelta("5min") <= pd.Timestamp(now)]
+    first = bars[bars.index == pd.Timestamp(of.open_ns)]
+    high, low, close = (float(first[name].iloc[0]) if len(first) else NAN for name in ("high", "low", "close"))
+    found = {
+        "or_high": high,
+        "or_low": low,
+        "or_width_atr": ratio(high - low, atr),
+        "or_dir": float(np.sign(close - opened)),
+        "or_break_pct": pct(last, high),
+    }
+    if not len(bars):
+        return found
+    ranges, closes = bars["high"] - bars["low"], bars["close"]
+    expansion = ranges / ranges.shift(1).rolling(20, min_periods=1).mean()
+    expansion[~np.isfinite(expansion)] = NAN
+    band = closes.rolling(20).mean() - 2 * closes.rolling(20).std(ddof=0)
+    return found | {
+        "range_exp_5m": float(expansion.iloc[-1]),
+        "range_exp_streak": _in_a_row(expansion >= 2),
+        "red_bars_5m": _in_a_row(closes < bars["open"]),
+        "green_bars_5m": _in_a_row(closes > bars["open"]),
+        "rsi2_5m": _rsi(closes, 2),
+        "bb_low_dist_pct": pct(last, float(band.iloc[-1])),
+        "new_5m_high": float(last > bars["high"].iloc[-1]),
+    }
+
+
+def _in_a_row(held: Any) -> float:
+    return float(held[::-1].cumprod().sum())
+
+
+def _rsi(closes: Any, n: int) -> float:
+    if len(closes) <= n:
+        return NAN
+    moves = closes.diff().iloc[1:]
+    averages = []
+    for side in (moves.clip(lower=0), -moves.clip(upper=0)):
+        seeded = pd.Series([side.iloc[:n].mean(), *side.iloc[n:]])
+        averages.append(float(seeded.ewm(alpha=1 / n, adjust=False).mean().iloc[-1]))
+    gain, loss = averages
+    return 100 - 100 / (1 + gain / loss) if loss > 0 else 100.0 if gain > 0 else NAN

@@ -1,0 +1,149 @@
+"""The features that are kept up record by record equal plain pandas on real sessions, lived through or filled in."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from functools import cache
+
+import numpy as np
+import pytest
+
+from qm.market.features import NAMES, F, Features, features, features_of
+from qm.market.market import MINUTE_NS, Market
+from qm.market.reference import Reference
+from qm.model.inputs import Why
+from qm.model.instrument import SymbolTable
+from qm.model.market import Events
+from qm.rules.calendar import Session
+from tests.qm.market import real
+from tests.qm.market.frames import Tape, expected
+
+TOLERANCE = 1e-9
+"""Relative; sums are taken in another order."""
+ELSEWHERE = {"spread_bps", "book_imb", "quote_age_s", "halted", "halts_today", "mins_since_resume", "quarantined"} | {
+    "revised",
+    "rs_spy_pct",
+}
+"""What these sessions do not tell; tested on records of its own."""
+MINUTES = (-60, -1, 1, 4, 5, 6, 11, 30, 31, 105, 106, 240, 390)
+"""Boundaries at which everything is compared, after the open."""
+
+Day = tuple[SymbolTable, Session, Events, Reference]
+
+
+@cache
+def day(name: str) -> Day:
+    if name == "runners":
+        symbols, of, records = real.runner_prints()
+    else:
+        date = dt.date(2025, 1, 6) if name == "us99_1m" else dt.date(2025, 10, 2)
+        symbols, of, records = real.bars(name, date)
+    return symbols, of, records, real.drawn(symbols, records)
+
+
+def lived(of: Day) -> Iterator[tuple[Market, int]]:
+    """Let a session pass as the core does, record by record and minute by minute; yields every minute, marked."""
+    symbols, hours, records, reference = of
+    market = Market(symbols, hours, reference)
+    market.timers.set(hours.pre_ns + MINUTE_NS, "minute")
+    for batch in np.array_split(records, 50):
+        index = 0
+        while True:
+            index, wake = market.run(batch, index)
+            if wake is None:
+                break
+            assert wake.why == Why.TIMER
+            due, _ = market.timers.pop()
+            if due > hours.close_ns:
+                return
+            market.mark_minute(due)
+            yield market, due
+            market.timers.set(due + MINUTE_NS, "minute")
+
+
+@pytest.mark.parametrize("name", ["us99_1m", "ib59_1m", "runners"])
+def test_features_equal_plain_pandas_on_real_sessions(name: str) -> None:
+    symbols, of, records, reference = day(name)
+    rows = np.random.default_rng(2).permutation(len(symbols))[:11].tolist()
+    tapes = {row: Tape.of(records, row) for row in rows}
+    spy = Tape.of(records, symbols.row("SPY")) if "SPY" in symbols else None
+    checks = {of.open_ns + minute * MINUTE_NS for minute in MINUTES}
+    compared = dict.fromkeys(NAMES, 0)
+    for market, now in lived(day(name)):
+        if now not in checks:
+            continue
+        seen = features(market)
+        for row in rows:
+            wanted = expected(tapes[row], spy, of, reference, row, now)
+            for each in wanted:
+                if each == "high_age_s" and not seen["high"][row] > 0:
+                    continue
+                found = float(seen[each][row])
+                place = (symbols.names[row], each, (now - of.open_ns) // MINUTE_NS)
+                assert found == pytest.approx(wanted[each], rel=TOLERANCE, abs=1e-7, nan_ok=True), place
+                compared[each] += bool(np.isfinite(found))
+    never = {name for name, count in compared.items() if not count}
+    assert never <= ELSEWHERE | ({"prints_per_min"} if name != "runners" else set()) | (
+        {f for f in NAMES if f.startswith("pre_")} if name == "ib59_1m" else set()
+    )
+
+
+@pytest.mark.parametrize("name", ["us99_1m", "runners"])
+def test_a_market_filled_in_after_a_restart_is_the_one_that_was_lived(name: str) -> None:
+    symbols, of, records, reference = day(name)
+    end = of.open_ns + 137 * MINUTE_NS
+    market = next(market for market, now in lived(day(name)) if now == end)
+    again = Market(symbols, of, reference)
+    again.backfill(records[records["ts"] <= end])
+    again.now = end
+    again.mark_minute(end)
+    assert again.rows.tobytes() == market.rows.tobytes()
+    assert features(again).matrix.tobytes() == features(market).matrix.tobytes()
+
+
+@pytest.mark.parametrize("name", ["us99_1m", "runners"])
+def test_what_comes_later_changes_no_feature_of_now(name: str) -> None:
+    symbols, of, records, reference = day(name)
+    moments = np.random.default_rng(3).integers(-60, 390, 12).tolist()
+    whole = {
+        (now - of.open_ns) // MINUTE_NS: features(market).matrix.copy()
+        for market, now in lived(day(name))
+        if (now - of.open_ns) // MINUTE_NS in moments
+    }
+    rng = np.random.default_rng(4)
+    for minute, matrix in whole.items():
+        now = of.open_ns + minute * MINUTE_NS
+        other = records.copy()
+        later = other["ts"] > now
+        # Another future: prices and sizes of somebody else.
+        for field in "abcde":
+            other[field][later] = rng.permutation(other[field][later])
+        for market, boundary in lived((symbols, of, other, reference)):
+            if boundary == now:
+                assert features(market).matrix.tobytes() == matrix.tobytes(), minute
+                break
+
+
+def test_what_is_asked_for_is_what_would_have_been_computed() -> None:
+    market = next(m for m, now in lived(day("us99_1m")) if now == m.session.open_ns + 61 * MINUTE_NS)
+    whole = features(market)
+    rng = np.random.default_rng(5)
+    for _ in range(20):
+        wanted = rng.permutation(NAMES)[: rng.integers(1, 12)].tolist()
+        some = features(market, needed=wanted)
+        assert set(some.names) == set(wanted)
+        for name in NAMES:
+            assert np.array_equal(some[name], whole[name], equal_nan=True), name
+    for row in (0, 50):
+        assert features_of(market, row) == whole.of(row)
+
+
+def test_what_was_not_asked_for_in_time_is_not_known() -> None:
+    market = next(m for m, now in lived(day("us99_1m")) if now == m.session.open_ns + 61 * MINUTE_NS)
+    seen: Features = features(market, needed=["last"])
+    last = seen["last"].copy()
+    market.now += 1
+    assert np.isnan(seen["vwap"]).all()
+    assert np.array_equal(seen["last"], last)
+    assert len(F) == len(NAMES)
