@@ -26,9 +26,6 @@ app = typer.Typer(
 )
 
 
-METHODS = ("grid", "random", "optuna")
-
-
 @app.callback()
 def backtest() -> None:
     """Run strategies over past sessions."""
@@ -193,10 +190,7 @@ def sweep_parameters(
     """
     from cli.output import emit_json
     from cli.sweep import Order, define, make, show
-    from qm.errors import NotFoundError
 
-    if method not in METHODS:
-        raise NotFoundError.of("method of a sweep", method, METHODS)
     order = Order(
         strategy=name,
         dataset=dataset,

@@ -22,6 +22,7 @@ from cli.stores import BACKTEST, journal_file
 from qm.errors import NotFoundError, QmError
 
 SCHEMA: Final = 1
+METHODS: Final = ("grid", "random", "optuna")
 SHOWN: Final = 10
 FILE: Final = "sweeps.db"
 PBO_MOST, DSR_LEAST = 0.1, 0.95
@@ -77,9 +78,11 @@ def run_one(order: Order, number: int, params: Params) -> Trial:
 
 
 def define(order: Order, vary: Sequence[str], method: str, count: int, seed: int, objective: str) -> Definition:
-    """Say what a sweep is; NotFoundError for a figure that no result has, and what is wrong with any bound of it."""
+    """Say what a sweep is; NotFoundError for an unknown method or figure, and what is wrong with any bound of it."""
     from backtest.summary import Summary
 
+    if method not in METHODS:
+        raise NotFoundError.of("method of a sweep", method, METHODS)
     if objective not in names(Summary):
         raise NotFoundError.of("figure of a result", objective, names(Summary))
     of = axes(vary)
