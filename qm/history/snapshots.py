@@ -21,6 +21,7 @@ from qm.errors import DataError, QmError
 from qm.history.parted import PartedFile, read
 from qm.model.instrument import SymbolTable
 from qm.radar.fitness import Lack
+from qm.radar.marks import ranks_of
 from qm.radar.ranking import Indices, Ranking
 from qm.rules.calendar import Session
 
@@ -64,6 +65,9 @@ MARKET: Final = (
 
 DIGITS: Final = {"dollar_volume": -3, "pre_dollar_volume": -3, "spread_bps": 0}
 """Digits that are kept of a feature, 2 where it is not named: noise beyond would take most of the room."""
+
+_ALL_SCORES: Final = "scores of all rows"
+_AS_THEY_ARE: Final = {"row", "rank", "last", "flags", "lack"}
 
 _Column = npt.NDArray[Any]
 _Columns = dict[str, _Column]
@@ -185,7 +189,7 @@ class _Series:
 
     def add(self, ts: int, columns: _Columns) -> int:
         """Keep a beat; returns how many were given up for it."""
-        self._beats.append((ts, columns))
+        self._beats.append((ts, _finished(columns)))
         lost = max(0, len(self._beats) - HELD * self._every)
         del self._beats[:lost]
         return lost
@@ -224,37 +228,36 @@ def market_path(path: Path) -> Path:
 def _strongest(ranking: Ranking) -> _Columns:
     rows = ranking.shown()
     found = _common(ranking, rows)
+    found["rank"] = ranking.ranks_at(rows)
     # Rows beyond the list have no place on it.
     listed = np.array([row in ranking.members for row in rows.tolist()], np.uint8)
     high = ranking.features["new_high"][rows] > 0
     halt = ranking.features["halted"][rows] > 0
     found["flags"] = (halt * FLAGS["halt"] + high * FLAGS["high"] + listed * FLAGS["list"]).astype(np.uint8)
-    found |= _features(ranking, rows, SHOWN)
-    for name, (_, points) in ranking.contributions(rows).items():
-        found[name + POINTS] = np.round(points, 3).astype(np.float32)
-    return found
+    found |= {name: ranking.features[name][rows] for name in SHOWN}
+    return found | {name + POINTS: points for name, (_, points) in ranking.contributions(rows).items()}
 
 
 def _whole(ranking: Ranking) -> _Columns:
     rows = np.flatnonzero(ranking.lacks != Lack.NO_PRICE)
-    found = _common(ranking, rows)
-    found["score"] = np.round(found["score"], 1)
-    found["lack"] = ranking.lacks[rows]
-    return found | _features(ranking, rows, MARKET[MARKET.index("lack") + 1 :])
+    found = {**_common(ranking, rows), _ALL_SCORES: ranking.scores, "lack": ranking.lacks[rows]}
+    return found | {name: ranking.features[name][rows] for name in MARKET[MARKET.index("lack") + 1 :]}
 
 
 def _common(ranking: Ranking, rows: Indices) -> _Columns:
     # The features belong to the engine, which may fill them anew: indexing copies.
-    return {
-        "row": rows,
-        "rank": ranking.ranks_at(rows),
-        "score": ranking.strength_of[rows].astype(np.float32),
-        "last": ranking.features["last"][rows],
-    }
+    return {"row": rows, "score": ranking.strength_of[rows], "last": ranking.features["last"][rows]}
 
 
-def _features(ranking: Ranking, rows: Indices, names: tuple[str, ...]) -> _Columns:
-    return {name: np.round(ranking.features[name][rows], DIGITS.get(name, 2)).astype(np.float32) for name in names}
+def _finished(columns: _Columns) -> _Columns:
+    # What can be left to the thread: to sort the market for its ranks, and to round.
+    if _ALL_SCORES in columns:
+        columns["rank"] = ranks_of(columns.pop(_ALL_SCORES))[columns["row"]]
+        columns["score"] = np.round(columns["score"], 1)
+    for name in columns.keys() - _AS_THEY_ARE:
+        digits = 3 if name.endswith(POINTS) or name == "score" else DIGITS.get(name, 2)
+        columns[name] = np.round(columns[name], digits).astype(np.float32)
+    return columns
 
 
 def _unknown(size: int) -> _Column:

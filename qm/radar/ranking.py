@@ -21,6 +21,8 @@ from qm.radar.parts import Array, Part
 Indices = npt.NDArray[np.int64]
 
 
+FEW: Final = 40
+"""Ranks of so many rows are counted one by one; for more of them the whole market is sorted once."""
 UNRANKED: Final = (-1.0, 0)
 """At least as strong as any symbol that is not ranked, and weaker than any that is."""
 
@@ -67,23 +69,33 @@ class Ranking:
         self.listed: Indices = rows[np.lexsort((rows, -np.nan_to_num(self.strength_of[rows], nan=-1.0)))]
         """Rows on the list, the strongest first; a halted one stands where its score would put it."""
         self._marks = marks or Marks()
+        self._minute_ago, self._since = (
+            self._marks.minutes_ago(1, self.ts),
+            self._marks.since(VELOCITY_MINUTES, self.ts),
+        )
         self._place = {row: rank for rank, row in enumerate(self.order.tolist(), 1)}
         self._ranks: Ranks | None = None
 
     def rank_of(self, row: int) -> int:
         """Return the rank of a row, 1 for the strongest, 0 when it is not ranked."""
-        return self._place.get(row) or int(self.ranks()[row])
+        found = self._place.get(row)
+        if found is None:
+            found = int(self._ranks[row]) if self._ranks is not None else _rank(self.scores, row)
+            self._place[row] = found
+        return found
 
     def ranks_at(self, rows: Indices) -> Ranks:
         """Return the ranks of some rows, 0 where one is not ranked."""
-        places = [self._place.get(row, 0) for row in rows.tolist()]
-        if all(place or not self.scores[row] >= 0 for place, row in zip(places, rows.tolist(), strict=True)):
-            return np.array(places, np.int32)
-        return self.ranks()[rows]
+        if self._ranks is None and sum(row not in self._place for row in rows.tolist()) > FEW:
+            self.ranks()
+        if self._ranks is not None:
+            return self._ranks[rows]
+        return np.array([self.rank_of(row) for row in rows.tolist()], np.int32)
 
     def shown(self) -> Indices:
         """Return the rows that are ranked among the strongest or stand on the list, the strongest first."""
-        beyond = [row for row in self.listed.tolist() if row not in self._place]
+        strongest_ = dict.fromkeys(self.order.tolist())
+        beyond = [row for row in self.listed.tolist() if row not in strongest_]
         rows = np.concatenate([self.order, np.array(beyond, np.int64)])
         return rows[np.lexsort((rows, -self.strength_of[rows]))] if beyond else rows
 
@@ -98,7 +110,7 @@ class Ranking:
 
         None when the symbol is not ranked, was not then, or nobody looked then.
         """
-        mark = self._marks.minutes_ago(1, self.ts)
+        mark = self._minute_ago
         now, then = self.rank_of(row), 0 if mark is None else int(mark.ranks[row])
         return then - now if now and then else None
 
@@ -107,7 +119,7 @@ class Ranking:
 
         Since the first boundary that is known where five minutes are not; None where no rank of then is.
         """
-        mark = self._marks.since(VELOCITY_MINUTES, self.ts)
+        mark = self._since
         now, then = self.rank_of(row), 0 if mark is None else int(mark.ranks[row])
         return round((then - now) / ((self.ts - mark.due) / MINUTE), 3) if mark and now and then else None
 
@@ -206,3 +218,15 @@ def _known(values: Array) -> list[float | None]:
     rounded: list[float] = np.round(values, 6).tolist()
     # NaN is not equal to itself.
     return [value if value == value else None for value in rounded]
+
+
+@numba.njit(cache=True, error_model="numpy", nogil=True)
+def _rank(scores: Array, row: int) -> int:
+    score = scores[row]
+    if not score >= 0.0:
+        return 0
+    rank = 1
+    for other in range(scores.shape[0]):
+        if scores[other] > score or (scores[other] == score and other < row):
+            rank += 1
+    return rank
