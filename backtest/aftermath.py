@@ -13,6 +13,8 @@ from backtest.scans import After, Found
 MOVES: Final = ("min_5_pct", "min_15_pct", "min_60_pct", "close_pct", "mfe_pct", "mae_pct")
 ANECDOTE, HYPOTHESIS, TENTATIVE = 30, 100, 300
 """Fewer finds than this are no more than that."""
+SILENT_MIN: Final = 30
+"""A symbol that does not trade for so long before the close has stopped trading."""
 FEW_SESSIONS, MANY_SESSIONS = 15, 40
 
 
@@ -36,6 +38,11 @@ def moves(found: Sequence[Found]) -> list[Move]:
 def stopped(found: Sequence[Found]) -> int:
     """Count the finds after which the symbol did not trade again; they count with their last price."""
     return sum(each.after is not None and not each.after.traded for each in found)
+
+
+def fell_silent(found: Sequence[Found]) -> int:
+    """Count the finds after which the symbol traded for a while, and not in the last `SILENT_MIN` minutes."""
+    return sum(each.after is not None and each.after.traded and each.after.silent_min >= SILENT_MIN for each in found)
 
 
 def caution(found: Sequence[Found]) -> str:

@@ -50,6 +50,8 @@ class After(msgspec.Struct, frozen=True):
     """Farthest below until the close, 0 or less."""
     traded: bool
     """The symbol traded again after it was found."""
+    silent_min: float = 0.0
+    """From its last trade to the close: a symbol that stopped trading counts with the price of that trade."""
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -225,7 +227,7 @@ class _Followed:
     prices: dict[int, float] = field(default_factory=dict)
     """By minutes after the find."""
 
-    def ended(self, last: float, prints: int) -> Found:
+    def ended(self, last: float, prints: int, silent_ns: int) -> Found:
         after = After(
             min_5_pct=self._move(self.prices.get(5)),
             min_15_pct=self._move(self.prices.get(15)),
@@ -234,6 +236,7 @@ class _Followed:
             mfe_pct=self._move(self.high) or 0.0,
             mae_pct=self._move(self.low) or 0.0,
             traded=prints > self.prints,
+            silent_min=round(max(0, silent_ns) / MINUTE, 2),
         )
         return msgspec.structs.replace(self.found, after=after)
 
@@ -279,5 +282,8 @@ class _Follower:
 
     def ended(self) -> list[Found]:
         """Return all finds with what came after, in the order in which they were found."""
-        col = self._market.col
-        return [each.ended(float(col["last"][each.row]), int(col["prints"][each.row])) for each in self._all]
+        col, close = self._market.col, self._market.session.close_ns
+        return [
+            each.ended(float(col["last"][each.row]), int(col["prints"][each.row]), close - int(col["ts"][each.row]))
+            for each in self._all
+        ]

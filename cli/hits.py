@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from backtest.aftermath import caution, moves, stopped
+from backtest.aftermath import SILENT_MIN, caution, fell_silent, moves, stopped
 from backtest.scans import Found, Result, Seen
 from cli.markets import Chosen
 from cli.output import emit, facts, table
@@ -216,6 +216,8 @@ def show_after(result: Result, chosen: Chosen) -> None:
     emit("From the last price at the find, before costs; nobody gets all fills at that price.")
     if halted := stopped(result.found):
         emit(f"After {halted:,} of the finds the symbol did not trade again; they count with its last price.")
+    if silent := fell_silent(result.found):
+        emit(f"After {silent:,} it had no trade in the last {SILENT_MIN} minutes of the day; the same holds for them.")
     emit("A dataset of symbols that exist today leaves out those that failed since.")
     emit(caution(result.found))
     emit()
@@ -242,7 +244,12 @@ def _hit(found: Found, *, after: bool) -> dict[str, Any]:
 
 
 def _after(found: Sequence[Found]) -> dict[str, Any]:
-    return {"moves": moves(found), "stopped": stopped(found), "caution": caution(found)}
+    return {
+        "moves": moves(found),
+        "stopped": stopped(found),
+        "fell_silent": fell_silent(found),
+        "caution": caution(found),
+    }
 
 
 def _place(found: Found) -> tuple[str, str, str, str, str]:

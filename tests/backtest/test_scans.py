@@ -11,7 +11,17 @@ import msgspec
 import numpy as np
 import pytest
 
-from backtest.aftermath import ANECDOTE, FEW_SESSIONS, HYPOTHESIS, MANY_SESSIONS, TENTATIVE, caution, moves, stopped
+from backtest.aftermath import (
+    ANECDOTE,
+    FEW_SESSIONS,
+    HYPOTHESIS,
+    MANY_SESSIONS,
+    TENTATIVE,
+    caution,
+    fell_silent,
+    moves,
+    stopped,
+)
 from backtest.runner import Plan, run
 from backtest.scans import After, Found, at, search
 from cli.markets import Batches, choose
@@ -93,8 +103,19 @@ def test_a_symbol_that_stops_trading_counts_with_its_last_price() -> None:
     day = made(*path(0, [10.0, 10.6]), *path(1, [10.0] * 50))
     result = search(RISEN, [day], EngineSettings(), after=True)
     (found,) = result.found
-    assert found.after == After(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, traded=False)
-    assert stopped(result.found) == 1
+    # The last trade was told at 09:32, 388 minutes before the close.
+    assert found.after == After(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, traded=False, silent_min=388.0)
+    assert (stopped(result.found), fell_silent(result.found)) == (1, 0)
+
+
+def test_a_symbol_that_falls_silent_later_is_told_apart() -> None:
+    day = made(*path(0, [10.0, *[10.6] * 360]), *path(1, [10.0, *[10.6] * 361]))
+    result = search(replace(RISEN, hold_s=86_400), [day], EngineSettings(), after=True)
+    assert [each.after.silent_min for each in result.found if each.after] == [29.0, 28.0]
+    assert fell_silent(result.found) == 0
+    day = made(*path(0, [10.0, *[10.6] * 359]), *path(1, [10.0, *[10.6] * 361]))
+    result = search(replace(RISEN, hold_s=86_400), [day], EngineSettings(), after=True)
+    assert (stopped(result.found), fell_silent(result.found)) == (0, 1)
 
 
 def test_what_the_session_is_too_short_for_is_not_known() -> None:
