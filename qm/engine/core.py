@@ -44,7 +44,7 @@ from qm.model.events import (
 from qm.model.inputs import Accepted, AnyReport, Gone, Wake, Why
 from qm.model.order import TERMINAL, Execution, Purpose
 from qm.radar.ranking import Ranking
-from qm.strategies.api import Strategy
+from qm.strategies.api import Need, Strategy
 from qm.strategies.needs import unmet
 
 END = "end"
@@ -124,7 +124,8 @@ class Core:
         """Set the session's own timers, from where the session stands on."""
         book, session = self.book, self.book.market.session
         timers = book.market.timers
-        start = session.pre_ns if self.settings.scans else session.open_ns
+        early = self.settings.scans or any(Need.PREMARKET in s.needs for s in book.desk.strategies.values())
+        start = session.pre_ns if early else session.open_ns
         timers.set(max(start, book.last_minute) // MINUTE_NS * MINUTE_NS + self._step_ns, "minute")
         if self.settings.scans and self.settings.beat_s < 60:
             beat = self.settings.beat_s * 1_000_000_000
