@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import isfinite
 from typing import Final
 
@@ -84,6 +85,7 @@ class Scan:
         return self.open_at(now) and (self.trigger is Trigger.BEAT or now % MINUTE == 0)
 
 
+@lru_cache(maxsize=1024)
 def _time_of_day(scan: str, end: int | str) -> int:
     if isinstance(end, int):
         time = _OPEN + end * MINUTE
