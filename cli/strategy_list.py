@@ -40,6 +40,9 @@ def as_data(of: Strategy) -> dict[str, Any]:
         "scans": of.scans,
         "symbols": of.symbols,
         "per_day": of.per_day,
+        "needs": [str(need) for need in of.needs],
+        "columns": of.columns,
+        "rules": msgspec.to_builtins(of.rules),
         "source": of.source,
         "file": str(paths("sim").strategies / f"{of.name}.py") if own else "",
         "params": [
@@ -76,6 +79,12 @@ def show_one(of: Strategy) -> None:
             ("about", of.about),
             ("symbols", f"{'hits of ' if of.scans else ''}{takes(data)}"),
             ("a day", f"{of.per_day} {'entry' if of.per_day == 1 else 'entries'} per symbol"),
+            *(
+                [("needs", ", ".join([*of.needs, *(column.replace("_", " ") for column in of.columns)]))]
+                if of.needs
+                else []
+            ),
+            *((rule.replace("_", " "), text) for rule, text in msgspec.structs.asdict(of.rules).items() if text),
             ("sha256", of.source),
             *([("file", data["file"])] if data["own"] else []),
         ]
