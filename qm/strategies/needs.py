@@ -14,9 +14,17 @@ COLUMNS = {
     "prior_close": "no earlier session is there to take a close from",
     "atr": "no earlier sessions are there to take an average range from",
     "adv": "no earlier sessions are there to take an average volume from",
+    "or_volume": "no earlier sessions are there to take the usual volume of the opening from",
     "float_shares": "no shares free to trade are imported",
 }
 """Why nothing may be known in a column of the reference data."""
+NAMES = {
+    "prior_close": "prior closes",
+    "atr": "average ranges",
+    "adv": "average volumes",
+    "or_volume": "opening volumes",
+}
+"""What is missing when a column is."""
 
 
 def unmet(strategy: Strategy, market: Market) -> str:
@@ -39,5 +47,5 @@ def _known(column: str, market: Market) -> bool:
 
 
 def _why(column: str) -> str:
-    name = column.replace("_", " ")
+    name = NAMES.get(column, column.replace("_", " "))
     return f"{name}, and {COLUMNS.get(column, 'it is known of no symbol')}"

@@ -4,15 +4,27 @@ from __future__ import annotations
 
 from decimal import Decimal
 from math import nan
+from typing import Any
 
+import numpy as np
 import pytest
 
-from qm.model.events import Assigned, Filled, Intended, Refused, Released, Signal, TradeClosed
+from qm.model.events import (
+    Assigned,
+    Filled,
+    Intended,
+    NotStarted,
+    Refused,
+    Released,
+    Signal,
+    StopMoved,
+    TradeClosed,
+)
 from qm.model.order import Order, OrderType, Purpose, Side
 from qm.risk.limits import RiskSettings
 from qm.strategies.api import Strategy
 from qm.strategies.presets import strategy
-from tests.qm.strategies.stage import WIDE, Stage, at, minute
+from tests.qm.strategies.stage import LINEAR, WIDE, Stage, at, minute
 
 RANGE = [
     (20.00, 20.10, 19.90, 20.05),
@@ -26,8 +38,12 @@ DOWN = [(o, h, low, c) for o, h, low, c in [(20.5, 20.6, 20.3, 20.4), *[(20.4, 2
 """Closes down, between 20.00 and 20.60."""
 
 
-def stage(of: Strategy, bars: list[tuple[float, float, float, float]] = RANGE, **more: object) -> Stage:
-    made = Stage(of, **more)  # type: ignore[arg-type]
+# Five minutes of 100,000 shares are five times the usual.
+KNOWN: dict[str, Any] = {"adv": 2e6, "or_volume": 100_000.0}
+
+
+def stage(of: Strategy, bars: list[tuple[float, float, float, float]] = RANGE, **more: Any) -> Stage:
+    made = Stage(of, **{**more, "known": {**KNOWN, **more.pop("known", {})}})
     for n, ohlc in enumerate(bars):
         made.feed(minute(n, *ohlc))
     return made
@@ -92,8 +108,10 @@ def test_paper_pays_what_the_gap_asks_and_stops_a_tenth_of_an_atr_below() -> Non
     on = stage(paper()).feed(minute(5, 20.80, 20.90, 20.70, 20.80))
     fill = on.only(Filled).execution
     assert fill.price == Decimal("20.80")
-    _, leg = intended(on, Purpose.PROTECT)
-    assert leg.stop == Decimal("20.30")
+    moved = on.only(StopMoved)
+    assert (moved.was, moved.stop) == (20.3, 20.6)
+    (works,) = on.core.book.orders.stops("AAA")
+    assert (works.left, works.order.stop) == (abs(on.held()), Decimal("20.60"))
 
 
 def test_paper_sells_short_below_a_range_that_closed_down() -> None:
@@ -127,14 +145,108 @@ def test_a_range_that_closed_down_is_left_alone_when_shorts_are_off() -> None:
 
 @pytest.mark.parametrize("atr", [nan, 0.0, -1.0])
 def test_without_an_atr_there_is_no_stop_and_no_trade(atr: float) -> None:
-    on = stage(robust(), atr=atr).pass_time(5)
+    on = stage(robust(), known={"atr": np.array([atr, 2.0, 2.0])}).pass_time(5)
     assert on.all(Signal) == []
     assert on.only(Released).reason == "range or ATR not known"
 
 
-def test_a_symbol_that_has_not_traded_is_left_alone() -> None:
-    on = stage(robust(), []).pass_time(5)
-    assert on.only(Released).reason == "range or ATR not known"
+# --- which symbols -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("known", "params", "enters"),
+    [
+        ({"or_volume": 250_000.0}, {}, True),
+        # 500,000 shares against 251,000.
+        ({"or_volume": 251_000.0}, {}, False),
+        ({"or_volume": np.array([nan, 1.0, 1.0])}, {}, False),
+        ({"adv": 1e6}, {}, True),
+        ({"adv": 999_999.0}, {}, False),
+        ({"adv": np.array([nan, 1e6, 1e6])}, {}, False),
+        ({"atr": 0.51}, {}, True),
+        ({"atr": 0.5}, {}, False),
+        ({}, {"px_min": 19.99}, True),
+        # It opened at 20.00.
+        ({}, {"px_min": 20.0}, False),
+    ],
+)
+def test_it_takes_stocks_in_play_only(known: dict[str, Any], params: dict[str, Any], enters: bool) -> None:
+    on = stage(robust(**params), known=known).pass_time(5)
+    assert bool(on.all(Signal)) is enters
+    if not enters:
+        assert "do not do" in on.only(Released).reason or "relative volume" in on.only(Released).reason
+
+
+@pytest.mark.parametrize(("top", "names"), [(1, ["BBB"]), (2, ["AAA", "BBB"]), (3, ["AAA", "BBB", "CCC"])])
+def test_it_takes_those_with_the_largest_relative_volume(top: int, names: list[str]) -> None:
+    usual = np.array([100_000.0, 50_000.0, 125_000.0])
+    on = Stage(robust(top_n=top), known={**KNOWN, "or_volume": usual}, assigned={"orb_robust": ("AAA", "BBB", "CCC")})
+    for n, ohlc in enumerate(RANGE):
+        on.feed(*[minute(n, *ohlc, sym=row) for row in range(3)])
+    on.pass_time(5)
+    assert sorted(body.symbol for body in on.all(Signal)) == names
+    left = {body.symbol: body.reason for body in on.all(Released)}
+    assert sorted(left) == sorted({"AAA", "BBB", "CCC"} - set(names))
+    if top == 2:
+        assert left["CCC"] == "relative volume 4.00 is only number 3"
+
+
+def test_paper_takes_the_usual_volume_and_robust_does_not() -> None:
+    for preset, enters in ((paper(), True), (robust(), False)):
+        on = stage(preset, known={"or_volume": 500_000.0}).pass_time(5)
+        assert bool(on.all(Signal)) is enters
+
+
+def test_each_preset_risks_what_its_source_says_and_never_more_than_the_settings() -> None:
+    assert stage(robust()).pass_time(5).only(Signal).risk == 0.005
+    on = stage(paper()).pass_time(5)
+    assert on.only(Signal).risk == 0.01
+    assert next(body.sizing for body in on.all(Intended) if body.sizing).risk_usd <= 500.0
+
+
+@pytest.mark.parametrize("minutes", [1, 15, 30])
+def test_other_ranges_are_compared_with_the_usual_course_of_a_day(minutes: int) -> None:
+    # Of 1,950,000 shares a day 5,000 are usual in a minute; every minute here has 100,000.
+    on = Stage(robust(range_min=minutes, cutoff_min=60), known={**KNOWN, "adv": 1_950_000.0, "curve": LINEAR})
+    for n in range(30):
+        on.feed(minute(n, *RANGE[min(n, 4)]))
+    on.pass_time(30)
+    assert [e.ts for e in on.entries if isinstance(e.body, Signal)] == [at(minutes)]
+
+
+def test_without_earlier_sessions_it_is_not_started() -> None:
+    on = stage(robust(), known={"or_volume": nan}).pass_time(5)
+    reason = on.only(NotStarted).reason
+    assert reason == (
+        "it needs opening volumes, and no earlier sessions are there to take the usual volume of the opening from"
+    )
+    assert on.all(Assigned) == []
+
+
+# --- late ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_symbol_that_opens_late_has_its_range_from_its_open_on() -> None:
+    on = stage(robust(), []).pass_time(6)
+    for n, ohlc in enumerate(RANGE):
+        on.feed(minute(7 + n, *ohlc))
+    on.pass_time(12)
+    assert [e.ts for e in on.entries if isinstance(e.body, Signal)] == [at(12)]
+    assert on.only(Signal).trigger == 20.5
+
+
+def test_a_symbol_that_never_opens_is_let_go_at_the_cutoff() -> None:
+    on = stage(robust(), []).pass_time(60)
+    assert on.only(Released).reason == "no breakout within 60 minutes"
+
+
+def test_a_symbol_that_comes_after_its_range_is_left_alone() -> None:
+    on = stage(robust(), assigned={}).pass_time(6)
+    on.core.book.state(Assigned("orb_robust", ("AAA",)))
+    on.core.trading.start("orb_robust", [0])
+    on.session.flush()
+    assert on.all(Signal) == []
+    assert on.only(Released).reason == "it comes too late for its opening range"
 
 
 def test_what_was_not_triggered_by_the_cutoff_is_taken_back() -> None:
@@ -171,7 +283,7 @@ def test_nothing_is_sent_for_a_symbol_that_comes_after_the_cutoff(late: float) -
     ],
 )
 def test_a_stop_too_near_or_too_far_is_refused_and_says_so(atr: float, risk: RiskSettings, refused: bool) -> None:
-    on = stage(robust(), atr=atr, risk=risk).pass_time(5)
+    on = stage(robust(atr_min=0.0), atr=atr, risk=risk).pass_time(5)
     failed = [c.name for body in on.all(Refused) for c in body.checks if not c.passed]
     assert failed == (["stop distance"] if refused else [])
     assert bool(on.all(Intended)) is not refused
