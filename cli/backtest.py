@@ -116,22 +116,21 @@ def run_strategy(
     """
     from cli import trial
     from cli.conditions import parse
-    from cli.feeds import parse_date
 
     conditions = [parse(text) for text in fail_if or ()]
-    planned = trial.plan(
-        name,
-        dataset,
-        since=parse_date(since, "--from") if since else None,
-        until=parse_date(until, "--to") if until else None,
+    order = trial.Order(
+        strategy=name,
+        dataset=dataset,
+        since=since,
+        until=until,
         symbols=symbols,
         kind=kind,
-        params=param or [],
+        params=tuple(param or ()),
         equity=equity,
-        overrides=override or [],
+        overrides=tuple(override or ()),
         costs=costs,
-        snapshots=snapshots and save,
     )
+    planned = trial.plan(order, snapshots=snapshots and save)
     outcome, interrupted = _run(planned)
     kept = trial.keep(planned, outcome) if save else ""
     if report is not None:
@@ -189,7 +188,8 @@ def sweep_parameters(
     qm backtest sweep thrust -d us99_1m -v bars=2..6 -v min_stop_atr=0..1 --method optuna --trials 200
     """
     from cli.output import emit_json
-    from cli.sweep import Order, define, make, show
+    from cli.sweep import define, make, show
+    from cli.trial import Order
 
     order = Order(
         strategy=name,
@@ -229,6 +229,34 @@ def list_sweeps(as_json: AsJson = False) -> None:
         say("There is no sweep yet: qm backtest sweep.")
 
 
+@app.command("walkforward")
+def walk(
+    name: Annotated[str, typer.Argument(metavar="SWEEP", help="A sweep of the ledger, see qm backtest sweeps.")],
+    train: Annotated[int, typer.Option(min=2, metavar="N", help="Sessions to choose on.")] = 60,
+    test: Annotated[int, typer.Option(min=1, metavar="N", help="Sessions to trade the choice on.")] = 20,
+    purge: Annotated[int, typer.Option(min=0, metavar="N", help="Sessions between the two that neither uses.")] = 1,
+    rolling: Annotated[bool, typer.Option("--rolling", help="Forget the oldest; all of the past otherwise.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Choose the best trial of a sweep on past sessions and trade it on those that follow, again and again.
+
+    Nothing is run again: a choice sees the returns of its training sessions alone.
+
+    \b
+    qm backtest walkforward orb_robust-grid-1a2b3c4d --train 120 --test 20
+    """
+    from backtest.walkforward import walk_forward
+    from cli.output import emit_json
+    from cli.sweep import ledger, show_walk
+
+    with ledger() as book:
+        found = walk_forward(name, book.trials(name), train, test, purge, rolling=rolling)
+    if as_json:
+        emit_json(found)
+    else:
+        show_walk(found)
+
+
 @app.command("check")
 def check_for_peeking(
     name: Name,
@@ -257,22 +285,20 @@ def check_for_peeking(
     """
     from backtest.check import check
     from cli import trial
-    from cli.feeds import parse_date
     from cli.output import emit_json
     from cli.result import show_check
 
-    planned = trial.plan(
-        name,
-        dataset,
-        since=parse_date(since, "--from") if since else None,
-        until=parse_date(until, "--to") if until else None,
+    order = trial.Order(
+        strategy=name,
+        dataset=dataset,
+        since=since,
+        until=until,
         symbols=symbols,
         kind=kind,
-        params=param or [],
-        equity=None,
-        overrides=override or [],
-        costs="house",
+        params=tuple(param or ()),
+        overrides=tuple(override or ()),
     )
+    planned = trial.plan(order)
     with Progress() as progress:
         found = check(
             planned.plan, planned.chosen.days, cuts, seed, lambda n, of: progress.show(f"{n}/{of} runs compared")
@@ -285,6 +311,25 @@ def check_for_peeking(
 
 
 Kept = Annotated[str, typer.Argument(metavar="RUN", help="A kept run, see qm journal list --run all.")]
+
+
+@app.command("repro")
+def make_again(run: Kept, as_json: AsJson = False) -> None:
+    """Make a kept run again, and compare.
+
+    It says what of the inputs is no longer the same (code, data, settings), and whether the decisions and the trades
+    are. Exit code 8 when they are not.
+    """
+    from cli.output import emit_json
+    from cli.repro import repeat, show
+
+    with Progress() as progress:
+        found = repeat(run, progress)
+    if as_json:
+        emit_json(found)
+    else:
+        show(found)
+    raise typer.Exit(0 if found.same_trades else 8)
 
 
 @app.command("compare")

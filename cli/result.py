@@ -30,7 +30,7 @@ def as_data(trial: Trial, outcome: Outcome, run: str, *, interrupted: bool) -> d
         "first": trial.chosen.dates[0],
         "last": outcome.days[-1].session,
         "interrupted": interrupted,
-        "costs": trial.costs,
+        "costs": trial.order.costs,
         "code": trial.code,
         "settings": msgspec.json.Decoder().decode(trial.settings.text()),
         "days": outcome.days,
@@ -58,7 +58,8 @@ def show(trial: Trial, outcome: Outcome, run: str) -> None:
             ("equity", f"{s.start_equity_usd:,.2f} $ to {s.end_equity_usd:,.2f} $"),
             (
                 "costs",
-                trial.costs + (f"; {s.ambiguous} trades in bars of unknown order, taken badly" * (s.ambiguous > 0)),
+                trial.order.costs
+                + (f"; {s.ambiguous} trades in bars of unknown order, taken badly" * (s.ambiguous > 0)),
             ),
             ("took", f"{s.run_s:.2f} s ({s.records_per_s:,.0f} records/s, {s.wakes:,} wakes)"),
             ("journal", f"{s.journal_hash[:16]}, result {s.result_hash[:16]}"),

@@ -22,7 +22,7 @@ def write(path: Path, trial: Trial, outcome: Outcome, run: str) -> None:
             ("run", run or "not kept"),
             ("data", f"{trial.chosen.name}; {len(trial.chosen.sources)} sources, {trial.digest()}"),
             ("sessions", f"{trial.chosen.dates[0]} to {last}"),
-            ("costs", trial.costs),
+            ("costs", trial.order.costs),
             ("code", trial.code),
             ("run hash", trial.name(s.sessions).rpartition("-")[2]),
             ("journal hash", s.journal_hash),

@@ -11,14 +11,17 @@ import msgspec
 import numpy as np
 
 from backtest.ledger import Definition, Ledger, Trial, best_first, figure
+from backtest.measures import DayMeasures
 from backtest.runner import run
 from backtest.space import Axis, Params, axes, grid
 from backtest.sweep import Workers, luck, sweep
+from backtest.walkforward import WalkForward
 from backtest.workers import Cluster, Processes
 from cli import trial as trials
 from cli.conditions import names
 from cli.output import Progress, emit, facts, say, table, usd
 from cli.stores import BACKTEST, journal_file
+from cli.trial import Order
 from qm.errors import NotFoundError, QmError
 
 SCHEMA: Final = 1
@@ -28,42 +31,10 @@ FILE: Final = "sweeps.db"
 PBO_MOST, DSR_LEAST = 0.1, 0.95
 
 
-class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """What every trial of a sweep has in common, as typed."""
-
-    strategy: str
-    dataset: str
-    since: str | None
-    until: str | None
-    symbols: str | None
-    kind: str | None
-    params: tuple[str, ...]
-    equity: float | None
-    overrides: tuple[str, ...]
-    costs: str
-
-    def plan(self, params: Params) -> trials.Trial:
-        """Put one trial together; raises what is wrong with it."""
-        from cli.feeds import parse_date
-
-        return trials.plan(
-            self.strategy,
-            self.dataset,
-            since=parse_date(self.since, "--from") if self.since else None,
-            until=parse_date(self.until, "--to") if self.until else None,
-            symbols=self.symbols,
-            kind=self.kind,
-            params=[*self.params, *(f"{key}={value}" for key, value in params.items())],
-            equity=self.equity,
-            overrides=self.overrides,
-            costs=self.costs,
-        )
-
-
 def run_one(order: Order, number: int, params: Params) -> Trial:
     """Run one trial, in whatever process; one that fails says why."""
     try:
-        planned = order.plan(params)
+        planned = trials.plan(order, params)
         outcome = run(planned.plan, planned.days(), planned.header())
     except QmError as error:
         return Trial(number=number, params=params, error=error.problem)
@@ -87,8 +58,8 @@ def define(order: Order, vary: Sequence[str], method: str, count: int, seed: int
         raise NotFoundError.of("figure of a result", objective, names(Summary))
     of = axes(vary)
     # Both ends of every axis must be within the bounds of the strategy before anything runs.
-    order.plan(_end(of, last=False))
-    first = order.plan(_end(of, last=True))
+    trials.plan(order, _end(of, last=False))
+    first = trials.plan(order, _end(of, last=True))
     combinations = len(grid(of)) if method == "grid" else count
     return Definition(
         strategy=order.strategy,
@@ -159,6 +130,38 @@ def show_all(rows: Sequence[dict[str, Any]]) -> None:
         ("sweep", "dataset", "varied"),
         spare=("to", "from"),
     )
+
+
+def show_walk(found: WalkForward) -> None:
+    """Write what came of choosing ahead to stdout."""
+    params = list(found.folds[0].params)
+    heads = ("sessions", *params, "trial", "Sharpe before", "return after", "better than")
+    rows = [
+        (
+            f"{fold.test[0] + 1}-{fold.test[1]}",
+            *(fold.params[name] for name in params),
+            str(fold.trial),
+            "?" if fold.train_sharpe is None else f"{fold.train_sharpe * 252**0.5:.2f}",
+            f"{fold.test_return:+.2%}",
+            f"{fold.rank:.0%}",
+        )
+        for fold in found.folds
+    ]
+    table(heads, rows, heads[:1], spare=("trial",))
+    emit()
+    facts(
+        [
+            ("chosen ahead", _days(found.chosen)),
+            ("by hindsight", _days(found.hindsight)),
+            ("efficiency", "not known" if found.efficiency is None else f"{found.efficiency:.0%} of the Sharpe before"),
+            ("changes", f"{found.changes} of {len(found.folds) - 1} choices were other than the one before"),
+        ]
+    )
+
+
+def _days(of: DayMeasures) -> str:
+    sharpe = "unknown" if of.sharpe is None else f"{of.sharpe:.2f}"
+    return f"{of.total_return:+.2%}, Sharpe {sharpe}, drawdown {of.max_drawdown:.2%}, {of.sessions} sessions"
 
 
 def _sweep(

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
+from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from backtest.runner import Outcome, Plan
 from cli import compose
+from cli.feeds import parse_date
 from cli.markets import Chosen, choose, read_symbols
 from cli.stores import BACKTEST, journal_file, keep_run, radar_folder
 from qm.clock import now_ns
 from qm.engine.day import Day
 from qm.engine.settings import RunSettings
-from qm.history.files import file_error
+from qm.history.files import file_error, fill, write_whole
 from qm.history.retention import SnapshotSettings, prune
 from qm.rules.fees import NO_COMMISSION
 from qm.runtime.strategy_files import keep_sources
@@ -30,14 +31,29 @@ UNFINISHED: Final = "unfinished-"
 """How the folder of snapshots begins while its backtest runs."""
 
 
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """A backtest as it was typed; it is kept beside the run, so that the run can be made again."""
+
+    strategy: str
+    dataset: str
+    since: str | None = None
+    until: str | None = None
+    symbols: str | None = None
+    kind: str | None = None
+    params: tuple[str, ...] = ()
+    equity: float | None = None
+    overrides: tuple[str, ...] = ()
+    costs: str = "house"
+
+
 @dataclass
 class Trial:
     """One backtest."""
 
+    order: Order
     chosen: Chosen
     plan: Plan
     settings: RunSettings
-    costs: str
     code: str
     snapshots: SnapshotSettings
 
@@ -74,33 +90,32 @@ class Trial:
     def name(self, sessions: int) -> str:
         """Return the id of its first sessions: equal for equal inputs, settings and code."""
         rules = [each.source for each in self.plan.strategies.values()]
-        inputs = [self.code, self.settings.text(), self.costs, self.chosen.name, self.chosen.sources, sessions, rules]
+        inputs = [
+            self.code,
+            self.settings.text(),
+            self.order.costs,
+            self.chosen.name,
+            self.chosen.sources,
+            sessions,
+            rules,
+        ]
         digest = hashlib.sha256(msgspec.json.encode(inputs)).hexdigest()[:8]
         first, last = self.chosen.dates[0], self.chosen.dates[sessions - 1]
         return f"{self.strategies}-{first:%Y%m%d}-{last:%Y%m%d}-{digest}"
 
 
-def plan(
-    name: str,
-    dataset: str,
-    *,
-    since: dt.date | None,
-    until: dt.date | None,
-    symbols: str | None,
-    kind: str | None,
-    params: Sequence[str],
-    equity: float | None,
-    overrides: Sequence[str],
-    costs: str,
-    snapshots: bool = False,
-) -> Trial:
-    """Put a backtest together; raises what is wrong with any part of it, before anything runs."""
-    preset = compose.cost_preset(costs)
-    settings = compose.settings(overrides, preset.exchange)
-    alone = msgspec.structs.replace(settings.engine, strategies=compose.choices(name, params, settings.engine))
+def plan(order: Order, params: Mapping[str, str] | None = None, *, snapshots: bool = False) -> Trial:
+    """Put a backtest together, with further parameters; raises what is wrong with any part, before anything runs."""
+    preset = compose.cost_preset(order.costs)
+    settings = compose.settings(order.overrides, preset.exchange)
+    given = (*order.params, *(f"{key}={value}" for key, value in (params or {}).items()))
+    chosen_ones = compose.choices(order.strategy, given, settings.engine)
+    alone = msgspec.structs.replace(settings.engine, strategies=chosen_ones)
     made = compose.strategies(alone)
-    wanted = read_symbols(symbols) if symbols else ()
-    chosen = choose(dataset, since, until, kind, wanted)
+    wanted = read_symbols(order.symbols) if order.symbols else ()
+    since = parse_date(order.since, "--from") if order.since else None
+    until = parse_date(order.until, "--to") if order.until else None
+    chosen = choose(order.dataset, since, until, order.kind, wanted)
     # Who waits for hits would never see one of a list; who waits for none must be handed its symbols.
     listed = tuple(name for name, each in made.items() if wanted or not each.scans)
     everything = len(listed) == len(made)
@@ -110,7 +125,7 @@ def plan(
         commission = compose.COMMISSIONS[settings.account.commission]
     run = RunSettings(
         mode=BACKTEST,
-        equity=settings.account.equity_usd if equity is None else compose.amount(equity),
+        equity=settings.account.equity_usd if order.equity is None else compose.amount(order.equity),
         prints=chosen.prints,
         engine=engine,
         exchange=msgspec.to_builtins(settings.exchange),
@@ -133,7 +148,7 @@ def plan(
             snapshots=radar_folder(BACKTEST) / f"{UNFINISHED}{os.getpid()}",
             market_s=settings.snapshots.market_s,
         )
-    return Trial(chosen, planned, run, costs, compose.code(), settings.snapshots)
+    return Trial(order, chosen, planned, run, compose.code(), settings.snapshots)
 
 
 def keep(trial: Trial, outcome: Outcome) -> str:
@@ -142,8 +157,15 @@ def keep(trial: Trial, outcome: Outcome) -> str:
     keep_sources(trial.plan.strategies.values(), journal_file(BACKTEST).parent / "strategies")
     name = trial.name(outcome.summary.sessions)
     keep_run(outcome.journal, header.id, msgspec.structs.replace(header, id=name))
+    body = msgspec.json.encode(trial.order)
+    write_whole(order_file(name), lambda beside: fill(beside, body))
     _keep_snapshots(trial, name)
     return name
+
+
+def order_file(run: str) -> Path:
+    """Return where it is kept how a run was asked for."""
+    return journal_file(BACKTEST).parent / "orders" / f"{run}.json"
 
 
 def _keep_snapshots(trial: Trial, name: str) -> None:

@@ -52,6 +52,11 @@ def test_from_bars_to_the_story_of_a_trade(made: int) -> None:
     assert {each["trade"] for each in trades} == {each["trade"] for each in summary["closed_trades"]}
     assert len(qm("journal", "list", "--run", "all", "--json", "--limit", "1000").json) == summary["trades"]
 
+    again = qm("backtest", "repro", summary["run"], "--json").json
+    assert (again["same_inputs"], again["same_decisions"], again["same_trades"]) == (True, True, True)
+    assert again["journal_hash"] == [summary["journal_hash"]] * 2
+    assert "no session in common" not in qm("backtest", "compare", summary["run"], summary["run"]).out
+
     last = trades[0]
     assert trades == sorted(trades, key=lambda trade: -trade["closed"])
     only = qm("journal", "list", "--symbol", last["symbol"].lower(), "--since", last["session"], "--json").json
