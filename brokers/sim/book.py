@@ -86,10 +86,12 @@ class Resting:
 class Book:
     """The resting orders of one symbol, in the order in which they came."""
 
-    __slots__ = ("_down", "_up", "_waiting", "orders")
+    __slots__ = ("_down", "_up", "_waiting", "orders", "shorts")
 
     def __init__(self) -> None:
         self.orders: list[Resting] = []
+        self.shorts = False
+        """Some of them opened, or may open, a short position."""
         self._up, self._down, self._waiting = inf, -inf, False
 
     def settle(self, levels: Levels, row: int) -> None:

@@ -191,7 +191,7 @@ class SimExchange:
         reports: list[AnyReport] = []
         moment = Moment(wake.ts, at, market.consumed, inf, reports)
         orders = book.orders
-        if self._settings.shorts and hold_back(orders, market, row, self._clearing, reports):
+        if book.shorts and hold_back(orders, market, row, self._clearing, reports):
             orders = [one for one in orders if not one.done]
         if not market.session.open_ns <= at < market.session.close_ns:
             orders = [one for one in orders if one.order.type is OrderType.LIMIT]
@@ -269,6 +269,7 @@ class SimExchange:
         if book is None:
             book = self._books[row] = Book()
         book.orders.append(one)
+        book.shorts = book.shorts or one.shorts
         return one
 
     def _settle(self, row: int) -> None:
