@@ -114,7 +114,7 @@ class Gate:
             _between("price", price, lim.min_price, lim.max_price, "$"),
             _between("stop distance", gap, least, price * lim.max_stop_pct / 100, "$"),
             _least("shares", sizing.shares, 1, "shares"),
-            _least("risk taken", sizing.risk_usd, self._worth_it(sizing, seen), "$"),
+            _least("risk taken", sizing.risk_usd, self._worth_it(signal, sizing, seen), "$"),
             _most("position", notional, seen.equity_usd * lim.max_notional, "$"),
             _most("gross exposure", seen.gross_usd + notional, seen.equity_usd * lim.max_gross, "$"),
             _most("buying power used", seen.gross_usd + notional, seen.equity_usd * lim.leverage, "$"),
@@ -164,8 +164,9 @@ class Gate:
         """Return what must be equal after a restart."""
         return [self.stopped, self.stopped_today, list(self._sent), list(self._day_trades)]
 
-    def _worth_it(self, sizing: Sizing, seen: Picture) -> float:
-        wanted = seen.equity_usd * self.limits.risk_per_trade * self.limits.min_risk_used
+    def _worth_it(self, signal: Signal, sizing: Sizing, seen: Picture) -> float:
+        risk = self.limits.risk_per_trade
+        wanted = seen.equity_usd * min(risk, risk if signal.risk is None else signal.risk) * self.limits.min_risk_used
         # Who sizes a position by something else than its stop may well risk little.
         return 0.0 if sizing.binding == "fixed" or "wanted" in sizing.caps else wanted
 
