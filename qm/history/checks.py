@@ -18,6 +18,10 @@ from qm.rules.calendar import Session
 
 _EXAMPLES: Final = 3
 _JUMP: Final = 0.5
+_LEAST_PRICE: Final = 1e-6
+_MOST_PRICE: Final = 1e8
+_MOST_SHARES: Final = 1e12
+"""Beyond these a number is a mistake of the file, and sums over it are worth nothing."""
 _LENGTHS: Final = (1, 5, 10, 15, 30, 60, 120, 180, 300, 600, 900, 1_800, 3_600, 86_400)
 
 
@@ -48,7 +52,8 @@ def checked(columns: Columns, findings: list[Finding], *, updates: bool = False)
         return _no_twins(_sound_bars(columns, findings), findings, updates)
     if columns.layout == TRADES:
         columns = refuse(columns, ~_is_price(columns.values["price"]), "price is no positive number", findings)
-        return refuse(columns, ~_is_price(columns.values["size"]), "size is no positive number", findings)
+        size = columns.values["size"]
+        return refuse(columns, ~(_is_size(size) & (size > 0)), "size is no positive number", findings)
     return _sound_quotes(columns, findings)
 
 
@@ -142,7 +147,7 @@ def _sound_bars(columns: Columns, findings: list[Finding]) -> Columns:
     prices = [_is_price(v[name]) for name in ("open", "high", "low", "close")]
     columns = refuse(columns, ~np.logical_and.reduce(prices), "a price is no positive number", findings)
     volume = columns.values["volume"]
-    columns = refuse(columns, ~(np.isfinite(volume) & (volume >= 0)), "volume is missing or negative", findings)
+    columns = refuse(columns, ~_is_size(volume), "volume is missing or negative", findings)
     v = columns.values
     columns = refuse(columns, v["high"] < v["low"], "high below low", findings)
     v = columns.values
@@ -174,10 +179,10 @@ def _no_twins(columns: Columns, findings: list[Finding], updates: bool) -> Colum
 def _sound_quotes(columns: Columns, findings: list[Finding]) -> Columns:
     v = columns.values
     # A side that is 0 or NaN is a side that is not there.
-    sides = [np.isnan(v[name]) | (np.isfinite(v[name]) & (v[name] >= 0)) for name in ("bid", "ask")]
+    sides = [np.isnan(v[name]) | (v[name] == 0) | _is_price(v[name]) for name in ("bid", "ask")]
     columns = refuse(columns, ~(sides[0] & sides[1]), "a price is negative or infinite", findings)
     v = columns.values
-    sizes = [np.isfinite(v[name]) & (v[name] >= 0) for name in ("bid_size", "ask_size")]
+    sizes = [_is_size(v[name]) for name in ("bid_size", "ask_size")]
     columns = refuse(columns, ~(sizes[0] & sizes[1]), "a size is missing or negative", findings)
     v = columns.values
     crossed = (v["bid"] > v["ask"]) & (v["ask"] > 0)
@@ -186,7 +191,11 @@ def _sound_quotes(columns: Columns, findings: list[Finding]) -> Columns:
 
 
 def _is_price(column: Array) -> Array:
-    return np.isfinite(column) & (column > 0)
+    return np.isfinite(column) & (column >= _LEAST_PRICE) & (column <= _MOST_PRICE)
+
+
+def _is_size(column: Array) -> Array:
+    return np.isfinite(column) & (column >= 0) & (column <= _MOST_SHARES)
 
 
 def refuse(columns: Columns, bad: Array, what: str, findings: list[Finding]) -> Columns:

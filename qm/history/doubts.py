@@ -3,7 +3,8 @@
 What is doubted becomes unknown, never guessed: the symbol has no gap, no change on the day and no relative volume, so
 it does not rank by them. The rules, each measured on real days:
 
-- The first price that counts is more than six times the prior close, or less than a sixth of it. The 2,465 gappers of
+- The first price that counts is more than six times the prior close, or less than a sixth of one of 20 $ or more: who
+  falls from less was not split, but crashed. The 2,465 gappers of
   2016 to 2019 all open below five times their close; of seven stocks that opened beyond six times it in three months
   of 2023, three traded as little as after a split. A trader who knows better says so with a split of factor 1.
 - The first price is at least 1.8 times away from the prior close, and the shares outstanding moved the other way by
@@ -27,7 +28,7 @@ from qm.model.instrument import SymbolTable
 from qm.model.market import Events, Kind, Print
 
 LIMIT: Final = 6.0
-"""Times the prior close, or part of it, from which on it is not believed."""
+"""Times the prior close, or parts of a high one, from which on it is not believed."""
 SHARES_FROM: Final = 1.8
 """Times from which on a move of the shares outstanding speaks for a split."""
 SHARES_WITHIN: Final = 0.30
@@ -99,7 +100,7 @@ def doubted(
         times = first / prior
         away = np.maximum(times, 1.0 / times)
         apart = np.maximum(prior / own_close, own_close / prior)
-        far = away > LIMIT
+        far = (times > LIMIT) | ((times < 1.0 / LIMIT) & (prior >= FORWARD_FROM))
         by_shares = (away >= SHARES_FROM) & (np.abs(times * shares - 1.0) <= SHARES_WITHIN)
         forward = np.zeros(len(prior), bool)
         for new in FORWARD:

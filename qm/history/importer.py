@@ -18,15 +18,19 @@ from qm.errors import DataError, UsageError
 from qm.history.catalogue import Catalogue, check_name
 from qm.history.checks import Action, Finding, bar_seconds, checked, joined, strange_bars
 from qm.history.days import at_open, by_session
-from qm.history.layout import QUOTES, TRADES, bars, length_of
+from qm.history.layout import FACTS, QUOTES, TRADES, Array, SessionData, bars, events_of, length_of
 from qm.history.manifest import Manifest
 from qm.history.prints import flagged, told_once
 from qm.history.source import BARS, VENUE_QUOTES, Columns, check_called, encoded, files_of, read_columns
 from qm.history.spool import Spool
+from qm.history.summaries import Summaries
+from qm.model.instrument import SymbolTable
 from qm.rules.calendar import Session, session
 
 _DAY_SECONDS: Final = 86_400
 _MOST_SECONDS: Final = 32_767
+_SUMMED_ROWS: Final = 5_000_000
+"""Of a session; a larger one is summed up when it is first needed."""
 
 
 class State(StrEnum):
@@ -254,4 +258,15 @@ def store(catalogue: Catalogue, manifest: Manifest, rows: Columns, *, replace: b
         state = State.REPLACED if replace else State.CONFLICT
     if state in (State.NEW, State.REPLACED) and not dry_run:
         catalogue.put(manifest, data)
+        _sum_up(catalogue, manifest, rows)
     return Stored(manifest.kind, manifest.session, manifest.rows, manifest.symbols, manifest.bytes, state)
+
+
+def _sum_up(catalogue: Catalogue, manifest: Manifest, rows: Columns) -> None:
+    """Keep the summary of a session while its rows are at hand: a run that needs a year of them then begins at once."""
+    if manifest.kind in (*FACTS, QUOTES) or manifest.rows > _SUMMED_ROWS:
+        return
+    columns: dict[str, Array] = {"ts": rows.ts, **rows.values}
+    events = events_of(manifest.kind, columns, rows.symbol, manifest.seconds)
+    data = SessionData(SymbolTable(rows.names), events, dt.date.fromisoformat(manifest.session), manifest.sha256)
+    Summaries(catalogue, manifest.dataset, manifest.kind).keep(data)

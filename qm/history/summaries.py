@@ -15,7 +15,7 @@ import numpy as np
 from qm.errors import QmError
 from qm.history.catalogue import Catalogue
 from qm.history.files import write_whole
-from qm.history.layout import QUOTES
+from qm.history.layout import QUOTES, SessionData
 from qm.history.summary import Summary, summarise
 from qm.model.instrument import SymbolTable
 
@@ -47,16 +47,24 @@ class Summaries:
 
     def of(self, date: dt.date) -> Summed:
         """Return a session; DataError when it is missing or damaged."""
+        path = self._path(date)
+        found = _kept(path)
+        return self._keep(path, self._catalogue.load(self._dataset, date, self._kind)) if found is None else found
+
+    def keep(self, data: SessionData) -> None:
+        """Sum up a session that has just been stored, while it is in memory."""
+        self._keep(self._path(data.session), data)
+
+    def _path(self, date: dt.date) -> Path:
         stamps = [self._catalogue.sha256(self._dataset, kind, date) for kind in self._kind.split("+")]
         digest = sha256(f"{VERSION} {stamps}".encode()).hexdigest()[:16]
-        path = self._folder / f"{date}-{digest}.npz"
-        found = _kept(path)
-        if found is None:
-            data = self._catalogue.load(self._dataset, date, self._kind)
-            found = Summed(data.symbols, summarise(data))
-            # A summary that cannot be kept costs time, not the session.
-            with suppress(QmError):
-                _keep(path, found)
+        return self._folder / f"{date}-{digest}.npz"
+
+    def _keep(self, path: Path, data: SessionData) -> Summed:
+        found = Summed(data.symbols, summarise(data))
+        # A summary that cannot be kept costs time, not the session.
+        with suppress(QmError):
+            _keep(path, found)
         return found
 
 

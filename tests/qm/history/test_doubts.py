@@ -62,6 +62,8 @@ def test_a_price_of_another_kind_of_share_is_not_believed(prior: float, first: f
         (69.315, 16.69),
         (53.38, 28.06),
         (10.0, 5.0),
+        # ACRS of 2023-11-13: nobody splits a stock of 4.76 $ into seven.
+        (4.755, 0.70),
         (float("nan"), 5.0),
         (10.0, float("nan")),
     ],
