@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from math import prod
+from math import isfinite, prod
 from typing import Annotated, Final, NamedTuple
 
 import msgspec
@@ -123,7 +123,7 @@ class Allocator:
             if refusal:
                 out[name] = Alternative(name, refusal)
             else:
-                fit[name] = self._factors(name, seen, estimates[name])
+                fit[name] = self._factors(strategy, seen, estimates[name])
         sizes = {name: round(prod(factor.size for factor in factors), 6) for name, factors in fit.items()}
         takers = [name for name in fit if sizes[name] > 0]
         # The order of the settings decides where nothing else does: max keeps the first.
@@ -168,14 +168,16 @@ class Allocator:
         why = "no_budget" if any_fit else "no_strategy"
         return HitRejected(offer.symbol, offer.scan, "allocator", why, reason, others)
 
-    def _factors(self, strategy: str, seen: Situation, estimate: Estimate) -> tuple[Factor, ...]:
-        s = self._settings
+    def _factors(self, strategy: Strategy, seen: Situation, estimate: Estimate) -> tuple[Factor, ...]:
+        s, takes = self._settings, seen.trade_risk_usd
+        if strategy.risk is not None:
+            takes = min(takes, strategy.risk * seen.equity_usd)
         return (
-            _labelled("regime", s.regime, strategy, seen.context),
-            _labelled("phase", s.phase, strategy, seen.context),
+            _labelled("regime", s.regime, strategy.name, seen.context),
+            _labelled("phase", s.phase, strategy.name, seen.context),
             _trusted(estimate, s),
             _unlike(seen.alike, s),
-            _roomy(seen, s),
+            _roomy(seen.heat_left_usd, takes, s),
         )
 
     # --- folding -------------------------------------------------------------------------------------------------
@@ -226,12 +228,12 @@ def _unlike(alike: Likeness | None, settings: AllocatorSettings) -> Factor:
     return Factor("correlation", settings.correlated_size if close else 1.0, alike.correlation, both)
 
 
-def _roomy(seen: Situation, settings: AllocatorSettings) -> Factor:
-    left = round(max(0.0, seen.heat_left_usd), 2)
+def _roomy(heat_left_usd: float, takes_usd: float, settings: AllocatorSettings) -> Factor:
     # An unknown risk leaves no room that could be counted on.
-    crowded = not seen.heat_left_usd >= seen.trade_risk_usd
-    told = f"${left:,.0f} of open risk left, a trade takes ${seen.trade_risk_usd:,.0f}"
-    return Factor("open risk", settings.crowded_size if crowded else 1.0, left, told)
+    size = 1.0 if heat_left_usd >= takes_usd else settings.crowded_size
+    left = round(max(0.0, heat_left_usd), 2) if isfinite(heat_left_usd) else None
+    known = "an unknown sum" if left is None else f"${left:,.0f}"
+    return Factor("open risk", size, left, f"{known} of open risk left, a trade takes ${takes_usd:,.0f}")
 
 
 def _why_not(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -225,8 +226,16 @@ def test_what_moves_like_an_open_position_gets_half_and_what_is_not_known_is_sai
 
 
 def test_open_risk_that_is_not_known_leaves_no_room() -> None:
-    assert Desk().given(heat_left_usd=float("nan")).budget_usd == 12_500.0
+    unknown = Desk().given(heat_left_usd=float("nan"))
+    assert unknown.budget_usd == 12_500.0
+    assert unknown.why.endswith("; an unknown sum of open risk left, a trade takes $500")
+    assert (unknown.factors[-1].size, unknown.factors[-1].value) == (0.5, None)
     assert Desk().given(heat_left_usd=500.0).budget_usd == 25_000.0
+
+
+def test_a_strategy_that_risks_less_needs_less_room() -> None:
+    assert Desk(replace(ONE, risk=0.0025)).given(heat_left_usd=250.0).budget_usd == 25_000.0
+    assert Desk(replace(ONE, risk=0.02)).given(heat_left_usd=499.0).budget_usd == 12_500.0
 
 
 def test_who_takes_it_when_nobody_does() -> None:
