@@ -22,6 +22,8 @@ KEPT_MINUTES: Final = 64
 KEPT_BARS: Final = 32
 """Minute bars kept per symbol, so that what is told otherwise later can be put right."""
 KEPT_PRINTS: Final = 4
+EXACT: Final = 1e-12
+"""What the order of a sum may put between two equal amounts, as a fraction."""
 VWAP_MINUTES: Final = 20
 """Minutes that `mins_below_vwap` looks back on."""
 OPENING_MINUTES: Final = 5
@@ -157,7 +159,8 @@ def _mark(
         if r["last"] > 0.0:
             r["tick"] = fine if r["last"] < edge else coarse
         mins_below[s] += (1.0 if below[before, s] else 0.0) - (1.0 if below[gone, s] else 0.0)
-        below[here, s] = r["last"] * r["volume"] < r["pv"]
+        # A price that equals the average to the last bits is not below it.
+        below[here, s] = r["last"] * r["volume"] < r["pv"] * (1.0 - EXACT)
         if r["part_start"] == begun:
             bar[0, s], bar[1, s], bar[2, s], bar[3, s] = r["part_open"], r["part_high"], r["part_low"], r["bar_close"]
             bar[4, s] = volume[here, s] - volume[before, s]

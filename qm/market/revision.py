@@ -172,8 +172,8 @@ class _Revision:
         return self._minute((told, price, size), now)
 
     def _counted(self, flag: int, price: float) -> bool:
-        # One that was set aside, or whose like never was in the day, cannot be taken out again.
-        if self.part is None or not flag & Print.HIGH_LOW:
+        # One that was set aside cannot be taken out again. Which ones were is not kept: those that the day never saw.
+        if not self.row["quarantined"] or self.part is None or not flag & Print.HIGH_LOW:
             return True
         return bool(self.row[self.part + "low"] <= price <= self.row[self.part + "high"])
 

@@ -179,7 +179,7 @@ def _moves(seen: Tape, regular: Tape, of: Session, ref: Reference, row: int, now
 
     def below(ago: int) -> bool:
         then = regular.until(now - ago * MINUTE)
-        return bool(seen.until(now - ago * MINUTE).last * then.volume < then.money)
+        return bool(seen.until(now - ago * MINUTE).last * then.volume < then.money * (1 - 1e-12))
 
     last, minute, adv = seen.last, (now - of.open_ns) // MINUTE, float(ref.adv[row])
     usual = np.concatenate([[0.0], ref.curve])
