@@ -14,7 +14,16 @@ from cli.app import app
 from qm.config import paths
 
 ROOT = Path(__file__).parent.parent
-WRITTEN = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/guide.md", "docs/data.md", "docs/api.md", "docs/design.md", "docs/own_strategies.md")
+WRITTEN = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "docs/guide.md",
+    "docs/data.md",
+    "docs/api.md",
+    "docs/design.md",
+    "docs/own_strategies.md",
+)
 
 
 @pytest.fixture(scope="module")
