@@ -47,9 +47,14 @@ def synthetic(detail: str) -> Iterator[Day]:
 
 
 @pytest.mark.parametrize(("detail", "beat_s"), [("bars", 60), ("trades", 60), ("trades", 20)])
-@pytest.mark.parametrize("name", ["momentum_bars", "rvol_spike", "own"])
+@pytest.mark.parametrize("name", ["momentum_bars", "bars", "own"])
 def test_it_finds_what_the_engine_finds(detail: str, beat_s: int, name: str) -> None:
-    own = {"own": ScanSettings(when="rvol5 >= 2 & mom5 > 0.5", rank_by="mom5", top=3, hold_s=120, cooldown_s=60)}
+    own = {
+        "own": ScanSettings(when="rvol5 >= 2 & mom5 > 0.5", rank_by="mom5", top=3, hold_s=120, cooldown_s=60),
+        "bars": ScanSettings(
+            when="mins_below_vwap <= 5 & chg >= 1 stay 0.5", rank_by="chg * log(dvol)", top=5, hold_s=0, rearm_pct=0.5
+        ),
+    }
     engine = EngineSettings(strategies=(), scans=(name,), own_scans=own, beat_s=beat_s)
     outcome = run(Plan(engine, {}), synthetic(detail))
     stated = [entry for entry in outcome.journal.read("backtest") if isinstance(entry.body, Hit)]
