@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cli.output import Progress, emit, emit_json, say, table
 
 if TYPE_CHECKING:
-    from qm.history.importer import ImportReport
+    import datetime as dt
+
+    from qm.history.fact_columns import FactOptions
+    from qm.history.importer import ImportOptions, ImportReport
 
 app = typer.Typer(
     name="data",
@@ -26,34 +29,40 @@ def data() -> None:
     """Import market data, and list it."""
 
 
+File = Annotated[Path, typer.Argument(metavar="PATH", help="A Parquet or CSV file, or a folder of them.")]
+Name = Annotated[str, typer.Option("--dataset", "-d", metavar="NAME", help="Name to keep it under, e.g. us99_1m.")]
+Seconds = Annotated[int | None, typer.Option(metavar="N", help="Length of the bars; inferred when not given.")]
+EndLabels = Annotated[bool, typer.Option("--end-labels", help="The bars are labelled by their end.")]
+Zone = Annotated[str, typer.Option(metavar="ZONE", help="Zone of times that carry none.")]
+Columns = Annotated[
+    list[str] | None,
+    typer.Option("--map", metavar="THEIRS=OURS", help="A column of the files that has an unusual name."),
+]
+Updates = Annotated[bool, typer.Option("--updates", help="A bar that is told again corrects the one before it.")]
+Facts = Annotated[
+    str | None,
+    typer.Option(metavar="KIND", help="reference: closes of a session; splits; market data when not given."),
+]
+AsOf = Annotated[str | None, typer.Option("--as-of", metavar="DATE", help="Session whose closes a reference file has.")]
+Replace = Annotated[bool, typer.Option("--replace", help="Put it in the place of other data.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only tell what would happen.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")]
+
+
 @app.command("import")
 def import_path(
-    path: Annotated[Path, typer.Argument(metavar="PATH", help="A Parquet or CSV file, or a folder of them.")],
-    dataset: Annotated[
-        str, typer.Option("--dataset", "-d", metavar="NAME", help="Name to keep it under, e.g. us99_1m.")
-    ],
-    seconds: Annotated[
-        int | None, typer.Option(metavar="N", help="Length of the bars; inferred when not given.")
-    ] = None,
-    end_labels: Annotated[bool, typer.Option("--end-labels", help="The bars are labelled by their end.")] = False,
-    timezone: Annotated[str, typer.Option(metavar="ZONE", help="Zone of times that carry none.")] = "UTC",
-    column: Annotated[
-        list[str] | None,
-        typer.Option("--map", metavar="THEIRS=OURS", help="A column of the files that has an unusual name."),
-    ] = None,
-    updates: Annotated[
-        bool, typer.Option("--updates", help="A bar that is told again corrects the one before it.")
-    ] = False,
-    kind: Annotated[
-        str | None,
-        typer.Option(metavar="KIND", help="reference: closes of a session; splits; market data when not given."),
-    ] = None,
-    as_of: Annotated[
-        str | None, typer.Option("--as-of", metavar="DATE", help="Session whose closes a reference file has.")
-    ] = None,
-    replace: Annotated[bool, typer.Option("--replace", help="Put it in the place of other data.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would happen.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    path: File,
+    dataset: Name,
+    seconds: Seconds = None,
+    end_labels: EndLabels = False,
+    timezone: Zone = "UTC",
+    column: Columns = None,
+    updates: Updates = False,
+    kind: Facts = None,
+    as_of: AsOf = None,
+    replace: Replace = False,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
 ) -> None:
     """Import bars, trades or quotes, or what is known beside them.
 
@@ -71,39 +80,22 @@ def import_path(
     qm data import ./downloads --dataset smallcaps --end-labels --timezone America/New_York
     qm data import odd.csv --dataset odd --map stamp=ts --map last=close
     """
-    from cli.markets import catalogue
-    from qm.clock import now_ns
-    from qm.errors import NotFoundError, UsageError
+    from qm.history.fact_columns import FactOptions
+    from qm.history.importer import ImportOptions
 
-    called = _called(column or [])
+    every: dict[str, Any] = {
+        "timezone": timezone,
+        "called": _called(column or []),
+        "replace": replace,
+        "dry_run": dry_run,
+    }
     with Progress() as progress:
         progress.show(f"reading {path} ...")
         if kind is None:
-            from qm.history.importer import ImportOptions, import_files
-
-            if as_of is not None:
-                raise UsageError("--as-of is for closes.", "Say --kind reference as well.")
-            given = ImportOptions(
-                seconds=seconds,
-                end_labels=end_labels,
-                updates=updates,
-                timezone=timezone,
-                called=called,
-                replace=replace,
-                dry_run=dry_run,
-            )
-            report = import_files(catalogue(), path, dataset, now_ns(), given)
+            given = ImportOptions(seconds=seconds, end_labels=end_labels, updates=updates, **every)
+            report = _import_market(path, dataset, given, as_of)
         else:
-            from cli.feeds import parse_date
-            from qm.history.fact_columns import FactOptions
-            from qm.history.facts import import_facts
-            from qm.history.layout import FACTS
-
-            if kind not in FACTS:
-                raise NotFoundError.of("kind of facts", kind, FACTS)
-            day = parse_date(as_of, "--as-of") if as_of else None
-            facts = FactOptions(as_of=day, timezone=timezone, called=called, replace=replace, dry_run=dry_run)
-            report = import_facts(catalogue(), path, dataset, kind, now_ns(), facts)
+            report = _import_facts(path, dataset, kind, FactOptions(as_of=_day(as_of), **every))
     if as_json:
         emit_json(report)
     else:
@@ -162,6 +154,35 @@ def known(
     from cli.known import show_known
 
     show_known(dataset, parse_date(on, "--session") if on else None, symbols, kind, as_json=as_json)
+
+
+def _import_market(path: Path, dataset: str, options: ImportOptions, as_of: str | None) -> ImportReport:
+    from cli.markets import catalogue
+    from qm.clock import now_ns
+    from qm.errors import UsageError
+    from qm.history.importer import import_files
+
+    if as_of is not None:
+        raise UsageError("--as-of is for closes.", "Say --kind reference as well.")
+    return import_files(catalogue(), path, dataset, now_ns(), options)
+
+
+def _import_facts(path: Path, dataset: str, kind: str, options: FactOptions) -> ImportReport:
+    from cli.markets import catalogue
+    from qm.clock import now_ns
+    from qm.errors import NotFoundError
+    from qm.history.facts import import_facts
+    from qm.history.layout import FACTS
+
+    if kind not in FACTS:
+        raise NotFoundError.of("kind of facts", kind, FACTS)
+    return import_facts(catalogue(), path, dataset, kind, now_ns(), options)
+
+
+def _day(as_of: str | None) -> dt.date | None:
+    from cli.feeds import parse_date
+
+    return parse_date(as_of, "--as-of") if as_of else None
 
 
 def _called(given: list[str]) -> dict[str, str]:
