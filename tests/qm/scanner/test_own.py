@@ -47,8 +47,7 @@ def test_an_unknown_name_is_answered_with_the_nearest_of_both() -> None:
         ({"when": "halted", "rank_by": "gap + rvol"}, "'gap + rvol' of the order 'gap + rvol' is neither a feature"),
         (
             {"when": "last > 5 & red_bars_5m >= 4", "trigger": "beat"},
-            "red_bars_5m tells of whole bars and last moves with each trade: inside a bar they do not go together."
-            ' Write trigger = "bar_close"',
+            "red_bars_5m tells of whole bars and last moves with each trade: inside a bar they do not go together.",
         ),
     ],
 )
