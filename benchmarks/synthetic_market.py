@@ -14,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.measure import seconds
-from brokers.sim.events import EventKind
-from brokers.sim.paths import VOLUME_SHARE, sigma_curve
+from brokers.sim.market.calibration import VOLUME_SHARE
+from brokers.sim.market.events import EventKind
+from brokers.sim.market.paths import sigma_curve
 from brokers.sim.synthetic import Detail, SyntheticMarket
 from qm.clock import MINUTE
 from qm.model.market import Kind

@@ -1,7 +1,8 @@
 """A seeded US stock market: any session from 1998 to 2027, the same bytes for the same seed, minute by minute.
 
-Its numbers were measured on real sessions: volume and volatility by time of day, tails, gaps, runners with legs and
-pullbacks, spreads, volatility pauses. It is a market to test machinery on, and says nothing about a strategy's worth.
+Its numbers were measured on real sessions (`brokers.sim.market.calibration`): volume and volatility by time of day,
+tails, gaps, runners, spreads, auctions, volatility pauses. Between the bells its prices are fair games: it is a market
+to test machinery on, and says nothing about a strategy's worth.
 """
 
 from __future__ import annotations
@@ -12,24 +13,32 @@ from typing import Final, Literal
 
 import numpy as np
 
-from brokers.sim.days import GAP_SHARE, LOOKBACK, Days
-from brokers.sim.events import Event
-from brokers.sim.grid import Grid, Pause
-from brokers.sim.paths import Paths, regular_paths, volume_curve
-from brokers.sim.premarket import WIDER, premarket
-from brokers.sim.prints import merge, minute_bars, minute_prints, standing_quotes, status_records
-from brokers.sim.streams import Stream, stream
-from brokers.sim.universe import Array, Universe, universe
+from brokers.sim.market.days import Days
+from brokers.sim.market.events import Event
+from brokers.sim.market.grid import Pause
+from brokers.sim.market.history import History, Marks
+from brokers.sim.market.paths import Paths, regular_paths
+from brokers.sim.market.premarket import WIDER, premarket
+from brokers.sim.market.prints import (
+    closing_auction,
+    merge,
+    minute_bars,
+    minute_prints,
+    standing_quotes,
+    status_records,
+    ticks,
+)
+from brokers.sim.market.streams import Stream, stream
+from brokers.sim.market.universe import Array, Universe, universe
 from qm.clock import MINUTE
 from qm.market.reference import Reference
 from qm.model.instrument import SymbolTable
 from qm.model.market import Events
-from qm.rules.calendar import FIRST_SESSION, SESSION_MINUTES, Session, previous_session
+from qm.rules.calendar import Session
 
 Detail = Literal["trades", "bars"]
 
 START_BEFORE_OPEN_MINUTES: Final = 5
-OPENING_MINUTES: Final = 5
 
 
 class SyntheticMarket:
@@ -40,6 +49,7 @@ class SyntheticMarket:
         self.universe: Universe = universe(symbols, stream(seed, None, Stream.UNIVERSE))
         self._days = Days(self.universe, seed)
         self._paths: tuple[dt.date, Paths] | None = None
+        self._history = History(self._days, self._regular)
 
     @property
     def table(self) -> SymbolTable:
@@ -48,48 +58,38 @@ class SyntheticMarket:
 
     def events(self, session: Session) -> tuple[Event, ...]:
         """Return what the session has in store: for tests and statistics, never for a strategy."""
-        return self._days.day(session).events
+        return self._days.day(session).events.each()
 
     def pauses(self, session: Session) -> tuple[Pause, ...]:
         """Return the volatility pauses of the session, in order of time."""
         return self._regular(session).pauses
 
+    def marks(self, session: Session) -> Marks:
+        """Return the closes before, the opens and the closes that the session has in store."""
+        return self._history.marks(session)
+
+    def log_marks(self, session: Session) -> Array:
+        """Return the log prices at the minute boundaries of regular hours, by symbol; for statistics as well."""
+        return self._regular(session).grid.log
+
     def reference(self, session: Session) -> Reference:
         """Return what is known before the session begins; averages run over the 14 sessions before it."""
-        past = _sessions_before(session, LOOKBACK + 1)
-        u = self.universe
-        if len(past) < 2:
-            return Reference.empty(len(u))
-        prices = np.exp(self._days.closes(past))
-        days = [self._days.day(each) for each in past[1:]]
-        volume = u.adv * np.array([day.volume for day in days])
-        curve = volume_curve(SESSION_MINUTES)
-        move = u.sigma * np.sqrt(1.0 - GAP_SHARE)
-        true_range = np.array(
-            [np.maximum(np.abs(day.gap) + 0.3 * move, 0.95 * move * day.wild + 0.74 * np.abs(day.move)) for day in days]
-        )
-        return Reference(
-            prior_close=np.rint(prices[-1] * 100.0) / 100.0,
-            adv=np.rint(volume.mean(axis=0)),
-            atr=(true_range * prices[:-1]).mean(axis=0),
-            or_volume=np.rint(volume.mean(axis=0) * float(curve[:OPENING_MINUTES].sum())),
-            float_shares=u.float_shares.copy(),
-            days=np.full(len(u), len(days), np.int64),
-            curve=np.minimum(np.cumsum(curve), 1.0),
-        )
+        return self._history.reference(session)
 
     def minutes(self, session: Session, start_ns: int | None = None, detail: Detail = "trades") -> Iterator[Events]:
         """Yield the records of each minute from `start_ns` (09:25 by default, 04:00 at the earliest) to the close.
 
         "trades": quotes, trades and status changes in order of `ts`; "bars": one bar per symbol that traded, known at
-        the end of its minute, and the status changes. A minute may be empty. Each one depends on the seed, the date and
-        the minute alone: starting later yields the same records.
+        the end of its minute, and the status changes. A minute may be empty. The last one is that of the closing
+        auction. Each depends on the seed, the date and the minute alone: starting later yields the same records.
         """
         start = session.open_ns - START_BEFORE_OPEN_MINUTES * MINUTE if start_ns is None else start_ns
         first = max((start - session.pre_ns) // MINUTE, 0)
         opens = (session.open_ns - session.pre_ns) // MINUTE
         if first < opens:
             yield from self._premarket(session, first, opens, detail)
+        if first > opens + session.minutes:
+            return
         paths = self._regular(session)
         for minute in range(max(first - opens, 0), session.minutes):
             rng = stream(self.seed, session.date, Stream.MINUTE, opens + minute)
@@ -98,14 +98,22 @@ class SyntheticMarket:
             if detail == "bars":
                 records = minute_bars(paths.grid, minute, rng)
             else:
-                records = minute_prints(paths.grid, minute, rng, minute == 0, minute == session.minutes - 1)
+                records = minute_prints(paths.grid, minute, rng, opens=minute == 0)
             yield merge(status, records) if len(status) else records
+        yield self._closing(session, paths, detail)
+
+    def _closing(self, session: Session, paths: Paths, detail: Detail) -> Events:
+        at = session.close_ns
+        rows = np.flatnonzero((paths.grid.count > 0).any(axis=0)).astype(np.int32)
+        price = ticks(np.exp(paths.grid.log[-1][rows]))
+        status = status_records(paths.pauses, at, at + MINUTE, at)
+        return merge(status, closing_auction(at, rows, price, paths.volume[rows], bars=detail == "bars"))
 
     def _premarket(self, session: Session, first: int, opens: int, detail: Detail) -> Iterator[Events]:
         u = self.universe
-        prior, opened, _ = self._marks(session)
+        marks = self.marks(session)
         rng = stream(self.seed, session.date, Stream.PREMARKET)
-        grid: Grid = premarket(u, self._days.day(session), session, prior, opened, rng)
+        grid = premarket(u, self._days.day(session), session, marks.prior, marks.opened, rng)
         quiet = np.setdiff1d(np.arange(len(u), dtype=np.int32), grid.rows)
         spread = WIDER * u.spread[quiet] + 0.002
         for minute in range(first, opens):
@@ -113,34 +121,16 @@ class SyntheticMarket:
             if detail == "bars":
                 yield minute_bars(grid, minute, rng)
                 continue
-            prints = minute_prints(grid, minute, rng, opens=False, closes=False)
+            prints = minute_prints(grid, minute, rng, opens=False)
             if minute >= opens - START_BEFORE_OPEN_MINUTES:
                 begin = session.pre_ns + minute * MINUTE
-                prints = merge(prints, standing_quotes(begin, quiet, opened[quiet], spread, rng))
+                prints = merge(prints, standing_quotes(begin, quiet, marks.opened[quiet], spread, rng))
             yield prints
 
     def _regular(self, session: Session) -> Paths:
         if self._paths is None or self._paths[0] != session.date:
-            _, opened, closed = self._marks(session)
-            rng = stream(self.seed, session.date, Stream.PATHS)
+            marks = self.marks(session)
             day = self._days.day(session)
-            self._paths = (session.date, regular_paths(self.universe, day, session, opened, closed, rng))
+            paths = regular_paths(self.universe, day, session, self.seed, marks.prior, marks.opened, marks.closed)
+            self._paths = (session.date, paths)
         return self._paths[1]
-
-    def _marks(self, session: Session) -> tuple[Array, Array, Array]:
-        """Log prices: the close before, the open, the close."""
-        path = [*_sessions_before(session, 1), session]
-        closes = self._days.closes(path)
-        prior = closes[-2] if len(path) == 2 else np.log(self.universe.price)
-        opened = np.maximum(prior + self._days.day(session).gap, 0.0)
-        return prior, opened, closes[-1]
-
-
-def _sessions_before(session: Session, count: int) -> list[Session]:
-    """Return at most `count` sessions before this one, the oldest first."""
-    found: list[Session] = []
-    date = session.date
-    while len(found) < count and date > FIRST_SESSION:
-        found.append(previous_session(date))
-        date = found[-1].date
-    return found[::-1]

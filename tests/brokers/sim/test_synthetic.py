@@ -77,11 +77,11 @@ def test_a_session_does_not_depend_on_what_was_asked_before(market: SyntheticMar
 @pytest.mark.parametrize("detail", ["trades", "bars"])
 def test_starting_later_gives_the_same_records(market: SyntheticMarket, detail: Detail) -> None:
     whole = list(market.minutes(DAY, DAY.pre_ns, detail))
-    assert len(whole) == 330 + 390
-    for minute in (325, 330, 500, 719):
+    assert len(whole) == 330 + 390 + 1
+    for minute in (325, 330, 500, 720):
         late = next(market.minutes(DAY, DAY.pre_ns + minute * MINUTE, detail))
         assert late.tobytes() == whole[minute].tobytes()
-    assert list(market.minutes(DAY, DAY.close_ns, detail)) == []
+    assert list(market.minutes(DAY, DAY.close_ns + MINUTE, detail)) == []
 
 
 def test_two_readers_of_one_market_do_not_disturb_each_other(market: SyntheticMarket) -> None:
@@ -101,7 +101,7 @@ def test_records_come_in_order_and_in_their_minute(market: SyntheticMarket) -> N
             assert (np.diff(records["ts"]) >= 0).all()
             assert (records["ts"] == records["event_ts"]).all()
         begin += MINUTE
-    assert begin == DAY.close_ns
+    assert begin == DAY.close_ns + MINUTE
 
 
 def test_quotes_are_never_crossed_and_trades_lie_within_them(trading_day: Events) -> None:
@@ -110,19 +110,21 @@ def test_quotes_are_never_crossed_and_trades_lie_within_them(trading_day: Events
     for row in range(SYMBOLS):
         own = trading_day[trading_day["sym"] == row]
         last = np.maximum.accumulate(np.where(own["kind"] == Kind.QUOTE, np.arange(len(own)), -1))
-        trades = (own["kind"] == Kind.TRADE) & (last >= 0)
+        # The closing auction is a market of its own.
+        trades = (own["kind"] == Kind.TRADE) & (last >= 0) & (own["ts"] < DAY.close_ns)
         bid, ask, price = own["a"][last[trades]], own["b"][last[trades]], own["a"][trades]
         assert (bid <= price).all()
         assert (price <= ask).all()
         assert (own["b"][trades] >= 1).all()
 
 
-def test_prices_are_whole_cents_from_a_dollar_on(trading_day: Events) -> None:
+def test_prices_are_whole_cents_from_a_dollar_on_and_hundredths_below(trading_day: Events) -> None:
     trades = trading_day[trading_day["kind"] == Kind.TRADE]
     quotes = trading_day[trading_day["kind"] == Kind.QUOTE]
     for prices in (trades["a"], quotes["a"], quotes["b"]):
-        assert (prices >= 1.0).all()
-        assert (np.rint(prices * 100.0) / 100.0 == prices).all()
+        assert (prices > 0.0).all()
+        tick = np.where(prices >= 1.0, 100.0, 10_000.0)
+        assert (np.rint(prices * tick) / tick == prices).all()
     for sizes in (trades["b"], quotes["c"], quotes["d"]):
         assert (sizes >= 1).all()
         assert (sizes == np.rint(sizes)).all()
@@ -148,7 +150,7 @@ def test_bars_are_known_at_their_end_and_hold_together(market: SyntheticMarket) 
         opened, high, low, close, volume = (bars[name] for name in "abcde")
         assert (low <= np.minimum(opened, close)).all()
         assert (high >= np.maximum(opened, close)).all()
-        assert (low >= 1.0).all()
+        assert (low > 0.0).all()
         assert (volume >= 1).all()
         begin += MINUTE
 
@@ -167,8 +169,8 @@ def test_a_session_goes_on_from_the_close_before(market: SyntheticMarket) -> Non
 
 def test_half_days_are_short(market: SyntheticMarket) -> None:
     minutes = list(market.minutes(HALF_DAY, HALF_DAY.open_ns, "bars"))
-    assert len(minutes) == 210
-    assert int(minutes[-1]["ts"][-1]) == HALF_DAY.close_ns
+    assert len(minutes) == 210 + 1
+    assert int(minutes[-1]["event_ts"][-1]) == HALF_DAY.close_ns
 
 
 def test_reference_knows_only_what_came_before(market: SyntheticMarket) -> None:

@@ -16,6 +16,9 @@ class Stream(IntEnum):
     PATHS = 2
     PREMARKET = 3
     MINUTE = 4
+    PAUSES = 5
+    HISTORY = 6
+    DIRT = 7
 
 
 def stream(seed: int, date: dt.date | None, purpose: Stream, minute: int = 0) -> np.random.Generator:

@@ -1,0 +1,205 @@
+"""What is known of a synthetic session beforehand: the sessions before it, as a data vendor would have kept them.
+
+The session before is taken from its own minute bars. Of older ones only open and close are certain without drawing
+their paths; their highs and lows are drawn from the law that those paths have.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from brokers.sim.market.days import Day, Days
+from brokers.sim.market.paths import Paths, sigma_curve, volume_curve
+from brokers.sim.market.premarket import CROWD_USD
+from brokers.sim.market.prints import minute_bars, ticks
+from brokers.sim.market.streams import Stream, stream
+from brokers.sim.market.universe import Array
+from qm.clock import MINUTE
+from qm.market.reference import NOISE_TIMES, Reference
+from qm.model.market import Kind
+from qm.rules.calendar import FIRST_SESSION, SESSION_MINUTES, Session, previous_session
+
+LOOKBACK: Final = 14
+"""Sessions behind averages."""
+YEAR: Final = 252
+NARROW: Final = 7
+OPENING_MINUTES: Final = 5
+SSR_FRACTION: Final = 0.90
+PRE_MEAN: Final = 0.0095
+"""Mean premarket volume of a busy symbol as a share of its regular volume."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Marks:
+    """Log prices of a session."""
+
+    prior: Array
+    opened: Array
+    closed: Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DayBars:
+    """Regular hours of one session, $; NaN where a symbol did not trade."""
+
+    open: Array
+    high: Array
+    low: Array
+
+
+class History:
+    """The past of each session; `paths` draws the regular hours of one."""
+
+    def __init__(self, days: Days, paths: Callable[[Session], Paths]) -> None:
+        self._days, self._paths = days, paths
+        self._marks: dict[dt.date, Marks] = {}
+        self._bars: dict[dt.date, DayBars] = {}
+
+    def marks(self, session: Session) -> Marks:
+        """Return the log prices that frame a session."""
+        found = self._marks.get(session.date)
+        if found is None:
+            path = [*before(session, 1), session]
+            closes = self._days.closes(path)
+            prior = closes[-2] if len(path) == 2 else np.log(self._days.universe.price)
+            found = Marks(prior, self._days.opens(prior, self._days.day(session)), closes[-1])
+            self._marks = {date: self._marks[date] for date in sorted(self._marks)[-3:]} | {session.date: found}
+        return found
+
+    def bars(self, session: Session) -> DayBars:
+        """Return the session's daily bars, made of its minute bars."""
+        found = self._bars.get(session.date)
+        if found is None:
+            found = self._summed(session)
+            self._bars = {date: self._bars[date] for date in sorted(self._bars)[-2:]} | {session.date: found}
+        return found
+
+    def reference(self, session: Session) -> Reference:
+        """Return what is known before the session begins."""
+        past = before(session, LOOKBACK + 1)
+        u = self._days.universe
+        if len(past) < 2:
+            return Reference.empty(len(u))
+        closes = self._days.closes(past)
+        days = [self._days.day(each) for each in past[1:]]
+        opens = [self._days.opens(closes[at], day) for at, day in enumerate(days)]
+        ranges = [
+            self._drawn(each, day, opens[at], closes[at + 1])
+            for at, (each, day) in enumerate(zip(past[1:], days, strict=True))
+        ]
+        last = self.bars(past[-1])
+        prices = np.exp(closes)
+        highs, lows = np.exp([high for high, _ in ranges]), np.exp([low for _, low in ranges])
+        highs[-1] = np.where(np.isnan(last.high), highs[-1], last.high)
+        lows[-1] = np.where(np.isnan(last.low), lows[-1], last.low)
+        true_range = np.maximum(highs, prices[:-1]) - np.minimum(lows, prices[:-1])
+        volume = u.adv * np.array([day.volume for day in days])
+        curve = volume_curve(SESSION_MINUTES)
+        prior_close = ticks(prices[-1])
+        known = np.full(len(u), past[-1].close_ns + MINUTE, np.int64)
+        return Reference(
+            prior_close=prior_close,
+            adv=np.rint(volume.mean(axis=0)),
+            atr=true_range.mean(axis=0),
+            or_volume=np.rint(volume.mean(axis=0) * float(curve[:OPENING_MINUTES].sum())),
+            float_shares=u.float_shares.copy(),
+            days=np.full(len(u), len(days), np.int64),
+            curve=np.minimum(np.cumsum(curve), 1.0),
+            pre_volume=self._pre_volume(days, volume),
+            prev_open=last.open,
+            prev_high=last.high,
+            prev_low=last.low,
+            high_52w=np.fmax(self._year_high(past[-1]), np.fmax(last.high, highs.max(axis=0))),
+            nr7=_narrowest(highs, lows),
+            inside_day=_inside(highs, lows),
+            noise=_noise(past[1:], days, opens, closes),
+            ssr_carried=(last.low <= SSR_FRACTION * ticks(prices[-2])).astype(np.float64),
+            dividend=np.zeros(len(u)),
+            split_factor=np.ones(len(u)),
+            known_at=known,
+        )
+
+    def _summed(self, session: Session) -> DayBars:
+        n = len(self._days.universe)
+        found = DayBars(np.full(n, np.nan), np.full(n, -np.inf), np.full(n, np.inf))
+        paths = self._paths(session)
+        opens = (session.open_ns - session.pre_ns) // MINUTE
+        for minute in range(session.minutes):
+            rng = stream(self._days.seed, session.date, Stream.MINUTE, opens + minute)
+            bars = minute_bars(paths.grid, minute, rng)
+            assert len(bars) == 0 or bars["kind"][0] == Kind.BAR
+            rows = bars["sym"]
+            found.open[rows] = np.where(np.isnan(found.open[rows]), bars["a"], found.open[rows])
+            found.high[rows] = np.maximum(found.high[rows], bars["b"])
+            found.low[rows] = np.minimum(found.low[rows], bars["c"])
+        found.high[np.isinf(found.high)] = np.nan
+        found.low[np.isinf(found.low)] = np.nan
+        return found
+
+    def _drawn(self, of: Session, day: Day, opened: Array, closed: Array) -> tuple[Array, Array]:
+        """Log high and low of a session, by the reflection principle."""
+        chance = stream(self._days.seed, of.date, Stream.HISTORY).random((2, len(opened)))
+        move = closed - opened
+        reach = np.sqrt(move * move - 2.0 * np.square(day.sigma) * np.log1p(-chance))
+        return opened + 0.5 * (move + reach[0]), opened + 0.5 * (move - reach[1])
+
+    def _pre_volume(self, days: list[Day], volume: Array) -> Array:
+        u = self._days.universe
+        share = np.zeros_like(volume)
+        share[:, u.adv * u.price > CROWD_USD] = PRE_MEAN
+        for at, day in enumerate(days):
+            here = day.events.news > 0
+            share[at, day.events.rows[here]] = day.events.pre_share[here]
+        found: Array = np.rint((volume * share).mean(axis=0))
+        return found
+
+    def _year_high(self, last: Session) -> Array:
+        """Highest closes of a year; the highs around them are missing from older days."""
+        found: Array = np.exp(self._days.highest_close(before(last, YEAR - LOOKBACK)))
+        return found
+
+
+def before(session: Session, count: int) -> list[Session]:
+    """Return at most `count` sessions before this one, the oldest first."""
+    found: list[Session] = []
+    date = session.date
+    while len(found) < count and date > FIRST_SESSION:
+        found.append(previous_session(date))
+        date = found[-1].date
+    return found[::-1]
+
+
+def _narrowest(highs: Array, lows: Array) -> Array:
+    if len(highs) < NARROW:
+        return np.full(highs.shape[1], np.nan)
+    span = (highs - lows)[-NARROW:]
+    found: Array = (span[-1] <= span[:-1].min(axis=0)).astype(np.float64)
+    return found
+
+
+def _inside(highs: Array, lows: Array) -> Array:
+    if len(highs) < 2:
+        return np.full(highs.shape[1], np.nan)
+    found: Array = ((highs[-1] < highs[-2]) & (lows[-1] > lows[-2])).astype(np.float64)
+    return found
+
+
+def _noise(past: list[Session], days: list[Day], opens: list[Array], closes: Array) -> Array:
+    """Expected distance from the open at each half hour of the full days, given how they closed."""
+    passed = np.cumsum(np.square(sigma_curve(SESSION_MINUTES)))[29::30]
+    assert len(passed) == NOISE_TIMES
+    total, count = np.zeros((NOISE_TIMES, closes.shape[1])), 0
+    for at, (each, day) in enumerate(zip(past, days, strict=True)):
+        if each.half:
+            continue
+        move = passed[:, None] * (closes[at + 1] - opens[at])
+        free = np.maximum(passed * (1.0 - passed), 0.0)[:, None] * np.square(day.sigma)
+        # The mean distance of a normal variable, to 3 %.
+        total += np.sqrt(np.square(move) + (2.0 / np.pi) * free)
+        count += 1
+    return total / count if count else np.full_like(total, np.nan)

@@ -1,0 +1,81 @@
+"""The premarket of a synthetic session: thin, and only where there is news or a crowd."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from brokers.sim.market import calibration as measured
+from brokers.sim.market.days import LEAST_LOG, Day
+from brokers.sim.market.grid import Grid
+from brokers.sim.market.paths import EVENT_UPDATES
+from brokers.sim.market.universe import TRADE_SHARES, Array, Universe
+from qm.clock import MINUTE
+from qm.rules.calendar import Session
+
+CROWD_USD: Final = 250e6
+"""Dollar volume of a usual day from which a symbol trades before the open without news."""
+WIDER: Final = 4.0
+"""Spread before the open, in units of the regular one."""
+CROWD_UPDATES: Final = 3.0
+CROWD_SIGMA: Final = 0.3
+"""Wandering before the open without news, as a share of the sd of the session."""
+NOISE: Final = 1.2
+QUIET_LOG: Final = 1e-5
+
+
+def premarket(universe: Universe, day: Day, of: Session, prior: Array, opened: Array, rng: np.random.Generator) -> Grid:
+    """Draw the minutes from 04:00 to the open of the symbols that trade in them; log prices `prior` to `opened`.
+
+    After the news the price walks, and the walk is laid so that it ends at the open: its high may lie far above.
+    """
+    minutes = (of.open_ns - of.pre_ns) // MINUTE
+    events = day.events
+    news = np.zeros(len(universe), np.int64)
+    news[events.rows] = events.news
+    crowd = universe.adv * universe.price > CROWD_USD
+    rows = np.flatnonzero((news > 0) | crowd)
+    k, place = len(rows), np.full(len(universe), -1)
+    place[rows] = np.arange(k)
+    here = events.news > 0
+    at = place[events.rows[here]]
+    sigma = CROWD_SIGMA * day.sigma[rows]
+    sigma[at] = events.pre_sigma[here]
+    share = np.exp(np.interp(rng.random(k), (0.0, *measured.PRE_SHARE_LIQUID[0], 1.0), LIQUID_LOG))
+    share[at] = events.pre_share[here]
+    busy = np.zeros(k, np.bool_)
+    busy[at] = True
+    age = np.arange(minutes)[:, None] - (minutes - np.where(busy, np.minimum(news[rows], minutes), minutes))
+    to_open = np.exp((np.arange(minutes)[:, None] - minutes) / np.where(busy, 30.0, 70.0))
+    weight = np.where(age < 0, 0.0, np.where(busy, 0.25 + np.exp(-np.maximum(age, 0) / 40.0), 0.0) + to_open)
+    wide = np.sqrt(np.where(age < 0, 0.0, np.exp(-np.maximum(age, 0) / 90.0) + 0.1))
+    wide *= sigma / np.sqrt(np.square(wide).sum(axis=0))
+    walk = np.zeros((minutes + 1, k))
+    np.cumsum(wide * rng.standard_normal((minutes, k)), axis=0, out=walk[1:])
+    path = opened[rows] + walk - walk[-1]
+    # Without news the walk starts where the market closed; news is a jump from there.
+    part = np.linspace(0.0, 1.0, minutes + 1)[:, None]
+    calm = prior[rows] + walk + part * (opened[rows] - prior[rows] - walk[-1])
+    asleep = np.vstack((age, np.full((1, k), 1))) <= 0
+    path = np.where(busy, np.where(asleep, prior[rows], path), calm)
+    weight *= np.exp(NOISE * rng.standard_normal((minutes, k)) - 0.5 * NOISE**2)
+    weight = np.maximum(weight / np.maximum(weight.sum(axis=0), QUIET_LOG), 0.0)
+    volume = weight * (universe.adv[rows] * day.volume[rows] * share)
+    most = np.where(busy, EVENT_UPDATES / 2.0, CROWD_UPDATES)
+    expected = most * -np.expm1(-volume / (TRADE_SHARES * most))
+    return Grid(
+        begin_ns=of.pre_ns,
+        rows=rows.astype(np.int32),
+        log=np.maximum(path, LEAST_LOG),
+        sd=wide.astype(np.float32),
+        count=np.minimum(rng.poisson(expected), 400).astype(np.int16),
+        size=(volume / np.maximum(expected, 1e-9)).astype(np.float32),
+        spread=WIDER * universe.spread[rows],
+        wider=np.ones(minutes),
+        busy=busy,
+        cuts={},
+    )
+
+
+LIQUID_LOG: Final = tuple(float(np.log(share)) for share in (1e-4, *measured.PRE_SHARE_LIQUID[1], 0.08))

@@ -1,0 +1,158 @@
+"""The symbols of the synthetic market and what stays true of each: price, volatility, volume, spread, float."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from brokers.sim.market import calibration as measured
+from brokers.sim.market.calibration import Quantiles
+from qm.errors import UsageError
+from qm.model.instrument import SymbolTable
+
+Array = npt.NDArray[np.float64]
+
+TRADE_SHARES: Final = 166.0
+"""Mean shares of a trade."""
+PRICE_FOLLOWS_SIZE: Final = 0.9
+"""Correlation of ranks of price and market value: cheap stocks are small companies."""
+SMALL_CAP_USD: Final = 3e8
+NBBO_OF_VENUE: Final = 0.4
+"""The national best spread as a share of one venue's: 21 to 108 bp in six runners, where the fit says 70 to 400."""
+SPREAD_AT_1M_USD: Final = 0.006
+"""Spread, as a fraction of the price, of a larger stock that trades a million dollars a day."""
+WATCHED: Final = 0.5
+"""A market of few symbols is a choice of the busier ones: this power of how few they are."""
+QUIET_VOLUME_SD: Final = (0.72, 0.40)
+"""Sd of log volume from day to day without events, small and large; with them it comes to `DAILY_VOLUME_SD`."""
+INDEX_FUNDS: Final = {"SPY": (640.0, 0.0095, 62e6), "QQQ": (560.0, 0.0125, 41e6)}
+"""Typical price in $, daily sd of log returns, shares a day."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Universe:
+    """One array per trait, all indexed by the symbol's row."""
+
+    table: SymbolTable
+    price: Array
+    """The price around which the symbol lives, $."""
+    cap: Array
+    """Market value, $."""
+    bucket: npt.NDArray[np.int64]
+    """Place of the price in the table of `calibration.BUCKETS`."""
+    wild: Array
+    """Volatility as a multiple of what is usual at that price."""
+    adv: Array
+    """Typical shares a day in regular hours."""
+    volume_sd: Array
+    """Sd of the log volume from day to day."""
+    spread: Array
+    """Typical spread as a fraction of the price; never below one tick in use."""
+    thin: npt.NDArray[np.bool_]
+    """A small company, whose spread follows from the trades of the day."""
+    load: Array
+    """Share of the ordinary variance that follows the market."""
+    float_shares: Array
+    """Shares that trade freely."""
+    large: npt.NDArray[np.bool_]
+    """In tier 1 of the limit-up limit-down plan."""
+    exchange: npt.NDArray[np.int64]
+    """Place in `calibration.EXCHANGES`."""
+    sector: npt.NDArray[np.int64]
+    """Place in `calibration.SECTORS`."""
+    eventful: float
+    """Events as a multiple of what so many random symbols would have."""
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+
+def universe(symbols: int, rng: np.random.Generator) -> Universe:
+    """Draw a universe of `symbols` symbols, SPY and QQQ first; UsageError below 2."""
+    if symbols < len(INDEX_FUNDS):
+        raise UsageError(
+            f"A synthetic market of {symbols} symbols is too small.", "Ask for 2 or more: SPY and QQQ always trade."
+        )
+    table = SymbolTable([*INDEX_FUNDS, *_tickers(symbols - len(INDEX_FUNDS), rng)])
+    chosen = max(measured.MEASURED_SYMBOLS / symbols, 1.0) ** WATCHED
+    size, own = rng.standard_normal((2, symbols))
+    cap = _spread_out(size, measured.MARKET_CAP)
+    ranks = PRICE_FOLLOWS_SIZE * size + np.sqrt(1.0 - PRICE_FOLLOWS_SIZE**2) * own
+    price = _spread_out(ranks, measured.PRICE)
+    intercept, slope, sd = measured.DOLLAR_VOLUME
+    dollars = np.exp(intercept + slope * np.log(cap) + sd * rng.standard_normal(symbols))
+    adv = np.maximum(chosen * dollars / price, 4_000.0 * (chosen - 1.0) + 100.0)
+    floats = measured.FLOAT_OF_OUTSTANDING * cap / price
+    small = (cap < SMALL_CAP_USD) & (price < 20.0)
+    floats = np.where(small, _spread_out(rng.standard_normal(symbols), measured.LOW_FLOAT), floats)
+    wild = np.exp(rng.normal(0.0, 0.25, symbols))
+    load = 0.10 + 0.40 * _ranks(size) * rng.uniform(0.5, 1.0, symbols)
+    noise = rng.standard_normal(symbols)
+    for row, (fund_price, fund_sigma, fund_adv) in enumerate(INDEX_FUNDS.values()):
+        price[row], adv[row], load[row], cap[row], floats[row] = fund_price, fund_adv, 0.95, 4e11, 9e8
+        wild[row] = 100.0 * fund_sigma / measured.DAILY_SD[-1]
+    traded = adv * price
+    thin = (cap < 2e9) & (price < 50.0) & (traded < 5e7)
+    spread = SPREAD_AT_1M_USD * (traded / 1e6) ** -0.55 * np.exp(0.4 * noise)
+    first, trades, scatter = measured.SPREAD_FIT
+    fitted = NBBO_OF_VENUE * 1e-4 * np.exp(first + trades * np.log(adv / TRADE_SHARES + 10.0) + scatter * noise)
+    spread = np.clip(np.where(thin, fitted, spread), 0.0, 0.04)
+    spread[: len(INDEX_FUNDS)] = 0.0
+    return Universe(
+        table=table,
+        price=price,
+        cap=cap,
+        bucket=np.digitize(price, measured.BUCKET_EDGES),
+        wild=wild,
+        adv=adv,
+        volume_sd=np.interp(np.log(cap), np.log((2e8, 5e9)), QUIET_VOLUME_SD),
+        spread=spread,
+        thin=thin,
+        load=load,
+        float_shares=np.rint(np.maximum(floats, 2e5)),
+        large=(cap > 5e9) & (price > 3.0),
+        exchange=_choice(measured.EXCHANGES, symbols, rng),
+        sector=_choice(measured.SECTORS, symbols, rng),
+        eventful=chosen,
+    )
+
+
+def quantile(share: Array, of: Quantiles) -> Array:
+    """Return the values at the probabilities `share`, between the knots by their logs; all values positive."""
+    found: Array = np.exp(np.interp(share, of[0], np.log(of[1])))
+    return found
+
+
+def _ranks(values: Array) -> Array:
+    """Ranks as evenly spaced probabilities: even a small universe has the quantiles of a large one."""
+    ranks = np.empty(len(values))
+    ranks[np.argsort(values, kind="stable")] = (np.arange(len(values)) + 0.5) / len(values)
+    return ranks
+
+
+def _spread_out(values: Array, over: Quantiles) -> Array:
+    return quantile(_ranks(values), over)
+
+
+def _choice(of: tuple[tuple[str, float], ...], count: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    shares = np.array([share for _, share in of])
+    return np.searchsorted(np.cumsum(shares / shares.sum()), _ranks(rng.random(count)))
+
+
+def _tickers(count: int, rng: np.random.Generator) -> list[str]:
+    """Distinct names of three or four letters, in alphabetical order."""
+    letters = np.array(list("ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
+    common = np.array(list("ACEILMNOPRST"))
+    names: set[str] = set()
+    while len(names) < count:
+        batch = rng.integers(0, 1 << 16, (count, 5)).tolist()
+        for first, second, third, fourth, length in batch:
+            if len(names) == count:
+                break
+            name = letters[first % 26] + common[second % 12] + letters[third % 26]
+            names.add(str(name + common[fourth % 12]) if length % 3 else str(name))
+        names -= INDEX_FUNDS.keys()
+    return sorted(names)
