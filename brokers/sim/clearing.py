@@ -17,8 +17,8 @@ from qm.rules.ticks import aggressive, round_to_tick, tick_size
 CROSSES = "would cross zero"
 
 
-BandsOf = Callable[[str], tuple[float, float]]
-"""The prices outside which nothing may trade in a symbol now, $."""
+BandsOf = Callable[[str, bool], tuple[float, float]]
+"""The prices outside which nothing may trade in a symbol now, $; when True, only as far as the feed tells them."""
 
 
 class Charges(Protocol):
@@ -115,7 +115,7 @@ class Clearing:
                 return
         moment.room -= qty
         if not moment.low <= price <= moment.high:
-            low, high = self._bands(order.symbol)
+            low, high = self._bands(order.symbol, one.patient)
             price = min(max(price, min(low, moment.low)), max(high, moment.high))
         exact = round_to_tick(price, aggressive(order.side), self.day) if price > 0.0 else Decimal(0)
         exact = exact or tick_size(price, self.day)

@@ -223,31 +223,35 @@ class SimExchange:
         price, size = record[6], record[7]
         if record[4] & ELIGIBLE != ELIGIBLE or not price > 0.0:
             return
-        low, high = self._low.item(row), self._high.item(row)
-        if price < low or price > high:
+        low, high = self._told_bands(row)
+        if not low <= price <= high:
             # It is exempt from the plan or wrong: nobody else could have traded there.
             return
         moment.room = self._clearing.shown(size)
         bid, ask = self._bid.item(row), self._ask.item(row)
-        known = 0.0 < bid < ask and record[0] - self._quote_ts.item(row) <= self._settings.quote_age_ms * MS
-        if not known or ask > high or bid < low:
+        known = low <= bid < ask <= high and bid > 0.0
+        if known and record[0] - self._quote_ts.item(row) <= self._settings.quote_age_ms * MS:
+            moment.low, moment.high = low, high
+            meet_print(orders, price, (bid, ask), moment, self._clearing)
+        else:
             moment.low = moment.high = price
             meet_print(orders, price, None, moment, self._clearing)
-        else:
-            meet_print(orders, price, (bid, ask), moment, self._clearing)
 
     def _quote(self, orders: list[Resting], row: int, record: Record, moment: Moment) -> None:
         bid, ask, bid_size, ask_size = record[6:10]
         if not 0.0 < bid < ask:
             return
-        moment.room = self._clearing.shown(ask_size)
-        sells = Moment(moment.now, moment.at, moment.number, self._clearing.shown(bid_size), moment.reports)
-        if ask > self._high.item(row):
-            moment.room = 0.0
-        if bid < self._low.item(row):
-            sells.room = 0.0
+        low, high = moment.low, moment.high = self._told_bands(row)
+        moment.room = self._clearing.shown(ask_size) if low <= ask <= high else 0.0
+        room = self._clearing.shown(bid_size) if low <= bid <= high else 0.0
+        sells = Moment(moment.now, moment.at, moment.number, room, moment.reports)
+        sells.low, sells.high = low, high
         triggers = self._source.item(row) != PRINTS
         meet_quote(orders, bid, ask, triggers, moment, sells, self._clearing)
+
+    def _told_bands(self, row: int) -> tuple[float, float]:
+        low, high = self._low.item(row), self._high.item(row)
+        return (low, high) if low < high else (-inf, inf)
 
     def _refuses(self, order: Order) -> str:
         if order.symbol not in self._market.table:
@@ -257,8 +261,9 @@ class SimExchange:
         opens = order.purpose is Purpose.ENTRY and order.side is Side.SELL and position - order.qty < 0
         return why or (short_problem(order, self._market, self._settings.borrow) if opens else "")
 
-    def _bands(self, symbol: str) -> tuple[float, float]:
-        return outermost(self._market, self._market.table.row(symbol))
+    def _bands(self, symbol: str, told: bool) -> tuple[float, float]:
+        row = self._market.table.row(symbol)
+        return self._told_bands(row) if told else outermost(self._market, row)
 
     def _rest(self, order: Order, now: int) -> Resting:
         row, market, settings = self._market.table.row(order.symbol), self._market, self._settings
