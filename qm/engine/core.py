@@ -249,7 +249,7 @@ class Core:
 
     def _beat(self, due: int) -> None:
         book = self.book
-        seen = features(book.market)
+        seen = features(book.market, needed=book.needed)
         self.ranking = ranking = book.radar.beat(book.market, seen)
         best, *listing = ranking.names_of(ranking.order[:1], *ranking.change)
         beat = book.state(Beat(due, ranking.count, "".join(best), *listing))
