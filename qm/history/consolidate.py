@@ -9,9 +9,9 @@ that the last two-sided quote stays for good. Two rules keep such quotes out:
   pause; on a day of thin runners it keeps 96 to 100 % of prints quoted, where 60 s keeps 82 to 100 %, and the prints
   lie inside the quote as often.
 
-A venue's quote is what it last said; a side without price or shares is a side that is not there, and a venue whose own
-bid is above its ask says nothing. Where no venue is left on a side, that side is told as 0. Locked (bid equals ask) is
-no cross: it happens.
+A venue's quote is what it last said; a side without price or shares is a side that is not there (in a feed that tells
+one side at a time: one that is not told), and a venue whose own bid is above its ask says nothing. Where no venue is
+left on a side, that side is told as 0. Locked (bid equals ask) is no cross: it happens.
 """
 
 from __future__ import annotations
@@ -110,7 +110,9 @@ def consolidated(quotes: Venues, stale_ns: int = STALE_NS) -> tuple[Best, Covera
     # Each quote tells at most one change, and its end at most one more.
     when, rows = np.empty((2, 2 * len(order)), np.int64), np.empty((4, 2 * len(order)))
     counts = np.zeros(2, np.int64)
-    n = _consolidate(*columns, venues, stale_ns, when, rows, counts)
+    # A feed none of whose quotes has two sides tells one side at a time, and the other one stays as it was.
+    by_side = not ((quotes.bid > 0) & (quotes.ask > 0)).any()
+    n = _consolidate(*columns, venues, stale_ns, by_side, when, rows, counts)
     best = Best(when[0, :n], when[1, :n], *rows[:, :n])
     crossed = int(((best.bid > best.ask) & (best.ask > 0)).sum())
     return best, Coverage(_two_sided(columns[0], columns[1], best), int(counts[0]), int(counts[1]), crossed)
@@ -142,6 +144,7 @@ def _consolidate(
     ask_size: Floats,
     venues: int,
     stale_ns: int,
+    by_side: bool,
     when: Ints,
     rows: Floats,
     counts: Ints,
@@ -155,14 +158,18 @@ def _consolidate(
         v = venue[i]
         n = _expire(book, told, shown, ts[i], stale_ns, symbol[i], when, rows, n, counts)
         told[v] = ts[i]
-        book[:, v] = 0.0
-        has_bid = bid[i] > 0.0 and bid_size[i] > 0.0
-        has_ask = ask[i] > 0.0 and ask_size[i] > 0.0
-        if not (has_bid and has_ask and bid[i] > ask[i]):
-            if has_bid:
-                book[0, v], book[2, v] = bid[i], bid_size[i]
-            if has_ask:
-                book[1, v], book[3, v] = ask[i], ask_size[i]
+        if not by_side or bid[i] > 0.0:
+            has_bid = bid[i] > 0.0 and bid_size[i] > 0.0
+            book[0, v], book[2, v] = (bid[i], bid_size[i]) if has_bid else (0.0, 0.0)
+        if not by_side or ask[i] > 0.0:
+            has_ask = ask[i] > 0.0 and ask_size[i] > 0.0
+            book[1, v], book[3, v] = (ask[i], ask_size[i]) if has_ask else (0.0, 0.0)
+        if book[0, v] > book[1, v] > 0.0:
+            # Of single sides the one that was told last is the true one.
+            if not by_side or ask[i] > 0.0:
+                book[0, v] = book[2, v] = 0.0
+            if not by_side or bid[i] > 0.0:
+                book[1, v] = book[3, v] = 0.0
         for w in range(venues):
             if w != v and _crosses(book, v, w):
                 book[:, w] = 0.0

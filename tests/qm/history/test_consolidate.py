@@ -88,8 +88,24 @@ def test_what_is_not_renewed_ends_and_is_told_to_end() -> None:
 def test_a_side_without_price_or_shares_is_not_there(
     quote: tuple[float, float, float, float], bid: float, ask: float
 ) -> None:
-    rows, _ = joined((0, 0, 0, *quote))
-    assert rows[0][2:4] == (bid, ask)
+    rows, _ = joined((0, 0, 0, 5.0, 6.0, 1, 1), (1, 0, 0, *quote))
+    assert rows[1][2:4] == (bid, ask)
+
+
+def test_a_feed_that_tells_one_side_at_a_time_keeps_the_other() -> None:
+    rows, cover = joined(
+        (0, 0, 0, 10.0, 0.0, 100, 0),
+        (1, 0, 0, 0.0, 10.1, 0, 200),
+        (2, 0, 0, 10.05, 0.0, 300, 0),
+        (3, 0, 0, 0.0, 10.1, 0, 0),
+    )
+    assert [row[2:] for row in rows[:4]] == [
+        (10.0, 0.0, 100, 0),
+        (10.0, 10.1, 100, 200),
+        (10.05, 10.1, 300, 200),
+        (10.05, 0.0, 300, 0),
+    ]
+    assert cover.two_sided == pytest.approx(2 / 3)
 
 
 def test_a_venue_that_crosses_itself_says_nothing() -> None:

@@ -148,6 +148,18 @@ def test_quotes_by_venue_are_checked_before_they_are_joined(tmp_path: Path) -> N
     assert found[:3] == [(10.0, 10.2, 100.0, 100.0), (10.0, 10.1, 100.0, 300.0), (9.9, 10.1, 200.0, 300.0)]
 
 
+def test_a_real_feed_of_single_sides_becomes_a_book(tmp_path: Path) -> None:
+    # No row of it has both sides: a rule that takes the other one for gone leaves half of the day without a spread.
+    catalogue, report = imported(tmp_path, real("lean/ticks_quotes_IBM_20131007.parquet"))
+    assert report.parts[0].rows_read == 109_067
+    quotes = catalogue.load("made_up", catalogue.sessions("made_up")[0]).events
+    of = session(dt.date(2013, 10, 7))
+    regular = quotes[(quotes["ts"] >= of.open_ns) & (quotes["ts"] < of.close_ns)]
+    two_sided = (regular["a"] > 0) & (regular["b"] > 0)
+    assert two_sided.mean() > 0.99
+    assert not (regular["a"] > regular["b"])[two_sided].any()
+
+
 any_number = st.floats(allow_nan=True, allow_infinity=True) | st.floats(0.01, 1000)
 any_tick = st.tuples(
     st.integers(OPEN - 10**12, OPEN + 10**12) | st.integers(-(2**62), 2**62),
