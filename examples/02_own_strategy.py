@@ -68,7 +68,7 @@ class BreakExit(ExitSignals):
 
 
 if __name__ == "__main__":
-    params, market, day = BreakParams(), SyntheticMarket(200, seed=2), session(dt.date(2025, 3, 13))
+    params, market, day = BreakParams(), SyntheticMarket(200, seed=3), session(dt.date(2025, 3, 13))
     own = Strategy("range_break", "1", "experimental", "my own", params, BreakEntry(params), BreakExit(params))
     known = market.reference(day)
     busiest = [market.table.names[row] for row in np.argsort(-known.adv)[:5]]
