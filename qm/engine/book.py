@@ -77,6 +77,10 @@ class Book:
         self.ended = False
         """The session is over."""
         self._appliers: dict[type, tuple[Applier, ...]] = {}
+        self._gather_appliers()
+        self.open(market)
+
+    def _gather_appliers(self) -> None:
         for component in (
             self.radar,
             self.regime,
@@ -104,7 +108,6 @@ class Book:
         }
         for kind, applier in own.items():
             self._appliers[kind] = (*self._appliers.get(kind, ()), applier)
-        self.open(market)
 
     def open(self, market: Market) -> None:
         """Take the market of a session."""

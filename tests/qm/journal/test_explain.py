@@ -115,7 +115,7 @@ def test_the_text_has_a_line_for_each_step_and_its_number_in_the_journal(told: E
 
 
 def test_a_refused_signal_says_which_check_failed_and_by_how_much() -> None:
-    stage = Stage(strategy("orb_robust"), atr=30.0)
+    stage = Stage(strategy("orb_robust"), atr=30.0, known={"adv": 2e6, "or_volume": 100_000.0})
     for n, ohlc in enumerate(RANGE):
         stage.feed(minute(n, *ohlc))
     stage.pass_time(5)
@@ -130,8 +130,8 @@ def test_a_refused_signal_says_which_check_failed_and_by_how_much() -> None:
 
 
 def test_a_symbol_that_was_looked_at_and_left_alone_says_why() -> None:
-    stage = Stage(strategy("orb_robust"))
-    stage.pass_time(5)
+    stage = Stage(strategy("orb_robust"), known={"adv": 2e6, "or_volume": 100_000.0})
+    stage.pass_time(60)
     told = explain_symbol(stage.journal, RUN, "AAA")
     assert told is not None
     assert stage.only(Released).reason in told.steps[-1].text
