@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 
 from qm.clock import MINUTE, at_ny
@@ -212,3 +214,64 @@ def test_the_real_reverse_split_has_no_change_to_rank_by(tmp_path: Path) -> None
     # 3.40 against 2.79.
     assert runner["chg_pct"] == pytest.approx(21.86, abs=0.01)
     assert runner["gap_pct"] == pytest.approx(21.86, abs=0.01)
+
+
+def test_what_comes_later_changes_nothing_that_was_known(tmp_path: Path) -> None:
+    catalogue = history(tmp_path, 10)
+    closes(catalogue, tmp_path, DATES[8], close=[0.10, 18.0])
+    whole = catalogue.load("made_up", DATES[9])
+    full = Known(catalogue, "made_up", ["bars_1m"], DATES[9]).before(whole)
+    for length in (0, 1, 2, 3, 100):
+        cut = SessionData(whole.symbols, whole.events[:length], whole.session, whole.digest)
+        found = Known(catalogue, "made_up", ["bars_1m"], DATES[9]).before(cut)
+        # A symbol that has not begun has nothing to be measured against its prior close.
+        begun = sorted({int(row) for row in whole.events["sym"][:length]})
+        for name in ("prior_close", "adv", "atr"):
+            part, known = getattr(found.reference, name), getattr(full.reference, name)
+            assert np.array_equal(part[begun], known[begun], equal_nan=True)
+    imported(tmp_path, parquet(tmp_path / "bars.parquet", minute_bars(day=DATES[10])))
+    closes(catalogue, tmp_path, DATES[9], close=[99.0, 99.0])
+    splits(catalogue, tmp_path, ("CYPH", DATES[10], "1:2"))
+    again = Known(catalogue, "made_up", ["bars_1m"], DATES[9]).before(whole)
+    assert again.reference.digest() == full.reference.digest()
+
+
+def test_real_history_says_what_a_plain_count_of_the_file_says(tmp_path: Path) -> None:
+    path = real("us99_1m")
+    catalogue, _ = imported(tmp_path, path, name="us99")
+    on = dt.date(2025, 1, 17)
+    data = catalogue.load("us99", on)
+    known = Known(catalogue, "us99", ["bars_1m"], on).before(data).reference
+    table = pq.read_table(path)
+    # 2025-01-09 the market was closed.
+    days = [session(day) for day in catalogue.sessions("us99", until=dt.date(2025, 1, 16))]
+    assert len(days) == 10
+    for name in ("AAPL", "TSLA", "NVDA"):
+        rows = table.filter(pc.field("symbol") == name).sort_by("ts")
+        ts = rows["ts"].to_numpy()
+        column = {each: rows[each].to_numpy() for each in ("open", "high", "low", "close", "volume")}
+        volume, opening, early, moved, true_range = [], [], [], [], []
+        before = high = low = np.nan
+        for of in days:
+            regular = (ts >= of.open_ns) & (ts < of.close_ns)
+            day = {each: values[regular] for each, values in column.items()}
+            volume.append(day["volume"].sum())
+            opening.append(column["volume"][(ts >= of.open_ns) & (ts < of.open_ns + 5 * MINUTE)].sum())
+            early.append(column["volume"][(ts >= of.pre_ns) & (ts < of.open_ns)].sum())
+            at = [day["close"][ts[regular] < of.open_ns + half * 30 * MINUTE][-1] for half in range(1, 14)]
+            moved.append(np.abs(np.array(at) / day["open"][0] - 1))
+            high, low = day["high"].max(), day["low"].min()
+            true_range.append(np.nanmax([high - low, abs(high - before), abs(low - before)]))
+            # The official close is the first price at the close: the auction prints there.
+            before = column["open"][ts == of.close_ns][0]
+        row = data.symbols.row(name)
+        assert known.adv[row] == pytest.approx(np.mean(volume))
+        assert known.or_volume[row] == pytest.approx(np.mean(opening))
+        assert known.pre_volume[row] == pytest.approx(np.mean(early))
+        assert known.noise[:, row] == pytest.approx(np.mean(moved, axis=0))
+        assert known.prior_close[row] == before
+        assert (known.prev_high[row], known.prev_low[row]) == (high, low)
+        # Fewer than fourteen: the mean of all.
+        assert known.atr[row] == pytest.approx(np.mean(true_range))
+        assert known.days[row] == 10
+        assert np.isnan(known.high_52w[row])
