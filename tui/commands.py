@@ -130,6 +130,17 @@ def _unpin(words: Sequence[str], chosen: str) -> Command:
     return Send({"do": "unpin", "symbol": _symbol(words, chosen, ":unpin SYMBOL")})
 
 
+def _ban(words: Sequence[str], chosen: str) -> Command:
+    # Never the chosen symbol: the first word would be taken for its reason.
+    del chosen
+    usage = ":ban SYMBOL [REASON]"
+    return Send({"do": "ban", "symbol": _symbol(words[:1], "", usage), "reason": " ".join(words[1:]) or "operator"})
+
+
+def _unban(words: Sequence[str], chosen: str) -> Command:
+    return Send({"do": "unban", "symbol": _symbol(words, chosen, ":unban SYMBOL")})
+
+
 def _stop(words: Sequence[str], chosen: str) -> Command:
     del chosen
     return Send({"do": "stop_entries", "reason": " ".join(words) or "operator"}, urgent=True)
@@ -193,6 +204,8 @@ VERBS: dict[str, Verb] = {
         Verb("cancel", ":cancel ORDER", "cancel one working order", _cancel),
         Verb("pin", ":pin [SYMBOL]", "put a symbol on the watchlist and keep it there", _pin),
         Verb("unpin", ":unpin [SYMBOL]", "take it off", _unpin),
+        Verb("ban", ":ban SYMBOL [REASON]", "open no position in it today", _ban),
+        Verb("unban", ":unban [SYMBOL]", "lift the ban", _unban),
         Verb("explain", ":explain [SYMBOL|TRADE]", "why it was traded, or not", _explain),
         Verb("hz", ":hz N", "draw N times a second", _hz),
         Verb("theme", ":theme NAME", "dark, cvd (colour-blind), ansi (16 colours), mono", _theme),

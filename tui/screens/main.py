@@ -60,7 +60,7 @@ class MainScreen(Screen[None]):
         }
         self.body = Container(*self.panes.values(), id="body")
         self.summary = Lines(id="summary")
-        self.prompt = Prompt([*VERBS, *(f"{verb} " for verb in ("flat", "pin", "unpin", "explain"))])
+        self.prompt = Prompt([*VERBS, *(f"{verb} " for verb in ("flat", "pin", "unpin", "ban", "unban", "explain"))])
         self.small = Lines(id="small")
         self.current = "radar"
         self.before = "radar"
