@@ -79,7 +79,7 @@ Report = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Snapshots = Annotated[
-    bool, typer.Option(help="Keep what the radar showed at every beat, for `qm radar`; not with --no-save.")
+    bool, typer.Option("--snapshots", help="Keep what the radar showed at every beat, for `qm radar`.")
 ]
 Save = Annotated[bool, typer.Option(help="Keep the journal, for `qm journal list` and `qm explain`.")]
 
@@ -99,7 +99,7 @@ def run_strategy(
     fail_if: Conditions = None,
     report: Report = None,
     as_json: AsJson = False,
-    snapshots: Snapshots = True,
+    snapshots: Snapshots = False,
     save: Save = True,
 ) -> None:
     """Run strategies over past sessions.

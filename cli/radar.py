@@ -39,7 +39,7 @@ def radar(
     """Tell who is strongest, who was at any time, and why.
 
     Without a command it shows the radar of the running engine, or, when none runs, the last beat that was kept. Every
-    beat's list is kept, and every minute the whole market, by engines, the demo and backtests.
+    beat's list is kept, and every minute the whole market, by engines and the demo; by backtests with --snapshots.
 
     \b
     qm radar

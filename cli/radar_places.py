@@ -37,7 +37,7 @@ def kept(run: str | None = None, mode: str | None = None, date: dt.date | None =
     if not everything:
         raise NotFoundError(
             "There are no radar snapshots yet.",
-            "Run something first: qm demo --headless, or qm backtest run. A running engine writes them once a minute.",
+            "Run something first: qm demo --headless, or qm backtest run --snapshots. Engines write once a minute.",
         )
     if run is not None and all(each.run != run for each in everything):
         raise NotFoundError.of("run with radar snapshots", run, sorted({each.run for each in everything}))

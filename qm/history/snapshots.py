@@ -29,8 +29,8 @@ __all__ = ["FIXED", "FLAGS", "MARKET", "POINTS", "SnapshotWriter", "market_path"
 
 EVERY: Final = 300
 """Beats in a part."""
-MARKET_EVERY: Final = 5
-"""Snapshots of the whole market in a part."""
+MARKET_ROWS: Final = 100_000
+"""Rows of the whole market in a part, about: each part costs a wait for the disk."""
 QUEUED: Final = 600
 """Beats that wait for the thread at most."""
 WRITTEN_S: Final = 60
@@ -95,7 +95,7 @@ class SnapshotWriter:
         self.path = folder / f"{session.date}.parquet"
         names = pa.array(table.names, pa.string())
         self._top = _Series(PartedFile(self.path), names, every)
-        self._market = _Series(PartedFile(market_path(self.path)), names, MARKET_EVERY)
+        self._market = _Series(PartedFile(market_path(self.path)), names, max(1, MARKET_ROWS // len(table)))
         self._market_ns, self._wait, self._on_problem = market_s * SECOND, wait, on_problem
         self._last_ts, self._last_market = self._top.file.last_ts, self._market.file.last_ts
         self._queue: Queue[tuple[_Series, int, _Columns] | None] = Queue(QUEUED)
@@ -189,7 +189,7 @@ class _Series:
 
     def add(self, ts: int, columns: _Columns) -> int:
         """Keep a beat; returns how many were given up for it."""
-        self._beats.append((ts, _finished(columns)))
+        self._beats.append((ts, _sorted(columns)))
         lost = max(0, len(self._beats) - HELD * self._every)
         del self._beats[:lost]
         return lost
@@ -216,7 +216,7 @@ class _Series:
         }
         for name, column in joined.items():
             # What is not known, and points that a beat does not have, become null.
-            table[name] = pa.array(column, from_pandas=True)
+            table[name] = pa.array(_rounded(name, column), from_pandas=True)
         return pa.table(table)
 
 
@@ -249,16 +249,19 @@ def _common(ranking: Ranking, rows: Indices) -> _Columns:
     return {"row": rows, "score": ranking.strength_of[rows], "last": ranking.features["last"][rows]}
 
 
-def _finished(columns: _Columns) -> _Columns:
-    # What can be left to the thread: to sort the market for its ranks, and to round.
+def _sorted(columns: _Columns) -> _Columns:
+    # What can be left to the thread: to sort the market for its ranks.
     if _ALL_SCORES in columns:
         columns["rank"] = ranks_of(columns.pop(_ALL_SCORES))[columns["row"]]
-        columns["score"] = np.round(columns["score"], 1)
-    for name in columns.keys() - _AS_THEY_ARE:
-        digits = 3 if name.endswith(POINTS) or name == "score" else DIGITS.get(name, 2)
-        columns[name] = np.round(columns[name], digits).astype(np.float32)
     return columns
 
 
+def _rounded(name: str, column: _Column) -> _Column:
+    if name in _AS_THEY_ARE:
+        return column
+    digits = 3 if name.endswith(POINTS) or name == "score" else DIGITS.get(name, 2)
+    return np.round(column, digits).astype(np.float32)
+
+
 def _unknown(size: int) -> _Column:
-    return np.full(size, np.nan, np.float32)
+    return np.full(size, np.nan)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from qm.clock import MS
 from qm.engine.core import Core
-from qm.market.features import NAMES, UNITS, F, features
+from qm.market.features import UNITS, features
 from qm.market.market import Market
 from qm.model.events import RadarRow
 from qm.model.market import Status
@@ -21,6 +21,19 @@ SHOWN: Final = 100
 WHY_PARTS: Final = 3
 WHY_POINTS: Final = 1.0
 """A part of the score that gave less is no reason."""
+
+LIVE: Final = (
+    "last",
+    "chg_pct",
+    "gap_pct",
+    "rvol",
+    "volume",
+    "mom_5_pct",
+    "spread_bps",
+    "float_shares",
+    "new_high",
+)
+"""Features that are shown as of this moment; the others are those of the beat."""
 
 _FINE_MS: Final = 10_000
 _STEPS_MS: Final = ((_FINE_MS, 1_000), (600_000, 10_000))
@@ -33,7 +46,6 @@ class RadarRows:
         self._ranking: Ranking | None = None
         self._rows: npt.NDArray[np.int64] = np.empty(0, np.int64)
         self._made: list[tuple[RadarRow, float, str, tuple[int, ...]]] = []
-        self._matrix: npt.NDArray[np.float64] | None = None
 
     def rows(self, core: Core) -> list[RadarView]:
         """Return the strongest symbols, the strongest first; none before the first beat."""
@@ -42,18 +54,15 @@ class RadarRows:
             return []
         if ranking is not self._ranking:
             self._take(ranking)
-        shape = (len(NAMES), len(market.table))
-        if self._matrix is None or self._matrix.shape != shape:
-            self._matrix = np.empty(shape)
-        seen = features(market, self._matrix)
-        live = [column.tolist() for column in seen.matrix[:, self._rows]]
+        seen = features(market, needed=LIVE)
+        live = {name: seen[name][self._rows].tolist() for name in LIVE}
         watched, held = core.book.watchlist, core.book.portfolio.positions
         ages = ages_ms(market, self._rows)
         high = market.col["high"][self._rows].tolist()
         status = market.col["status"][self._rows].tolist()
         out = []
         for i, (row, score, why, ranks) in enumerate(self._made):
-            symbol, last = row.symbol, live[F.LAST][i]
+            symbol, last = row.symbol, live["last"][i]
             flags = []
             if status[i] >= Status.HALTED:
                 flags.append("halt")
@@ -61,7 +70,7 @@ class RadarRows:
                 flags.append("held")
             elif symbol in watched:
                 flags.append("watch")
-            if last >= high[i] or live[F.NEW_HIGH][i] > 0:
+            if last >= high[i] or live["new_high"][i] > 0:
                 flags.append("HOD")
             out.append(
                 RadarView(
@@ -69,13 +78,13 @@ class RadarRows:
                     rank=row.rank,
                     score=score,
                     last=last,
-                    chg_pct=known(live[F.CHG_PCT][i], 2),
-                    gap_pct=known(live[F.GAP_PCT][i], 2),
-                    rvol=known(live[F.RVOL][i], 2),
-                    volume=live[F.VOLUME][i],
-                    mom_pct=known(live[F.MOM_5_PCT][i], 2),
-                    spread_bps=known(live[F.SPREAD_BPS][i], 1),
-                    float_shares=known(live[F.FLOAT_SHARES][i], 0),
+                    chg_pct=known(live["chg_pct"][i], 2),
+                    gap_pct=known(live["gap_pct"][i], 2),
+                    rvol=known(live["rvol"][i], 2),
+                    volume=live["volume"][i],
+                    mom_pct=known(live["mom_5_pct"][i], 2),
+                    spread_bps=known(live["spread_bps"][i], 1),
+                    float_shares=known(live["float_shares"][i], 0),
                     flags=" ".join(flags),
                     why=why,
                     rank_change=row.rank_change,

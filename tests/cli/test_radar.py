@@ -55,7 +55,7 @@ def test_nothing_to_show_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_a_backtest_leaves_snapshots_that_answer(capsys: pytest.CaptureFixture[str]) -> None:
-    run = told(inside(capsys, "backtest", "run", "thrust", *BARS, "--json"))["run"]
+    run = told(inside(capsys, "backtest", "run", "thrust", *BARS, "--snapshots", "--json"))["run"]
     found = told(inside(capsys, "radar", "at", "10:31", "--json", "--limit", "3"))
     assert (found["schema"], found["run"], found["mode"], found["session"]) == (1, run, "backtest", "2025-03-10")
     assert found["ts"] == at_ny(DATE, "10:31")
@@ -89,8 +89,8 @@ def test_a_backtest_leaves_snapshots_that_answer(capsys: pytest.CaptureFixture[s
     assert "There are no radar snapshots of 2025-03-11" in far.err
 
 
-def test_without_snapshots_a_backtest_leaves_none(capsys: pytest.CaptureFixture[str]) -> None:
-    assert inside(capsys, "backtest", "run", "thrust", *BARS, "--no-snapshots").code == 0
+def test_a_backtest_leaves_none_unasked(capsys: pytest.CaptureFixture[str]) -> None:
+    assert inside(capsys, "backtest", "run", "thrust", *BARS).code == 0
     assert inside(capsys, "radar", "runners").code != 0
 
 
