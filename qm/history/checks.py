@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from enum import StrEnum
@@ -17,6 +18,7 @@ from qm.model.instrument import SYMBOL
 from qm.rules.calendar import Session
 
 _EXAMPLES: Final = 3
+_TEST_SYMBOL: Final = re.compile(r"(Z[VWXJ]ZZT|NTEST.*)\Z")
 _JUMP: Final = 0.5
 _LEAST_PRICE: Final = 1e-6
 _MOST_PRICE: Final = 1e8
@@ -124,6 +126,9 @@ def checked_names(columns: Columns, findings: list[Finding]) -> Columns:
         rows = np.isin(columns.symbol, places)
         findings.append(Finding("not a valid symbol", int(rows.sum()), Action.REFUSED, tuple(map(ascii, bad))))
         columns = columns.take(~rows)
+    tests = np.isin(columns.symbol, [i for i, name in enumerate(columns.names) if _TEST_SYMBOL.match(name)])
+    found(columns, tests, "test symbol of an exchange: left out", Action.REPAIRED, findings)
+    columns = columns.take(~tests) if tests.any() else columns
     # Codes follow the order of the names from here on, so that sorting by code sorts by name.
     used = [columns.names[i] for i in np.unique(columns.symbol)]
     names = tuple(sorted(used))

@@ -93,6 +93,14 @@ def test_what_is_wrong_is_counted_by_what_was_done(
     assert (kept["c"] <= np.minimum(kept["a"], kept["d"])).all()
 
 
+def test_symbols_that_exchanges_test_with_are_left_out(tmp_path: Path) -> None:
+    path = parquet(tmp_path / "a.parquet", bars_with(symbol=["ZVZZT", "CYPH", "NTEST.A", "ZEN"] * 2))
+    catalogue, report = imported(tmp_path, path, seconds=60)
+    assert findings(report)["test symbol of an exchange: left out"] == (4, Action.REPAIRED)
+    assert catalogue.load("made_up", DAY).symbols.names == ("CYPH", "ZEN")
+    assert report.rows_refused == 0
+
+
 def test_refused_symbols_are_named_without_their_control_characters(tmp_path: Path) -> None:
     path = parquet(tmp_path / "a.parquet", bars_with(symbol=["\x1b[31mA", "CYPH"] * 4))
     (found,) = imported(tmp_path, path, seconds=60)[1].parts[0].findings
