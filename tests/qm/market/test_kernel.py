@@ -11,10 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qm.market import kernel
+from qm.market.features import features
+from qm.market.market import Market
+from qm.market.reference import Reference
 from qm.market.rows import Rows, new_rows
 from qm.market.timers import NEVER
-from qm.model.market import Kind, Print, Status, bands, bar, clock, events, quote, status, trade
-from tests.qm.market.reference import MINUTE, Reference
+from qm.model.instrument import SymbolTable
+from qm.model.market import Kind, Print, Status, bands, bar, cancel, clock, correction, events, quote, status, trade
+from tests.qm.market.reference import MINUTE, Symbol
+from tests.qm.market.reference import Reference as Expected
 from tests.qm.strategies.stage import SESSION, at
 
 SYMBOLS = 3
@@ -84,7 +89,7 @@ def arm(row: Any, symbol: Any, level: tuple[Any, ...]) -> None:
 def test_rows_and_wakes_are_those_of_plain_python(
     tape: list[tuple[int, Record]], armed: list[tuple[Any, ...]], start: int
 ) -> None:
-    market, expected = fresh(), Reference(SYMBOLS, HOURS, WIDE)
+    market, expected = fresh(), Expected(SYMBOLS, HOURS, WIDE)
     for k in range(SYMBOLS):
         arm(market[k], expected.symbols[k], armed[k])
     records = timed(tape, at(start))
@@ -102,6 +107,57 @@ def test_rows_and_wakes_are_those_of_plain_python(
             assert market[k][name] == pytest.approx(value, rel=1e-9, abs=1e-9, nan_ok=True), name
 
 
+@st.composite
+def revised(draw: st.DrawFn) -> list[Record]:
+    """A tape in which some prints are taken back or corrected, and some bars are told again."""
+    records = timed(draw(tapes), at(draw(st.sampled_from([-30, 0, 385]))))
+    for told in draw(st.lists(st.sampled_from(records), max_size=5)) if records else []:
+        ts = records[-1][0] + draw(steps)
+        if told[3] == Kind.TRADE:
+            records.append(draw(st.sampled_from([cancel(ts, told), correction(ts, told, draw(prices), draw(sizes))])))
+        elif told[3] == Kind.BAR:
+            records.append((ts, *told[1:6], *draw(bars())[6:]))
+    return records
+
+
+@settings(max_examples=100)
+@given(revised(), st.lists(levels, min_size=SYMBOLS, max_size=SYMBOLS))
+def test_compiled_and_plain_the_loop_does_the_same(records: list[Record], armed: list[tuple[Any, ...]]) -> None:
+    batch, states = events(records), []
+    for run in (kernel.run, kernel.run.py_func):
+        market, index, woken = fresh(), 0, []
+        for k in range(SYMBOLS):
+            arm(market[k], Symbol(), armed[k])
+        while index < len(batch):
+            index, why = run(market, batch, index, NEVER, *HOURS)
+            woken.append((int(index), int(why)))
+        states.append((woken, market.tobytes()))
+    assert states[0] == states[1]
+
+
+@settings(max_examples=200)
+@given(revised())
+def test_a_day_keeps_its_bounds_whatever_is_told(records: list[Record]) -> None:
+    market = Market(SymbolTable([f"S{k}" for k in range(SYMBOLS)]), SESSION, Reference.empty(SYMBOLS))
+    market.backfill(events(records))
+    for k, row in enumerate(market.rows):
+        for part in ("", "pre_"):
+            high, low, volume = row[part + "high"], row[part + "low"], row[part + "volume"]
+            assert np.isnan(high) == np.isnan(low)
+            assert not high < low
+            assert volume >= 0
+            assert not row[part + "second_high"] > high or np.isinf(row[part + "second_high"])
+            mean = row[part + "pv"] / volume if volume > 0 else nan
+            # What may set no high and low counts in the volume all the same.
+            if all(record[4] == Print.ALL for record in records if record[3] != Kind.BAR and record[2] == k):
+                assert not mean > high * (1 + 1e-9)
+                assert not mean < low * (1 - 1e-9)
+        assert row["last"] > 0 or np.isnan(row["last"])
+        assert row["pdd"] >= -1e-6
+        assert not (row["bar_start"] > 0 and row["bar_high"] < row["bar_low"])
+    assert not np.isinf(features(market).matrix).any()
+
+
 @given(tapes, st.lists(st.integers(0, 40), max_size=3))
 def test_a_timer_fires_before_the_first_record_that_is_later(tape: list[tuple[int, Record]], dues: list[int]) -> None:
     records = events(timed(tape, at(0)))
@@ -117,7 +173,7 @@ def test_a_timer_fires_before_the_first_record_that_is_later(tape: list[tuple[in
 
 @given(tapes, st.lists(levels, min_size=SYMBOLS, max_size=SYMBOLS))
 def test_bars_of_prints_end_at_their_boundary(tape: list[tuple[int, Record]], armed: list[tuple[Any, ...]]) -> None:
-    market, expected = fresh(), Reference(SYMBOLS, HOURS, WIDE)
+    market, expected = fresh(), Expected(SYMBOLS, HOURS, WIDE)
     records = timed(tape, at(0))
     for k in range(SYMBOLS):
         arm(market[k], expected.symbols[k], armed[k])
