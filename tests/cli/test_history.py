@@ -15,7 +15,9 @@ from tests.cli.program import Done, qm, watched
 SESSIONS = sessions(dt.date(2025, 2, 21), dt.date(2025, 3, 6))
 # Read before each test forgets the settings of the environment.
 REAL = Path(os.environ.get("QM_TEST_DATA", Path(__file__).parents[3] / "shared" / "data")) / "us99_1m"
-BACKTEST = ("backtest", "run", "orb_robust", "--dataset", "made")
+# A made market is rarely in play: any volume will do here.
+ANY_VOLUME = ("-p", "rv_min=0", "-p", "top_n=20")
+BACKTEST = ("backtest", "run", "orb_robust", "--dataset", "made", *ANY_VOLUME)
 
 
 @pytest.fixture

@@ -13,12 +13,12 @@ from qm.runtime.run import Run, Setup
 from qm.store.memory import MemoryJournal
 from tests.qm.engine.drive import day, joined, run_settings, setup
 
-DAY = day(100, 390)
+DAY = day(100, 390, seed=5)
 RECORDS = joined(iter(DAY.batches))
 SMALL = RiskSettings(risk_per_trade=0.002)
 FOLLOWS_BARS = EngineSettings(strategies=(StrategyChoice("thrust"),), scans=("momentum",), risk=SMALL)
 WAITS_AT_STOPS = EngineSettings(
-    strategies=(StrategyChoice("orb_robust", {"limit_off": 0.0, "cutoff_min": 390}),),
+    strategies=(StrategyChoice("orb_robust", {"limit_off": 0.0, "cutoff_min": 390, "top_n": 20, "rv_min": 0.0}),),
     scans=("stocks_in_play",),
     risk=SMALL,
 )

@@ -12,7 +12,7 @@ from qm.model.events import CancelAsked, Filled, Intended, TradeClosed, Unprotec
 from qm.model.inputs import Accepted, AnyReport, Fill, Gone, LegActive, NoAnswer, Refusal
 from qm.model.market import clock
 from qm.model.order import Execution, Order, Purpose, Side
-from qm.strategies.api import Enter, Exit
+from qm.strategies.api import Enter, Exit, Protect
 from tests.qm.execution.hostile import EXITS, Hostile, Puppet
 from tests.qm.strategies.stage import Stage, at, minute
 
@@ -28,7 +28,7 @@ class Story:
         self.bar(Enter(Side.BUY, 19.0, "told to", shares=100, resting_stop=resting, until=until))
         self.entry = self.orders(Purpose.ENTRY)[0]
 
-    def bar(self, wish: Enter | Exit | None = None) -> None:
+    def bar(self, wish: Enter | Exit | Protect | None = None) -> None:
         if wish is not None:
             self.puppet.next[0] = wish
         self.stage.feed(minute(self.n, 20.0, 20.0, 20.0, 20.0), clock(at(self.n + 1, 0.5)))
@@ -228,3 +228,81 @@ def test_an_entry_that_filled_in_time_is_left_alone() -> None:
     for _ in range(4):
         story.bar()
     assert story.stage.all(CancelAsked) == []
+
+
+# --- parts and moved stops -----------------------------------------------------------------------------------------
+
+
+def test_a_part_waits_until_the_larger_stop_is_gone() -> None:
+    story = Story()
+    leg = story.open_long()
+    story.bar(Exit("half", 0.5))
+    assert (story.exits(), story.stops()) == (0, 100)
+    smaller = story.orders(Purpose.PROTECT)[1]
+    # That the new one works says nothing of what the old one may have filled.
+    story.tell(story.accept(smaller))
+    assert (story.exits(), story.stops()) == (0, 100)
+    story.tell(Gone(leg, 0, "replaced"))
+    assert (story.exits(), story.stops()) == (50, 50)
+
+
+def test_what_the_old_stop_filled_before_it_was_replaced_is_not_sold_again() -> None:
+    story = Story()
+    leg = story.open_long()
+    story.bar(Exit("half", 0.5))
+    smaller = story.orders(Purpose.PROTECT)[1]
+    story.tell(story.accept(smaller))
+    story.tell(story.fill(leg, 30), Gone(leg, 0, "replaced"))
+    # 70 are left, and a stop for 50: what was wished is 50, so that the stop has to come down to 20.
+    assert story.stage.held() == 70
+    assert (story.exits(), story.stops()) == (0, 50)
+    third = story.orders(Purpose.PROTECT)[2]
+    story.tell(Gone(smaller, 0, "replaced"), story.accept(third))
+    assert (story.exits(), story.stops()) == (50, 20)
+
+
+def test_a_broker_that_does_not_replace_is_asked_to_cancel_and_gets_a_new_stop() -> None:
+    story = Story()
+    leg = story.open_long()
+    story.bar(Protect(19.5, "nearer"))
+    for _ in range(3):
+        assert story.stops() == 100
+        story.tell(Refusal(story.orders(Purpose.PROTECT)[-1], 0, "cannot be replaced"))
+    assert [body.order for body in story.stage.all(CancelAsked)] == [leg]
+    story.tell(Gone(leg, 0, "canceled"))
+    (works,) = story.book.orders.stops("AAA")
+    assert (works.left, str(works.order.stop), works.order.replaces) == (100, "19.50", None)
+
+
+def test_a_part_that_the_broker_refuses_is_covered_again() -> None:
+    story = Story()
+    leg = story.open_long()
+    story.bar(Exit("half", 0.5))
+    smaller = story.orders(Purpose.PROTECT)[1]
+    story.tell(story.accept(smaller), Gone(leg, 0, "replaced"))
+    story.tell(Refusal(story.orders(*EXITS)[0], 0, "no"))
+    assert (story.exits(), story.stops()) == (0, 100)
+
+
+def test_a_stop_that_fills_while_a_part_waits_leaves_nothing_behind() -> None:
+    story = Story()
+    leg = story.open_long()
+    story.bar(Exit("half", 0.5))
+    story.tell(story.fill(leg, 100))
+    story.tell(Refusal(story.orders(Purpose.PROTECT)[1], 0, "nothing to replace"))
+    assert story.stage.held() == 0
+    assert story.orders(*EXITS) == []
+    assert not story.book.leaving.any
+    assert story.book.orders.open("AAA") == []
+
+
+def test_a_lost_replacement_is_not_sent_again_before_the_broker_speaks() -> None:
+    story = Story()
+    story.open_long()
+    story.bar(Protect(19.5, "nearer"))
+    lost = story.orders(Purpose.PROTECT)[1]
+    story.tell(NoAnswer(lost, 0, "timed out"))
+    story.bar(Protect(19.6, "nearer still"))
+    assert len(story.orders(Purpose.PROTECT)) == 2
+    story.tell(Refusal(lost, 0, "not found"))
+    assert str(story.stage.all(Intended)[-1].order.stop) == "19.60"
