@@ -24,7 +24,7 @@ class F(IntEnum):
     GAP_PCT = 1, "%", "from the prior close to the open; before the open, to the last price"
     CHG_PCT = 2, "%", "from the prior close to the last price"
     CHG_OPEN_PCT = 3, "%", "from the open to the last price"
-    RVOL = 4, "x", "volume of the day against what is usual by this minute"
+    RVOL = 4, "x", "volume of the day against what is usual by this minute; from eight sessions on"
     OPENING_RVOL = 5, "x", "volume of the first five minutes against what is usual; from 09:35"
     VOLUME = 6, "shares", "shares of regular hours so far"
     DOLLAR_VOLUME = 7, "$", "traded in regular hours so far"
@@ -45,7 +45,7 @@ class F(IntEnum):
     OPEN = 22, "$", "first price of regular hours"
     MINS_SINCE_OPEN = 23, "min", "since 09:30; less than 0 before"
     VOL_5M = 24, "shares", "volume since the minute boundary five minutes ago"
-    RVOL_5M = 25, "x", "vol_5m against what is usual in the same minutes"
+    RVOL_5M = 25, "x", "vol_5m against what is usual in the same minutes; from eight sessions on"
     VOL_5M_PCT = 26, "%", "pace of vol_5m against that of an average day, whatever the time of day"
     VOL_SURGE = 27, "x", "pace of vol_5m against that of the five minutes before; from 09:40"
     LOW_CHG_PCT = 28, "%", "from the prior close to the low of regular hours"
@@ -101,8 +101,8 @@ class F(IntEnum):
     QUARANTINED = 78, "", "prints set aside today because they were far off the market"
     HIGH = 79, "$", "high of regular hours"
     LOW = 80, "$", "low of regular hours"
-    DAY_HIGH = 81, "$", "highest price since 04:00"
-    DAY_LOW = 82, "$", "lowest price since 04:00"
+    DAY_HIGH = 81, "$", "highest price since 04:00, up to the close"
+    DAY_LOW = 82, "$", "lowest price since 04:00, up to the close"
     REVISED = 83, "", "prints and bars of today that were cancelled or corrected afterwards"
 
 
