@@ -19,6 +19,10 @@ from qm.rules.luld_events import Events as Happened
 Column = npt.NDArray[np.float64]
 Times = npt.NDArray[np.int64]
 _PIECE: Final = 1 << 20
+_BEYOND: Final = 0.02
+"""Part of the price by which a print may lie beyond a band that was computed from an incomplete tape."""
+_CONFIRMED: Final = 3
+"""So many prints in a row far beyond the bands show that the bands were wrong, and not the prints."""
 
 
 class LuldTape:
@@ -27,8 +31,8 @@ class LuldTape:
     The state machines of the plan see every round-lot print that may set the last price. A limit state is inferred
     from prints at a band (`Evidence.PRINTS`), because a feed without statuses seldom has the whole national best bid
     and offer: a limit state that ends in quotes only is not seen. Nothing looks ahead: a record follows from those
-    before it, except that a reopening stands right before the print that shows it. A symbol whose prior close is
-    unknown has no bands, and no pauses.
+    before it, except that a reopening stands right before the print that shows it. A print far outside the bands
+    counts when it is the third in a row. A symbol whose prior close is unknown has no bands, and no pauses.
 
     `prior_close` ($) and `day_usd` (average $ traded in a day, which stands for the lists of tier one) are by row.
     """
@@ -39,6 +43,7 @@ class LuldTape:
         self._of = of
         self._lots = round_lots(prior_close, of)
         self._paused: dict[int, None] = {}
+        self._beyond: dict[int, int] = {}
 
     def over(self, batches: Iterable[Events]) -> Iterator[Events]:
         """Yield the batches, in pieces, with what was added to them."""
@@ -58,12 +63,22 @@ class LuldTape:
         for at, now, row, price in zip(picked.tolist(), ts[picked].tolist(), rows, prices, strict=True):
             for other, happened in board.advance(now):
                 self._tell(other, happened, ts, made, places)
-            happened = board.trade(row, now, price)
+            happened = board.trade(row, now, price, eligible=self._believed(row, price))
             if happened:
                 self._tell_of_print(row, happened, at, made, places)
         for other, happened in board.advance(int(ts[-1])):
             self._tell(other, happened, ts, made, places)
         return np.insert(batch, places, np.array(made, EVENT)) if made else batch
+
+    def _believed(self, row: int, price: float) -> bool:
+        """Nobody may trade outside the bands: a single print that did is an error of the tape."""
+        if not (price > self._board.upper[row] * (1 + _BEYOND) or price < self._board.lower[row] * (1 - _BEYOND)):
+            self._beyond.pop(row, None)
+            return True
+        if row in self._paused:
+            return True
+        self._beyond[row] = self._beyond.get(row, 0) + 1
+        return self._beyond[row] >= _CONFIRMED
 
     def _eligible(self, batch: Events) -> npt.NDArray[np.bool_]:
         trades = (batch["kind"] == Kind.TRADE) & ((batch["flag"] & Print.LAST) != 0)

@@ -69,6 +69,20 @@ def test_odd_lots_prints_without_a_last_price_and_unknown_closes_tell_nothing() 
     assert told(tape().add(events(rows))) == []
 
 
+def test_a_print_far_outside_the_bands_is_an_error_until_the_third() -> None:
+    # 11.22 is 2 % beyond the upper band of 11.00: up to there it shows a limit state, above only the third in a row.
+    once = [trade(at(s), 0, p, 100) for s, p in ((1, 10.0), (60, 13.0), (120, 10.0), (180, 13.0), (181, 13.0))]
+    assert told(tape().add(events(once))) == [(1.0, 0, (9.0, 11.0))]
+    thrice = [*once, trade(at(182), 0, 13.0, 100), trade(at(300), 0, 13.0, 100)]
+    assert told(tape().add(events(thrice)))[1:] == [
+        (197.0, 0, "PAUSED"),
+        (300.0, 0, "TRADING"),
+        (300.0, 0, (11.7, 14.3)),
+    ]
+    near = [trade(at(s), 0, p, 100) for s, p in ((1, 10.0), (60, 11.22), (80, 11.22))]
+    assert told(tape().add(events(near)))[1:] == [(75.0, 0, "PAUSED")]
+
+
 def test_without_a_trade_the_prior_close_has_bands_after_five_minutes() -> None:
     out = tape().add(events([trade(at(400), 1, 5.0, 100)]))
     assert told(out) == [(300.0, 0, (9.0, 11.0))]
