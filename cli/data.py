@@ -41,7 +41,9 @@ Columns = Annotated[
 Updates = Annotated[bool, typer.Option("--updates", help="A bar that is told again corrects the one before it.")]
 Facts = Annotated[
     str | None,
-    typer.Option(metavar="KIND", help="reference: closes of a session; splits; market data when not given."),
+    typer.Option(
+        metavar="KIND", help="reference (closes of a session), splits or dividends; market data when not given."
+    ),
 ]
 AsOf = Annotated[str | None, typer.Option("--as-of", metavar="DATE", help="Session whose closes a reference file has.")]
 Replace = Annotated[bool, typer.Option("--replace", help="Put it in the place of other data.")]

@@ -14,7 +14,7 @@ import numpy as np
 from qm.clock import session_date, utc
 from qm.errors import DataError, UsageError
 from qm.history.checks import Action, Finding, refuse
-from qm.history.layout import REFERENCE, SPLITS, Array
+from qm.history.layout import DIVIDENDS, REFERENCE, SPLITS, Array
 from qm.history.source import Columns, Text, floats, ids, moments, text
 from qm.rules.calendar import Session, is_session, next_session, previous_session, session
 
@@ -40,7 +40,13 @@ _SPLITS: Final[dict[str, tuple[str, ...]]] = {
     "to": ("to", "split_to", "new"),
     "ts": ("known_at", "ts"),
 }
-COLUMNS: Final = {REFERENCE: _REFERENCE, SPLITS: _SPLITS}
+_DIVIDENDS: Final[dict[str, tuple[str, ...]]] = {
+    "symbol": ("symbol", "ticker"),
+    "date": ("date", "ex_date", "ex_dividend_date"),
+    "amount": ("amount", "cash_amount", "dividend", "cash"),
+    "ts": ("known_at", "ts"),
+}
+COLUMNS: Final = {REFERENCE: _REFERENCE, SPLITS: _SPLITS, DIVIDENDS: _DIVIDENDS}
 """Names of the columns of each kind of facts: ours, and those that files use for it."""
 
 _RATIO: Final = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(?::|-?for-?|/)\s*([0-9]+(?:\.[0-9]+)?)\s*\Z", re.IGNORECASE)
@@ -158,15 +164,28 @@ def splits(file: Path, table: pa.Table, options: FactOptions) -> Columns:
             f"{file} does not say how shares are split.",
             "It needs a ratio (new:old, 4:1 or 1:100), or from and to (old and new shares), or a price factor.",
         )
+    return _effective(SPLITS, table, named, symbol, {"factor": factor}, options)
+
+
+def dividends(file: Path, table: pa.Table, options: FactOptions) -> Columns:
+    """Return cash dividends, $ per share, with the ordinal of their ex-date (`day`); DataError, ValueError."""
+    named = _named(file, table, DIVIDENDS, options.called, ("symbol", "date", "amount"))
+    symbol = _spelled(text(table.column(named["symbol"])), [])
+    return _effective(DIVIDENDS, table, named, symbol, {"amount": floats(table.column(named["amount"]))}, options)
+
+
+def _effective(
+    kind: str, table: pa.Table, named: dict[str, str], symbol: Text, values_: dict[str, Array], options: FactOptions
+) -> Columns:
     values, place = np.unique(_ordinals(table.column(named["date"])), return_inverse=True)
     days = [dt.date.fromordinal(int(value)) for value in values]
     of = [session(day) if is_session(day) else next_session(day) for day in days]
-    # A split is announced days ahead; without a stamp it counts as known when its first session begins.
+    # It is announced days ahead; without a stamp it counts as known when its first session begins.
     known = np.array([each.pre_ns for each in of], np.int64)[place]
     if "ts" in named:
         known = moments(table.column(named["ts"]), options.timezone)
     first = np.array([each.date.toordinal() for each in of], np.int64)[place]
-    return Columns(SPLITS, known, symbol.code, symbol.words, {"factor": factor, "day": first})
+    return Columns(kind, known, symbol.code, symbol.words, values_ | {"day": first})
 
 
 def _factor(ratio: str) -> float:

@@ -12,13 +12,15 @@ import numpy as np
 from qm.errors import DataError, NotFoundError
 from qm.history.catalogue import Catalogue, check_name
 from qm.history.checks import Action, Finding, checked_names, found, joined, refuse
-from qm.history.fact_columns import COLUMNS, FactOptions, closes, splits
+from qm.history.fact_columns import COLUMNS, FactOptions, closes, dividends, splits
 from qm.history.importer import ImportReport, Part, Stored, store
-from qm.history.layout import REFERENCE, SPLITS
+from qm.history.layout import DIVIDENDS, REFERENCE, SPLITS
 from qm.history.manifest import Manifest
 from qm.history.source import Columns, files_of, tables, together
 
 _LEAST: Final = 1e-5
+_VALUES: Final = {REFERENCE: ("close", "close"), SPLITS: ("factor", "ratio"), DIVIDENDS: ("amount", "amount")}
+"""What must be there of each kind, and how people call it."""
 
 
 def import_facts(
@@ -26,8 +28,8 @@ def import_facts(
 ) -> ImportReport:
     """Check the facts at `path` and store them: closes by the session they are of, splits by their first session.
 
-    `kind` is `reference` or `splits`. Raises NotFoundError and UsageError for what was asked; DataError when a file
-    cannot be read, is not of the session it is said to be of, or tells a future that nobody knows.
+    `kind` is `reference`, `splits` or `dividends`. Raises NotFoundError and UsageError for what was asked; DataError
+    when a file cannot be read, is not of the session it is said to be of, or tells a future that nobody knows.
     """
     options = options or FactOptions()
     check_name(dataset)
@@ -57,7 +59,10 @@ def _read(file: Path, kind: str, now: int, options: FactOptions, findings: list[
 
     try:
         for table in tables(file):
-            yield closes(file, table, now, options, findings) if kind == REFERENCE else splits(file, table, options)
+            if kind == REFERENCE:
+                yield closes(file, table, now, options, findings)
+            else:
+                yield splits(file, table, options) if kind == SPLITS else dividends(file, table, options)
     except (OSError, ValueError, OverflowError, pa.ArrowException) as error:
         raise DataError(
             f"{file} cannot be read ({error}).", "Check that it is whole and what its name says."
@@ -78,6 +83,10 @@ def _stored(
     rows = _sound(kind, together(parts) if len(parts) > 1 else parts[0], findings)
     if not len(rows.ts):
         return None
+    contradicts = False
+    if day in catalogue.facts(dataset, kind):
+        # Exchanges come in a file each, splits one by one: what is there stays beside what is new.
+        rows, contradicts = _beside(_there(catalogue, dataset, kind, day), rows)
     manifest = Manifest(
         dataset=dataset,
         kind=kind,
@@ -90,14 +99,37 @@ def _stored(
         source=str(path),
         fetched_at=now,
     )
-    return store(catalogue, manifest, rows, replace=options.replace, dry_run=options.dry_run)
+    return store(catalogue, manifest, rows, replace=options.replace, dry_run=options.dry_run, added=not contradicts)
+
+
+def _there(catalogue: Catalogue, dataset: str, kind: str, day: dt.date) -> Columns:
+    columns = catalogue.fact(dataset, kind, day)
+    names = tuple(str(name) for name in columns.pop("names"))
+    ts, symbol = columns.pop("ts"), columns.pop("symbol")
+    return Columns(kind, ts, symbol.astype(np.int32), names, columns)
+
+
+def _beside(there: Columns, new: Columns) -> tuple[Columns, bool]:
+    """Return both, of a symbol in both what is new, and whether the two contradict each other."""
+    both = together([there, new])
+    order = np.argsort(both.symbol, kind="stable")
+    twice = np.flatnonzero(np.diff(both.symbol[order]) == 0)
+    first, second = order[twice], order[twice + 1]
+    equal = np.ones(len(twice), bool)
+    for column in both.values.values():
+        equal &= (column[first] == column[second]) | (np.isnan(column[first]) & np.isnan(column[second]))
+    # What is only repeated was known from the first time on.
+    left_out = np.where(equal, second, first)
+    keep = np.ones(len(order), bool)
+    keep[left_out] = False
+    return checked_names(both.take(order[keep[order]]), []), not equal.all()
 
 
 def _sound(kind: str, rows: Columns, findings: list[Finding]) -> Columns:
-    value = rows.values["close" if kind == REFERENCE else "factor"]
-    what = "close is no positive number" if kind == REFERENCE else "ratio is no positive number"
+    name, what = _VALUES[kind]
+    value = rows.values[name]
     sound = np.isfinite(value) & (value > _LEAST) & (value < 1 / _LEAST if kind == SPLITS else True)
-    rows = refuse(rows, ~sound, what, findings)
+    rows = refuse(rows, ~sound, f"{what} is no positive number", findings)
     # Of what is told twice the latest is what is known in the end.
     rows = rows.take(np.lexsort((np.arange(len(rows.ts)), rows.ts, rows.symbol)))
     again = np.zeros(len(rows.ts), bool)

@@ -39,6 +39,8 @@ class State(StrEnum):
     NEW = "new"
     UNCHANGED = "unchanged"
     REPLACED = "replaced"
+    EXTENDED = "extended"
+    """What is there stays, with more beside it."""
     CONFLICT = "conflict"
     """Other data is there already, and stays."""
 
@@ -245,8 +247,13 @@ def _manifest(dataset: str, name: str, rows: Columns, of: Session, source: str, 
     )
 
 
-def store(catalogue: Catalogue, manifest: Manifest, rows: Columns, *, replace: bool, dry_run: bool) -> Stored:
-    """Put checked rows into the catalogue, where they are new or may `replace` others; DataError, DiskFullError."""
+def store(
+    catalogue: Catalogue, manifest: Manifest, rows: Columns, *, replace: bool, dry_run: bool, added: bool = False
+) -> Stored:
+    """Put checked rows into the catalogue, where they are new or may `replace` others; DataError, DiskFullError.
+
+    With `added` they hold what is there and more.
+    """
     data = encoded(rows)
     manifest = msgspec.structs.replace(manifest, sha256=sha256(data).hexdigest(), bytes=len(data))
     there = catalogue.sha256(manifest.dataset, manifest.kind, dt.date.fromisoformat(manifest.session))
@@ -255,8 +262,8 @@ def store(catalogue: Catalogue, manifest: Manifest, rows: Columns, *, replace: b
     elif there == manifest.sha256:
         state = State.UNCHANGED
     else:
-        state = State.REPLACED if replace else State.CONFLICT
-    if state in (State.NEW, State.REPLACED) and not dry_run:
+        state = State.EXTENDED if added else State.REPLACED if replace else State.CONFLICT
+    if state in (State.NEW, State.REPLACED, State.EXTENDED) and not dry_run:
         catalogue.put(manifest, data)
         _sum_up(catalogue, manifest, rows)
     return Stored(manifest.kind, manifest.session, manifest.rows, manifest.symbols, manifest.bytes, state)

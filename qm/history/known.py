@@ -11,7 +11,7 @@ import numpy as np
 from qm.errors import DataError
 from qm.history.catalogue import Catalogue
 from qm.history.doubts import Doubt, doubted, first_prices, without
-from qm.history.layout import REFERENCE, SPLITS, SessionData
+from qm.history.layout import DIVIDENDS, REFERENCE, SPLITS, SessionData
 from qm.history.reference import YEAR, ReferenceBuilder, Split
 from qm.history.summaries import Summaries, kind_of
 from qm.history.summary import hours
@@ -78,6 +78,7 @@ class Known:
                 "Import the closes of the session before: qm data import FILE --kind reference.",
             )
         last_is_own = self._builder.last is not None and newest is not None and self._builder.last == newest.of
+        self._dividends(reference, symbols, on, known_by)
         if newest is not None:
             self._take(reference, symbols, newest, on, known_by, fresh=fresh)
         found = doubted(
@@ -134,6 +135,15 @@ class Known:
                 known.prior_close[row] = file.close[place] * factor
                 known.split_factor[row] = factor
                 known.known_at[row] = max(int(known.known_at[row]), int(file.known_at[place]))
+
+    def _dividends(self, known: Reference, symbols: SymbolTable, on: dt.date, known_by: int) -> None:
+        if on not in self._catalogue.facts(self._dataset, DIVIDENDS):
+            return
+        columns = self._catalogue.fact(self._dataset, DIVIDENDS, on)
+        names = columns["names"][columns["symbol"]].tolist()
+        for name, amount, known_at in zip(names, columns["amount"].tolist(), columns["ts"].tolist(), strict=True):
+            if known_at <= known_by and name in symbols:
+                known.dividend[symbols.row(name)] = amount
 
     def _sure(self, symbols: SymbolTable, on: dt.date, known_by: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
         sure = np.zeros(len(symbols), np.bool_)

@@ -27,7 +27,9 @@ REFERENCE: Final = "reference"
 """Closes of a session and what else a file tells of its symbols; by the session that they are of."""
 SPLITS: Final = "splits"
 """Splits, by their first session."""
-FACTS: Final = (REFERENCE, SPLITS)
+DIVIDENDS: Final = "dividends"
+"""Cash dividends, by the session on which they go ex."""
+FACTS: Final = (REFERENCE, SPLITS, DIVIDENDS)
 """Kinds of what is known beside the market; they are not fed."""
 
 _UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
@@ -69,7 +71,7 @@ def is_kind(name: str) -> bool:
 
 def columns_of(kind: str) -> tuple[str, ...]:
     """Return the numeric columns that a kind must have, beside `ts` and `symbol`."""
-    facts = {REFERENCE: ("close", "shares", "float_shares", "id"), SPLITS: ("factor",)}
+    facts = {REFERENCE: ("close", "shares", "float_shares", "id"), SPLITS: ("factor",), DIVIDENDS: ("amount",)}
     return {TRADES: TRADE_COLUMNS, QUOTES: QUOTE_COLUMNS, **facts}.get(kind, BAR_COLUMNS)
 
 

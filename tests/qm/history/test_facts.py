@@ -16,7 +16,7 @@ from qm.history.catalogue import Catalogue
 from qm.history.checks import Action
 from qm.history.fact_columns import FactOptions
 from qm.history.facts import import_facts
-from qm.history.importer import ImportReport
+from qm.history.importer import ImportReport, State
 from qm.rules.calendar import session
 from tests.qm.history.markets import DAY, NEXT, NOW, parquet, real
 
@@ -156,6 +156,29 @@ def test_files_that_are_none_are_refused_and_nothing_changes(tmp_path: Path) -> 
     with pytest.raises(DataError, match="cannot be read"):
         import_facts(catalogue, text, "made_up", "reference", NOW)
     assert {path: path.read_bytes() for path in (tmp_path / "history").rglob("*") if path.is_file()} == before
+
+
+def test_files_of_one_day_stand_beside_each_other(tmp_path: Path) -> None:
+    _, report = brought_in(tmp_path, CLOSES)
+    more = {"symbol": ["B", "C"], "last": [20.0, 30.0], "market_cap": [0.0, 1e6], "ts": [EVENING + HOUR] * 2}
+    catalogue, report = brought_in(tmp_path, more)
+    assert [(each.state, each.rows) for each in report.sessions] == [(State.EXTENDED, 3)]
+    found = facts(catalogue, "reference", DAY)
+    assert {name: row["close"] for name, row in found.items()} == {"A": 10.0, "B": 20.0, "C": 30.0}
+    # What is only repeated was known from the first time on.
+    assert (found["B"]["ts"], found["C"]["ts"]) == (EVENING, EVENING + HOUR)
+    assert brought_in(tmp_path, more)[1].sessions[0].state is State.UNCHANGED
+    # Another close of the same symbol needs a word, and then takes nothing else away.
+    other = more | {"last": [21.0, 30.0]}
+    assert brought_in(tmp_path, other)[1].sessions[0].state is State.CONFLICT
+    assert facts(catalogue, "reference", DAY)["B"]["close"] == 20.0
+    catalogue, report = brought_in(tmp_path, other, replace=True)
+    assert report.sessions[0].state is State.REPLACED
+    assert {name: row["close"] for name, row in facts(catalogue, "reference", DAY).items()} == {
+        "A": 10.0,
+        "B": 21.0,
+        "C": 30.0,
+    }
 
 
 anything = st.one_of(st.none(), st.text(max_size=5), st.integers(-(2**40), 2**62), st.floats(), st.dates())

@@ -133,8 +133,8 @@ def test_a_split_is_applied_to_closes_and_history(tmp_path: Path) -> None:
     assert found.float_shares.tolist() == [2.5e6, 5e6]
     assert found.split_factor.tolist() == [2.0, 1.0]
     # Nobody knew of it before the session: then it is not applied.
-    splits(catalogue, tmp_path, ("AAPL", DATES[9], "1:2"), known=session(DATES[9]).open_ns)
-    assert before(catalogue, DATES[9]).reference.prior_close[0] == 18.0
+    splits(catalogue, tmp_path, ("CYPH", DATES[9], "1:2"), known=session(DATES[9]).open_ns)
+    assert before(catalogue, DATES[9]).reference.prior_close.tolist() == [36.0, 19.0]
 
 
 def test_an_unknown_split_makes_a_close_unknown_until_a_file_tells_it(tmp_path: Path) -> None:
@@ -214,6 +214,15 @@ def test_the_real_reverse_split_has_no_change_to_rank_by(tmp_path: Path) -> None
     # 3.40 against 2.79.
     assert runner["chg_pct"] == pytest.approx(21.86, abs=0.01)
     assert runner["gap_pct"] == pytest.approx(21.86, abs=0.01)
+
+
+def test_a_dividend_is_known_on_the_day_it_goes_ex(tmp_path: Path) -> None:
+    catalogue = history(tmp_path, 10)
+    told = {"symbol": ["AAPL", "CYPH"], "ex_date": [DATES[9], DATES[8]], "cash_amount": [0.25, 0.5]}
+    import_facts(catalogue, parquet(tmp_path / "cash.parquet", told), "made_up", "dividends", LATER)
+    found = before(catalogue, DATES[9]).reference.dividend
+    assert found[0] == 0.25
+    assert np.isnan(found[1])
 
 
 def test_what_comes_later_changes_nothing_that_was_known(tmp_path: Path) -> None:
