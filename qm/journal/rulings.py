@@ -108,8 +108,9 @@ def _market(applies: Applies, seen: Standing) -> str:
     if not applies.market_halts:
         return "no circuit breakers"
     levels = ", ".join(f"-{100 * drop:.0f} %" for drop in applies.market_halts)
-    change = "not known, without SPY in the feed" if seen.market_pct is None else f"{seen.market_pct:+.2f} % by SPY"
-    return f"the market halts at {levels}; it stood at {change}"
+    if seen.market_pct is None:
+        return f"the market halts at {levels}; where it stood is not known without SPY in the feed"
+    return f"the market halts at {levels}; it stood at {seen.market_pct:+.2f} % by SPY"
 
 
 def _shorts(applies: Applies, seen: Standing) -> str:
@@ -117,7 +118,11 @@ def _shorts(applies: Applies, seen: Standing) -> str:
         return "short sales: not known whether restricted, for want of a prior close"
     if seen.restricted:
         return f"short sales restricted: not below {applies.lowest_short}"
-    trigger = "" if applies.short_trigger is None else f"; a trade at {applies.short_trigger.normalize():f} or below restricts them"
+    trigger = (
+        ""
+        if applies.short_trigger is None
+        else f"; a trade at {applies.short_trigger.normalize():f} or below restricts them"
+    )
     return f"short sales not restricted{trigger}"
 
 
