@@ -143,6 +143,7 @@ def _show(found: dict[str, Any]) -> None:
             ("P&L", f"{result}; equity {pnl['equity_usd']:,.2f} $"),
             ("positions", f"{len(found['positions'])}, open risk {pnl['open_risk_usd']:,.2f} $"),
             ("health", f"{late}, {health['clients']} screens, {health['rss_mb']:,.0f} MB"),
+            *([("problem", health["problem"])] if health["problem"] else []),
             ("state", status["state_hash"]),
             ("log", found["log"]),
         ]

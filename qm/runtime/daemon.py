@@ -81,6 +81,7 @@ class Daemon:
         run = self.run_
         self.projector = Projector(run.core)
         self.snapshots = self._snapshots(paths.data / "radar", run.header.id)
+        self.health.problem = self._problem
         run.time_journal(lambda journal: TimedJournal(journal, self.health))
         run.listen(self)
         # What was stated before anybody listened belongs on the screen, too.
@@ -179,6 +180,12 @@ class Daemon:
         return SnapshotWriter(
             folder / run, day.table, day.session, market_s=kept.market_s, wait=False, on_problem=self._unkept
         )
+
+    def _problem(self) -> str:
+        kept = self.snapshots
+        if kept.problem is not None:
+            return f"the radar's snapshots are not kept: {kept.problem.problem}"
+        return f"{kept.lost:,} beats of the radar were not kept, for want of time" if kept.lost else ""
 
     def _unkept(self, error: QmError) -> None:
         log.error("the radar's snapshots are not kept", problem=error.problem, remedy=error.remedy)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import resource
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from qm.clock import MS, SECOND, monotonic_ns
@@ -27,6 +27,8 @@ class Health:
         self.wakes = 0
         self.queue_depth = 0
         """Frames that wait for the slowest client."""
+        self.problem: Callable[[], str] = str
+        """Says what does not work beside the trading; nothing when all does."""
         self._fed_ns = 0
         self._rate = 0.0
         self._rate_ns = monotonic_ns()
@@ -53,6 +55,7 @@ class Health:
             records=self.records,
             clients=clients,
             rss_mb=round(_rss_mb(), 1),
+            problem=self.problem(),
         )
 
 

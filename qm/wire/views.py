@@ -171,6 +171,8 @@ class HealthView(View, frozen=True):
     records: int
     clients: int
     rss_mb: float
+    problem: str = ""
+    """What does not work beside the trading itself, such as the keeping of snapshots; empty when all does."""
 
 
 class StatusView(View, frozen=True):

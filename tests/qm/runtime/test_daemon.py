@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
 from qm.config import paths
 from qm.errors import DiskFullError, LockedError
+from qm.history import parted, snapshots
 from qm.model.commands import AnyCommand, Ban, StopEntries, Unban
 from qm.model.events import Banned, EntriesStopped, Entry
 from qm.runtime.daemon import Daemon, Service
@@ -52,6 +54,20 @@ async def test_a_stopped_daemon_is_taken_up_where_it_was() -> None:
     assert await served(second, 40_000) == 0
     assert len(journaled()) > seq
     assert not paths("sim").socket.exists()
+
+
+async def test_snapshots_that_cannot_be_kept_are_told_and_stop_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, write: object) -> None:
+        raise DiskFullError(f"The disk is full: {path} cannot be written.")
+
+    monkeypatch.setattr(parted, "write_whole", full)
+    # Every beat is to be written at once.
+    monkeypatch.setattr(snapshots, "WRITTEN_S", 0)
+    daemon = Daemon(service())
+    assert daemon.health.view().problem == ""
+    assert await served(daemon, 30_000) == DiskFullError.exit_code
+    assert daemon.health.records >= 30_000
+    assert "the radar's snapshots are not kept: The disk is full" in daemon.health.view().problem
 
 
 async def test_bans_for_good_outlive_the_run_and_those_of_the_day_do_not() -> None:
