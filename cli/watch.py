@@ -44,6 +44,24 @@ def list_watched(mode: Mode = None, as_json: AsJson = False) -> None:
     _show(rows, bans)
 
 
+@app.command("hits")
+def list_hits(
+    scan: Annotated[str | None, typer.Argument(metavar="SCAN", help="Only of this one.")] = None,
+    mode: Mode = None,
+    as_json: AsJson = False,
+) -> None:
+    """List what scans found and what is alive, the latest first, and what became of it."""
+    from cli.link import ask
+    from cli.places import the_running
+
+    name, of = the_running(mode)
+    found = ask(of, "/v1/hits", **({} if scan is None else {"scan": scan}))
+    if as_json:
+        emit_json({"mode": name, "hits": found})
+        return
+    _show_hits(found)
+
+
 @app.command("pin")
 def pin(symbol: Symbol, mode: Mode = None, as_json: AsJson = False) -> None:
     """Put a symbol on the watchlist and keep it there until unpinned."""
@@ -104,6 +122,27 @@ def _send(command: str, symbol: str, fields: dict[str, Any], mode: str | None, d
         emit_json({"mode": name, "command": command, "symbol": symbol.upper(), "outcome": reply["outcome"]})
     else:
         say(f"{symbol.upper()} {done} in {name}.")
+
+
+def _show_hits(found: list[dict[str, Any]]) -> None:
+    from qm.clock import ny
+
+    if not found:
+        emit("No find is alive.")
+        return
+    lines = [
+        (
+            hit["symbol"],
+            hit["scan"],
+            f"{ny(hit['since']):%H:%M:%S}",
+            f"{hit['told']:,.2f}",
+            hit["stage"],
+            hit["strategy"] or hit["rejected"],
+        )
+        for hit in found
+    ]
+    left = ("symbol", "scan", "since", "stage", "by, or because")
+    table(("symbol", "scan", "since", "told at", "stage", "by, or because"), lines, left=left)
 
 
 def _show(rows: list[dict[str, Any]], bans: list[dict[str, Any]]) -> None:

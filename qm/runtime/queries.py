@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from itertools import islice
 from typing import Final
 
 from aiohttp import web
 
+from qm.engine.core import Core
 from qm.errors import NotFoundError, UsageError, did_you_mean, nearest
 from qm.journal.explain import explain
 from qm.log import clean
@@ -110,9 +111,11 @@ class Queries:
 
     async def _hits(self, request: web.Request) -> web.Response:
         given = parameters(request.query, "scan", "limit")
+        core = self._projector.core
+        held = core.funnel.held()
         found = [
-            HitLine(scan, symbol, hit.since, hit.told, hit.rejected, hit.seq)
-            for (scan, symbol), hit in self._projector.core.book.scanner.active().items()
+            HitLine(scan, symbol, hit.since, hit.told, *_stage(core, symbol, held, hit.rejected), hit.rejected, hit.seq)
+            for (scan, symbol), hit in core.book.scanner.active().items()
             if given.get("scan") in (None, scan)
         ]
         found.sort(key=lambda line: -line.seq)
@@ -181,3 +184,17 @@ class Queries:
     async def _schema(self, request: web.Request) -> web.Response:
         parameters(request.query)
         return answer(schema())
+
+
+def _stage(core: Core, symbol: str, held: Collection[str], rejected: str) -> tuple[str, str]:
+    """Return how far an opportunity has come, and which strategy works it."""
+    book = core.book
+    work = book.desk.works.get(book.market.table.row(symbol))
+    strategy = work.strategy if work is not None else ""
+    if symbol in held:
+        return "held", strategy
+    if work is not None:
+        return "worked", strategy
+    if rejected:
+        return "rejected", ""
+    return ("watched" if symbol in book.watchlist else "over"), ""

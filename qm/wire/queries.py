@@ -61,6 +61,10 @@ class HitLine(msgspec.Struct, frozen=True):
     """ns UTC."""
     told: float
     """Price at which it was told last, $."""
+    stage: str
+    """worked, held, watched, rejected, or over: it was let go, and lives on."""
+    strategy: str
+    """Who works it; empty when nobody does."""
     rejected: str
     """Why nobody followed it up, in one word; empty when somebody did."""
     seq: int

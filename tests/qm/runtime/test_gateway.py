@@ -111,7 +111,10 @@ async def test_what_is_alive_can_be_asked_for_latest_first(traded: Rig, path: Pa
     alive = traded.core.book.scanner.active()
     assert {(line.scan, line.symbol): line.seq for line in lines} == {key: hit.seq for key, hit in alive.items()}
     assert [line.seq for line in lines] == sorted((line.seq for line in lines), reverse=True)
-    assert lines
+    works = {traded.market.table.names[row]: work.strategy for row, work in traded.core.book.desk.works.items()}
+    assert {line.strategy for line in lines} == {works.get(line.symbol, "") for line in lines}
+    assert {"worked", "held"} & {line.stage for line in lines}
+    assert all(bool(line.rejected) or line.stage != "rejected" for line in lines)
     some = (await ask(path, f"/v1/hits?scan={lines[0].scan}&limit=1"))[1]
     assert [each["seq"] for each in some] == [lines[0].seq]
 
