@@ -26,9 +26,9 @@ def show_lines(where: Kept, lines: Sequence[Line], limit: int) -> None:
     emit(f"{ny(lines[0].ts):%Y-%m-%d %H:%M:%S} New York, run {where.run} ({where.store})")
     emit()
     lacking = any(line.lack for line in lines[:limit])
-    heads = ("rank", "symbol", "score", "last", "chg %", "rvol", "$M", "flags", "made of")
-    rows = [(*_cells(line), line.lack if lacking else _made_of(line)) for line in lines[:limit]]
-    table(heads, rows, _LEFT, spare=("$M", "rvol"))
+    heads = ("rank", "symbol", "score", "last", "chg %", "rvol", "$M", "flags", "moved", "a min", "list", "made of")
+    rows = [(*_cells(line), *_way(line), line.lack if lacking else _made_of(line)) for line in lines[:limit]]
+    table(heads, rows, _LEFT, spare=("a min", "$M", "rvol", "list"))
     if len(lines) > limit:
         emit(f"{limit} of {len(lines):,} symbols; more with --limit.")
 
@@ -132,6 +132,15 @@ def _cells(line: Line, *, symbol: bool = True) -> tuple[str, ...]:
         " ".join(line.flags),
     )
     return (rank, line.symbol, *rest) if symbol else (rank, *rest)
+
+
+def _way(line: Line) -> tuple[str, str, str]:
+    listed = "" if line.listed_min is None else f"{line.listed_min:,.0f} min"
+    return (
+        "" if line.rank_change is None else f"{line.rank_change:+d}",
+        "" if line.velocity is None else f"{line.velocity:+.1f}",
+        listed,
+    )
 
 
 def _made_of(line: Line) -> str:

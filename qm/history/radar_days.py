@@ -10,12 +10,13 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
+from qm.clock import MINUTE
 from qm.errors import NotFoundError, nearest
 from qm.history.parted import files_of, read
 from qm.history.snapshots import FLAGS, POINTS, market_path
 from qm.radar.fitness import WORDS, Lack
 
-STEP_NS: Final = 30 * 60_000_000_000
+STEP_NS: Final = 30 * MINUTE
 """A story tells of a symbol at least so often."""
 
 
@@ -39,6 +40,12 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     """Points by part of the score, the largest first."""
     lack: str = ""
     """Why it is not ranked; told by snapshots of the whole market only."""
+    rank_change: int | None = None
+    """Places gained (+) or lost (-) since the minute boundary one minute before."""
+    velocity: float | None = None
+    """Places gained (+) or lost (-) per minute since the minute boundary five minutes before."""
+    listed_min: float | None = None
+    """Minutes on the radar's list without a break."""
 
 
 class Turn(msgspec.Struct, frozen=True):
@@ -108,7 +115,9 @@ def at(path: Path, moment: int, whole: bool = False) -> list[Line]:
     With `whole` it is the last snapshot of the whole market. Raises NotFoundError and DataError.
     """
     lines = _lines(read(market_path(path) if whole else path, at=moment))
-    return sorted(lines, key=lambda line: (line.rank == 0, line.rank, -line.score)) if whole else lines
+    if whole:
+        return sorted(lines, key=lambda line: (line.rank == 0, line.rank, -line.score))
+    return _with_ways(path, lines) if lines else []
 
 
 def span(path: Path) -> tuple[int, int]:
@@ -196,6 +205,34 @@ def difference(first: Path, second: Path) -> Difference:
         at=where[0] if where else 0,
         symbol=where[1] if where else "",
     )
+
+
+def _with_ways(path: Path, lines: list[Line]) -> list[Line]:
+    table, now = read(path, columns=["ts", "symbol", "rank", "flags"]), lines[0].ts
+    ts, rank, flags = (table[name].to_numpy() for name in ("ts", "rank", "flags"))
+    coded = table["symbol"].combine_chunks().dictionary_encode()
+    symbol, names = coded.indices.to_numpy(), coded.dictionary.to_pylist()
+    ago = {minutes: now // MINUTE * MINUTE - minutes * MINUTE for minutes in (1, 5)}
+    beats = np.unique(ts[ts <= now])
+    found = []
+    for line in lines:
+        own = np.flatnonzero((symbol == names.index(line.symbol)) & (ts <= now))
+        ranks = {int(ts[i]): int(rank[i]) for i in own if ts[i] >= ago[5]}
+        then = ranks.get(ago[1], 0)
+        # From the first boundary of the last five minutes that is known and a minute old.
+        marks = [at_ for at_ in beats.tolist() if ago[5] <= at_ <= now - MINUTE and at_ % MINUTE == 0]
+        before = ranks.get(marks[0], 0) if marks else 0
+        here = np.isin(beats, ts[own][(flags[own] & FLAGS["list"]) > 0])
+        since = beats[len(here) - int(np.argmin(here[::-1])) :] if not here.all() else beats
+        found.append(
+            msgspec.structs.replace(
+                line,
+                rank_change=then - line.rank if then and line.rank else None,
+                velocity=round((before - line.rank) * MINUTE / (now - marks[0]), 3) if before and line.rank else None,
+                listed_min=round((now - int(since[0])) / MINUTE, 1) if "list" in line.flags else None,
+            )
+        )
+    return found
 
 
 def _by_beat(table: pa.Table) -> dict[int, dict[str, tuple[int, float]]]:

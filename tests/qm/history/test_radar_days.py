@@ -52,6 +52,30 @@ def test_a_beat_is_told_as_it_was(tmp_path: Path) -> None:
     assert at(path, OPEN - 1) == []
 
 
+def test_a_beat_tells_how_each_came_to_its_rank(tmp_path: Path) -> None:
+    driven, beats = Driven(WEIGHTS, 4), []
+    path = tmp_path / NAME
+    with SnapshotWriter(tmp_path, driven.market.table, SESSION) as writer:
+        for minute in range(8):
+            scores = (10.0 + 10 * minute, 35.0, 25.0, 45.0)
+            columns = {"last": [10.0] * 4, "dollar_volume": [1e6] * 4}
+            beats.append(driven.beat(made(OPEN + minute * MINUTE, chg_pct=scores, **columns)))
+            writer.add(beats[-1])
+    for ranking in beats:
+        for line in at(path, ranking.ts):
+            row = ranking.table.row(line.symbol)
+            told = ranking.row(row)
+            # What the engine knew then, and what the store can tell of those that it kept.
+            if told.rank_change is not None and line.rank_change is not None:
+                assert line.rank_change == told.rank_change
+            if told.velocity is not None and line.velocity is not None:
+                assert line.velocity == told.velocity
+            assert line.listed_min == (None if told.listed_s is None else told.listed_s / 60)
+    (first,) = [line for line in at(path, OPEN + 3 * MINUTE) if line.symbol == "S000"]
+    # Ranks 4, 4, 3 and 2, and not kept at the first two minutes, when three had more points.
+    assert (first.rank, first.rank_change, first.velocity) == (2, 1, None)
+
+
 def test_the_whole_market_says_why_one_is_not_ranked(tmp_path: Path) -> None:
     lines = at(store(tmp_path), OPEN + 3 * MINUTE, whole=True)
     assert [(line.symbol, line.rank) for line in lines] == [("S000", 1), ("S001", 2), ("S002", 3), ("S003", 0)]
