@@ -37,6 +37,8 @@ UNLIMITED = RiskSettings(
     min_stop_ticks=0.0,
     max_stop_pct=100.0,
     min_risk_used=0.0,
+    min_band_pct=0.0,
+    margin_headroom=0.0,
 )
 """Every check is made; none may stop a trade that the peers make."""
 

@@ -24,9 +24,10 @@ def standing(market: Market, row: int) -> Standing:
     """Return what is known of a symbol now.
 
     Bands are those that the feed told last. Where it tells none they are estimated: around the mean of the prices at
-    the last five minute boundaries, or of the followed bars, the open before there are any. The plan's own reference
-    price may differ from it: it is a mean of trades, and moves only by 1 % or more. An unknown prior close has the
-    narrowest bands of its tier.
+    the last five minute boundaries, or of the followed bars; before there are any, the open; where nobody marks
+    minutes, the start of the last bar, and of bars longer than five minutes their end. The plan's own reference price
+    may differ from it: it is a mean of trades, and moves only by 1 % or more. An unknown prior close has the narrowest
+    bands of its tier.
     """
     col, known, of = market.col, market.reference, market.session
     prior = _known(known.prior_close.item(row))
@@ -110,7 +111,13 @@ def _mean(market: Market, row: int) -> float | None:
     marks = [price for price in marks if price > 0.0]
     if marks:
         return sum(marks) / len(marks)
-    return _known(market.col["open"].item(row))
+    if market.now < market.session.open_ns + 5 * MINUTE_NS:
+        return _known(market.col["open"].item(row))
+    # Nobody asks for the minutes of a few symbols on bars: what is left is where the last bar began.
+    ts, began = market.col["ts"].item(row), market.col["bar_start"].item(row)
+    if ts < first:
+        return None
+    return _known(market.col["bar_open" if ts - began <= 5 * MINUTE_NS else "last"].item(row))
 
 
 def _market_pct(market: Market) -> float | None:

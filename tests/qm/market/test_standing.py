@@ -73,9 +73,13 @@ def test_before_the_first_minute_ends_the_open_is_the_reference() -> None:
 
 def test_marks_of_an_hour_ago_are_not_taken_for_now() -> None:
     on = minutes(market(prior_close=[10, np.nan]), 10, 11)
-    feed(on, bar(at(66), AAA, 20, 20, 20, 20, 100.0))
-    # Nobody marked the minutes between: only the open is left.
-    assert bands_of(on, AAA)[0] == 10.0
+    feed(on, bar(at(66), AAA, 20, 21, 20, 21, 100.0))
+    # Nobody marked the minutes between: only the start of the last bar is left, and not for long.
+    assert bands_of(on, AAA)[0] == 20.0
+    hourly = feed(market(prior_close=[10, 1]), bar(at(60), AAA, 10, 14, 10, 14, 100.0, seconds=3600))
+    assert bands_of(hourly, AAA)[0] == 14.0
+    on.now += 5 * MINUTE_NS
+    assert bands_of(on, AAA) == (None, None, None, False)
 
 
 def test_an_unknown_prior_close_has_the_narrowest_bands_and_tiers_follow_the_trading() -> None:
