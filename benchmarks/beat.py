@@ -1,4 +1,4 @@
-"""One beat of the radar over the whole market: features, score and order, contributions of the top 100, ten scans.
+"""One beat over the whole market: features, score, order and list, its hundred lines, snapshots, ten scans, the tape.
 
 Between two beats a second of prints goes through the market, so that a beat finds the caches as it would live.
 """
@@ -8,19 +8,23 @@ from __future__ import annotations
 import argparse
 import statistics
 from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import perf_counter_ns
 
 import numpy as np
 
 from benchmarks import stream
 from benchmarks.measure import percentile, pin, report
-from qm.market.features import features
+from qm.history.snapshots import SnapshotWriter
+from qm.market.features import SHOWN, features
 from qm.market.market import MINUTE_NS, Market
 from qm.market.reference import Reference
 from qm.market.timers import NEVER
-from qm.model.events import Entry
+from qm.model.events import Beat, Entry, Minute
 from qm.model.instrument import SymbolTable
 from qm.radar.radar import Radar
+from qm.radar.regime import Regime
 from qm.radar.weights import RadarWeights
 from qm.rules.calendar import Session, next_session
 from qm.scanner.conditions import Condition, above, at_least, at_most, flag, within
@@ -32,7 +36,7 @@ MINUTES = 30
 """Of bars before the first beat."""
 BETWEEN = 5_000
 """Prints between two beats."""
-STEPS = ("features", "radar", "top 100", "scans", "beat")
+STEPS = ("features", "radar", "100 lines", "snapshots", "scans", "tape", "beat")
 
 
 def market() -> Market:
@@ -77,21 +81,34 @@ def scans() -> list[Scan]:
 
 def beats(count: int) -> tuple[dict[str, list[float]], int]:
     """Return the milliseconds of every step of so many beats, and the opportunities alive at the end."""
-    whole, radar, scanner = market(), Radar(RadarWeights()), Scanner(scans())
+    whole, radar, scanner, regime = market(), Radar(RadarWeights()), Scanner(scans()), Regime()
+    radar.open(whole)
+    regime.open(whole)
+    needed = frozenset((*SHOWN, *RadarWeights().parts(), *(name for scan in scanner.scans for name in scan.asks)))
+    fold, turn = radar.appliers()[Beat], regime.appliers()[Minute]
     whole.timers.due = NEVER
     price = whole.col["last"].copy()
     applied, seq = scanner.appliers(), 0
     spent: dict[str, list[float]] = {step: [] for step in STEPS}
+    folder = TemporaryDirectory()
+    store = SnapshotWriter(Path(folder.name), whole.table, whole.session, market_s=1, wait=False)
     for beat in range(count):
         whole.run(stream.prints(SYMBOLS, BETWEEN, seed=beat, start_ns=whole.now, near=price), 0)
         marks = [perf_counter_ns()]
-        seen = features(whole)
+        seen = features(whole, needed=needed)
         marks.append(perf_counter_ns())
         ranking = radar.beat(whole, seen)
+        names = ranking.names_of(*ranking.change)
+        fold(Entry(0, whole.now, whole.consumed, 0, Beat(beat * MINUTE_NS, ranking.count, "", *names)))
         marks.append(perf_counter_ns())
-        ranking.rows(100)
+        ranking.lines(ranking.listed)
+        marks.append(perf_counter_ns())
+        store.add(ranking)
         marks.append(perf_counter_ns())
         found = scanner.on_beat(seen, ranking, whole.now)
+        marks.append(perf_counter_ns())
+        turn(Entry(0, whole.now, whole.consumed, 0, Minute(whole.now)))
+        regime.on_minute(whole.now)
         marks.append(perf_counter_ns())
         for each in found:
             seq += 1
@@ -99,6 +116,8 @@ def beats(count: int) -> tuple[dict[str, list[float]], int]:
         for step, before, after in zip(STEPS, marks, [*marks[1:], marks[-1]], strict=False):
             spent[step].append((after - before) / 1e6)
         spent["beat"][-1:] = [(marks[-1] - marks[0]) / 1e6]
+    store.close()
+    folder.cleanup()
     return spent, len(scanner.active())
 
 
