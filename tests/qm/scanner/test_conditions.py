@@ -161,3 +161,44 @@ def test_where_every_check_passed_the_condition_holds_and_where_none_did_it_does
         passed = [check.passed for check in condition.why(found, row)]
         assert held[row] or not all(passed)
         assert any(passed) or not held[row]
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([">=", "<=", ">", "<"]), st.integers(-3, 3), st.integers(0, 3)), min_size=1),
+    st.lists(st.booleans()),
+    st.lists(st.one_of(st.integers(-6, 6), st.just(float("nan"))), min_size=1, max_size=8),
+)
+def test_what_a_condition_lets_in_it_does_not_end_at_once(
+    bounds: list[tuple[str, int, int]], joins: list[bool], values: list[float]
+) -> None:
+    make = {">=": at_least, "<=": at_most, ">": above, "<": below}
+    parts = [
+        make[sign]("gap_pct", limit, stay=limit - wide * (1 if sign[0] == ">" else -1)) for sign, limit, wide in bounds
+    ]
+    condition = parts[0]
+    for part, both in zip(parts[1:], joins, strict=False):
+        condition = condition & part if both else condition | part
+    found = made(gap_pct=values)
+    assert not (condition.mask(found) & ~condition.staying().mask(found)).any()
+    assert condition.staying().staying() == condition.staying()
+
+
+@pytest.mark.parametrize(
+    ("make", "stay"),
+    [(at_least, 4.1), (above, 4.1), (at_most, 3.9), (below, 3.9), (at_least, float("nan"))],
+)
+def test_a_limit_to_stay_that_is_tighter_or_no_number_is_refused(make: Callable[..., Condition], stay: float) -> None:
+    with pytest.raises(UsageError):
+        make("gap_pct", 4, stay=stay)
+
+
+def test_what_has_two_limits_has_no_opposite() -> None:
+    with pytest.raises(UsageError, match="cannot stand before gap_pct >= 4 % stay 3 %"):
+        ~(at_least("gap_pct", 4, stay=3) & flag("halted"))
+
+
+def test_two_limits_are_written_out_and_both_are_shown_where_they_decide() -> None:
+    condition = within("last", 2, 20, stay=(1, 25)) & flag("halted")
+    assert str(condition) == "last >= 2 $ stay 1 $ & last <= 20 $ stay 25 $ & halted"
+    assert str(condition.staying()) == "last >= 1 $ & last <= 25 $ & halted"
+    assert [check.limit for check in condition.staying().why(made(last=[30.0], halted=[1.0]), 0)] == [1, 25, None]
