@@ -21,6 +21,7 @@ from cli.stores import BACKTEST, journal_file, keep_run, radar_folder
 from qm.clock import now_ns
 from qm.engine.day import Day
 from qm.engine.settings import RunSettings
+from qm.errors import UsageError
 from qm.history.files import file_error, fill, write_whole
 from qm.history.retention import SnapshotSettings, prune
 from qm.rules.fees import NO_COMMISSION
@@ -65,6 +66,12 @@ class Trial:
     def __post_init__(self) -> None:
         self._days = self.chosen.days()
         self._first = next(self._days)
+        for name, symbols in self.plan.assigned.items():
+            if symbols and not any(symbol in self._first.table for symbol in symbols):
+                raise UsageError(
+                    f"{name} works {', '.join(symbols)}, and {self.chosen.name} has none of them.",
+                    "Take another dataset, or name symbols: --symbols A,B.",
+                )
 
     def days(self) -> Iterator[Day]:
         """Yield the sessions; once."""

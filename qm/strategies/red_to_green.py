@@ -54,6 +54,9 @@ class RedToGreenEntry(EntrySignals):
         until = group.open_ns + self.params.cutoff_min * MINUTE_NS
         if group.now >= until:
             return self.on_time(group)
+        if self.params.with_spy and SPY not in group.market.table:
+            reason = f"{SPY} is not in this session; with_spy=false does without"
+            return [Done(reason, row) for row in group.rows.tolist()]
         wishes: list[Plan | Done] = []
         for view in group.each():
             close = prior_close(view)

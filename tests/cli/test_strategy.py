@@ -146,3 +146,14 @@ def test_a_file_that_is_not_there_and_a_name_that_is_none(capsys: pytest.Capture
     missing = inside(capsys, "strategy", "check", "./nowhere.py")
     assert (missing.code, "There is no nowhere.py" in missing.err) == (2, True)
     assert "Did you mean orb_robust" in inside(capsys, "strategy", "show", "orb_robus").err
+
+
+def test_a_strategy_of_named_symbols_refuses_a_dataset_without_them(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(folder, "two_names", DOUBTFUL.replace('("no_such_scan",)', '(), symbols=("NOSUCH", "NONE")'))
+    done = inside(capsys, "backtest", "run", "two_names", "-d", "synthetic:5")
+    assert (done.code, done.err.splitlines()[0]) == (
+        2,
+        "qm: two_names works NOSUCH, NONE, and synthetic:5:seed=1 has none of them.",
+    )

@@ -120,6 +120,11 @@ def test_taken_over_when_it_is_red_already_it_waits_for_the_cross() -> None:
     assert on.only(Signal).price == 20.03
 
 
+def test_without_spy_in_the_session_it_says_so_instead_of_waiting_for_ever() -> None:
+    on = Stage(strategy("red_to_green"), known=KNOWN)
+    assert on.only(Released).reason == "SPY is not in this session; with_spy=false does without"
+
+
 def test_it_gives_up_at_half_past_eleven() -> None:
     on = play(*DIP).pass_time(119)
     assert on.all(Released) == []
