@@ -87,6 +87,10 @@ def beats(count: int) -> tuple[dict[str, list[float]], int]:
     needed = frozenset((*SHOWN, *RadarWeights().parts(), *(name for scan in scanner.scans for name in scan.asks)))
     fold, turn = radar.appliers()[Beat], regime.appliers()[Minute]
     whole.timers.due = NEVER
+    weights = radar.weights
+    needed = frozenset(
+        (*SHOWN, *weights.parts(), *weights.pre.parts(), *(name for scan in scans() for name in scan.asks))
+    )
     price = whole.col["last"].copy()
     applied, seq = scanner.appliers(), 0
     spent: dict[str, list[float]] = {step: [] for step in STEPS}

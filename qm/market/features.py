@@ -20,7 +20,18 @@ from qm.market.five_features import FIVES, WHOLE, fill_fives
 from qm.market.fives import BAND, HIGH
 from qm.market.market import MINUTE_NS, Market
 from qm.market.names import ABOUT, FLAGS, NAMES, UNITS, F
-from qm.market.price_features import PRE, PRICES, QUOTES, RANGES, fill_pre, fill_prices, fill_quotes, fill_ranges
+from qm.market.price_features import (
+    PRE,
+    PRICES,
+    QUOTES,
+    RANGES,
+    STATES,
+    fill_pre,
+    fill_prices,
+    fill_quotes,
+    fill_ranges,
+    fill_states,
+)
 from qm.market.volume_features import MOVES, VOLUMES, fill_moves, fill_volumes
 from qm.rules.ssr import SSR_DROP
 
@@ -111,7 +122,7 @@ def _moment(market: Market | None) -> tuple[int, int, int]:
 def _subject(name: str) -> tuple[str, ...]:
     """Return the features that are computed in one go with this one; KeyError."""
     wanted = F[name.upper()]
-    for subject in (PRICES, RANGES, QUOTES, PRE, VOLUMES, MOVES, FIVES):
+    for subject in (PRICES, RANGES, STATES, QUOTES, PRE, VOLUMES, MOVES, FIVES):
         if wanted in subject:
             return tuple(f.name.lower() for f in subject)
     return (name,)
@@ -162,8 +173,8 @@ class _Plan:
         for n, f in enumerate(picked):
             self.place[f] = n
         self.wanted = wanted
-        self.prices, self.ranges, self.quotes, self.pre, self.volumes, self.moves, self.fives = (
-            not wanted.isdisjoint(subject) for subject in (PRICES, RANGES, QUOTES, PRE, VOLUMES, MOVES, FIVES)
+        self.prices, self.ranges, self.states, self.quotes, self.pre, self.volumes, self.moves, self.fives = (
+            not wanted.isdisjoint(subject) for subject in (PRICES, RANGES, STATES, QUOTES, PRE, VOLUMES, MOVES, FIVES)
         )
         self.whole = [(int(self.place[f]), known) for f, known in WHOLE.items() if f in wanted]
         self.known = [(int(self.place[f]), column) for f, column in _KNOWN.items() if f in wanted]
@@ -188,7 +199,9 @@ def _fill(market: Market, start: int, stop: int, plan: _Plan, out: Array) -> Non
         given = (ref.prior_close, ref.dividend, ref.high_52w, _spy_pct(market))
         fill_prices(rows, *given, moment, place, out)
     if plan.ranges:
-        fill_ranges(rows, ref.prior_close, ref.ssr_carried, ref.atr, _drop(market), moment, place, out)
+        fill_ranges(rows, ref.atr, moment, place, out)
+    if plan.states:
+        fill_states(rows, ref.prior_close, ref.ssr_carried, _drop(market), moment, place, out)
     if plan.quotes:
         fill_quotes(rows, moment, place, out)
     if plan.pre:

@@ -18,15 +18,16 @@ Moment = tuple[int, int, int, int]
 """Now and the time since the open, ns; the first row and the one after the last."""
 
 PRICES: Final = (
-    *(F.LAST, F.GAP_PCT, F.CHG_PCT, F.CHG_OPEN_PCT, F.OPEN, F.HIGH, F.LOW, F.LOW_CHG_PCT, F.DAY_HIGH, F.DAY_LOW),
+    *(F.LAST, F.GAP_PCT, F.CHG_PCT, F.CHG_OPEN_PCT, F.OPEN, F.HIGH, F.LOW, F.LOW_CHG_PCT),
     *(F.HALTED, F.RS_SPY_PCT, F.HIGH_52W_DIST_PCT),
 )
-RANGES: Final = (
-    *(F.RANGE_POS, F.RANGE_ATR, F.HIGH_AGE_S, F.HIGH_DIST_ATR, F.MOVE_ATR, F.HIGHS_TODAY, F.NEW_HIGH),
-    *(F.HALTS_TODAY, F.MINS_SINCE_RESUME, F.SSR, F.QUARANTINED, F.REVISED),
-)
+RANGES: Final = (*(F.RANGE_POS, F.RANGE_ATR, F.HIGH_AGE_S, F.HIGH_DIST_ATR, F.MOVE_ATR, F.HIGHS_TODAY, F.NEW_HIGH),)
+STATES: Final = (F.HALTS_TODAY, F.MINS_SINCE_RESUME, F.SSR, F.QUARANTINED, F.REVISED)
 QUOTES: Final = (F.SPREAD_BPS, F.BOOK_IMB, F.QUOTE_AGE_S)
-PRE: Final = (F.PRE_VOLUME, F.PRE_DOLLAR_VOLUME, F.PRE_RVOL, F.PRE_HIGH, F.PRE_LOW, F.PRE_HIGH_DIST_PCT)
+PRE: Final = (
+    *(F.PRE_VOLUME, F.PRE_DOLLAR_VOLUME, F.PRE_RVOL, F.PRE_HIGH, F.PRE_LOW, F.PRE_HIGH_DIST_PCT),
+    *(F.DAY_HIGH, F.DAY_LOW),
+)
 
 
 @numba.njit(cache=True, error_model="numpy", nogil=True)
@@ -75,24 +76,13 @@ def fill_prices(
         out[place[F.HIGH], k] = high
         out[place[F.LOW], k] = low
         out[place[F.LOW_CHG_PCT], k] = pct(low, prior)
-        out[place[F.DAY_HIGH], k] = np.fmax(high, r["pre_high"])
-        out[place[F.DAY_LOW], k] = np.fmin(low, r["pre_low"])
         out[place[F.HIGH_52W_DIST_PCT], k] = pct(last, high_52w[s])
         out[place[F.HALTED], k] = 1.0 if r["status"] >= HALTED else 0.0
 
 
 @numba.njit(cache=True, error_model="numpy", nogil=True)
-def fill_ranges(
-    rows: Rows,
-    prior_close: Array,
-    ssr_carried: Array,
-    atr: Array,
-    drop: float,
-    moment: Moment,
-    place: Places,
-    out: Array,
-) -> None:
-    """Compute `RANGES`; short sales are restricted from a fall of `drop` on, a fraction, NaN before that rule."""
+def fill_ranges(rows: Rows, atr: Array, moment: Moment, place: Places, out: Array) -> None:
+    """Compute `RANGES`."""
     now, _, start, stop = moment
     for s in range(start, stop):
         r = rows[s]
@@ -106,6 +96,17 @@ def fill_ranges(
         out[place[F.MOVE_ATR], k] = ratio(last - r["open"], atr[s])
         out[place[F.HIGHS_TODAY], k] = r["highs"]
         out[place[F.NEW_HIGH], k] = (1.0 if r["highs"] > 0 and age < 60.0 else 0.0) if high > 0.0 else np.nan
+
+
+@numba.njit(cache=True, error_model="numpy", nogil=True)
+def fill_states(
+    rows: Rows, prior_close: Array, ssr_carried: Array, drop: float, moment: Moment, place: Places, out: Array
+) -> None:
+    """Compute `STATES`; short sales are restricted from a fall of `drop` on, a fraction, NaN before that rule."""
+    now, _, start, stop = moment
+    for s in range(start, stop):
+        r = rows[s]
+        k = s - start
         out[place[F.HALTS_TODAY], k] = r["halts"]
         out[place[F.MINS_SINCE_RESUME], k] = (now - r["resumed"]) / MINUTE if r["resumed"] > 0 else np.nan
         out[place[F.QUARANTINED], k] = r["quarantined"]
@@ -113,7 +114,7 @@ def fill_ranges(
         # Binary fractions may put a hair between a price and the trigger.
         trigger = prior_close[s] * (1.0 - drop) * (1.0 + 1e-9)
         restricted = ssr_carried[s] if prior_close[s] > 0.0 else np.nan
-        if low <= trigger or ssr_carried[s] > 0.0:
+        if r["low"] <= trigger or ssr_carried[s] > 0.0:
             restricted = 1.0
         out[place[F.SSR], k] = restricted if drop == drop else 0.0
 
@@ -147,3 +148,5 @@ def fill_pre(rows: Rows, usual: Array, moment: Moment, place: Places, out: Array
         out[place[F.PRE_HIGH], k] = r["pre_high"]
         out[place[F.PRE_LOW], k] = r["pre_low"]
         out[place[F.PRE_HIGH_DIST_PCT], k] = pct(r["last"], r["pre_high"])
+        out[place[F.DAY_HIGH], k] = np.fmax(r["high"], r["pre_high"])
+        out[place[F.DAY_LOW], k] = np.fmin(r["low"], r["pre_low"])
