@@ -48,6 +48,10 @@ def change(members: Mapping[int, Member], order: list[int], strength: Array, lac
     """
     rows = list(members)
     at = np.array(rows, np.int64)
+    first = next((row for row in order if row not in members), None)
+    quiet = lacks[at] == Lack.NOTHING
+    if quiet.all() and (first is None or _keeps_out(strength[at], float(strength[first]), rule)):
+        return Change()
     lack, own = lacks[at].tolist(), strength[at].tolist()
     absent = [row for row, code in zip(rows, lack, strict=True) if code not in (Lack.NOTHING, Lack.HALTED)]
     gone = {row for row in absent if members[row].missing + 1 >= rule.gone_beats}
@@ -73,8 +77,15 @@ def change(members: Mapping[int, Member], order: list[int], strength: Array, lac
     return Change(tuple(entered), left, tuple([row for row in absent if row not in gone and row not in beaten]))
 
 
+def _keeps_out(own: Array, best: float, rule: Rule) -> bool:
+    # What happens at most beats: the list is full, and nobody is strong enough.
+    return len(own) >= rule.size and best <= float(own.min()) + rule.margin
+
+
 def after(members: Mapping[int, Member], done: Change, ts: int) -> dict[int, Member]:
     """Return the list after a change, the longest there first."""
+    if not any(done) and not any(member.missing for member in members.values()):
+        return dict(members)
     leaving, missing = dict.fromkeys(done.left), dict.fromkeys(done.missing)
     kept = {
         row: Member(member.since, member.missing + 1 if row in missing else 0)
