@@ -160,6 +160,17 @@ _SCANS: Final = (
         rank_by="float_rotation",
         rearm_pct=1.0,
     ),
+    # Without a look at earlier days: for a feed whose usual volumes are not known yet.
+    Scan(
+        name="runners",
+        condition=parse(
+            "chg_pct >= 10 stay 8 & mom_5_pct >= 2 stay 0 & dollar_volume >= 1M & range_pos >= 0.8 stay 0.5"
+            " & last in 1..100 & ~halted"
+        ),
+        window=("09:30", "15:30"),
+        rank_by="mom_5_pct * log(dollar_volume)",
+        rearm_pct=2.0,
+    ),
     Scan(
         name="rvol_spike",
         condition=parse("rvol_5m >= 5 & vol_surge >= 3 & mom_5_pct not in -1..1 & ~halted"),

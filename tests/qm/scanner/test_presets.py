@@ -143,6 +143,17 @@ NEEDS: list[tuple[str, Needs]] = [
             **_RUN,
         },
     ),
+    (
+        "runners",
+        {
+            "chg_pct": (10, 9.9),
+            "mom_5_pct": (2, 1.9),
+            "dollar_volume": (1e6, 999_999),
+            "range_pos": (0.8, 0.79),
+            "last": (1, 0.99),
+            **_RUN,
+        },
+    ),
     ("rvol_spike", {"rvol_5m": (5, 4.9), "vol_surge": (3, 2.9), "mom_5_pct": (-1.1, -1), **_RUN}),
     (
         "reversal_bounce",
