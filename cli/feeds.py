@@ -18,6 +18,12 @@ RECORDINGS: Final = (".rec", ".parquet")
 
 EXAMPLE: Final = "E.g. synthetic:500:seed=1@30x, replay:us99_1m/2025-01-03@10x or replay:sim-3.parquet@max."
 
+DIRT: Final = (
+    *("bad_quotes", "corrections", "end_labels", "late", "no_volume", "outage", "reverse_split", "stale_venue"),
+    "twice",
+)
+"""Faults of real feeds that a synthetic market can have; `brokers.sim.market.dirt` says what each is."""
+
 _SPEED: Final = re.compile(r"(?P<rest>.*)@(?P<speed>[^@/]*)\Z", re.DOTALL)
 _DETAILS: Final = ("trades", "bars")
 
@@ -30,12 +36,15 @@ class Synthetic:
     seed: int = 1
     date: dt.date = SYNTHETIC_DATE
     detail: Literal["trades", "bars"] = "trades"
+    dirt: tuple[str, ...] = ()
+    """Faults of real feeds that are put onto it."""
 
     @property
     def name(self) -> str:
         """The spec of the market, without its date."""
         detail = "" if self.detail == "trades" else f":detail={self.detail}"
-        return f"synthetic:{self.symbols}:seed={self.seed}{detail}"
+        dirt = f":dirt={'+'.join(self.dirt)}" if self.dirt else ""
+        return f"synthetic:{self.symbols}:seed={self.seed}{detail}{dirt}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +94,11 @@ def parse_feed(text: str, speed: float = 1.0) -> Feed:
 
 
 def parse_synthetic(text: str) -> Synthetic:
-    """Read `synthetic[:SYMBOLS][:seed=N][:date=YYYY-MM-DD][:detail=trades|bars]`; UsageError names the part."""
-    made = {"symbols": 500, "seed": 1, "date": SYNTHETIC_DATE, "detail": "trades"}
+    """Read `synthetic[:SYMBOLS][:seed=N][:date=YYYY-MM-DD][:detail=trades|bars][:dirt=A+B]`.
+
+    UsageError names the part.
+    """
+    made = {"symbols": 500, "seed": 1, "date": SYNTHETIC_DATE, "detail": "trades", "dirt": ()}
     for part in text.split(":")[1:]:
         name, equals, value = part.partition("=")
         if not equals:
@@ -99,6 +111,12 @@ def parse_synthetic(text: str) -> Synthetic:
             if value not in _DETAILS:
                 _refuse(text, f"the detail {value!r} is neither trades nor bars")
             made[name] = value
+        elif name == "dirt":
+            kinds = tuple(sorted(set(value.split("+"))))
+            for kind in kinds:
+                if kind not in DIRT:
+                    _refuse(text, f"{kind!r} is no kind of dirt", f"There are {', '.join(DIRT)}.")
+            made[name] = kinds
         else:
             made[name] = _whole(text, name, value, 2 if name == "symbols" else 0)
     return Synthetic(
@@ -106,6 +124,7 @@ def parse_synthetic(text: str) -> Synthetic:
         cast("int", made["seed"]),
         cast("dt.date", made["date"]),
         cast("Literal['trades', 'bars']", made["detail"]),
+        cast("tuple[str, ...]", made["dirt"]),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Final, Self
 
 import numpy as np
 
+from brokers.sim.market.dirt import Dirt
 from brokers.sim.synthetic import SyntheticMarket
 from cli.feeds import Synthetic, parse_synthetic
 from cli.output import say
@@ -89,7 +90,7 @@ def choose(
 
 def synthetic_day(spec: Synthetic) -> Day:
     """Return the one session of a synthetic feed."""
-    return _made_up_day(SyntheticMarket(spec.symbols, spec.seed), spec, session(spec.date))
+    return _made_up_day(_market(spec), spec, session(spec.date))
 
 
 def read_symbols(text: str) -> tuple[str, ...]:
@@ -171,12 +172,16 @@ def _made_up(spec: Synthetic, since: dt.date | None, until: dt.date | None) -> C
         raise UsageError(f"There is no session from {first} to {until}.", "The market is closed on those days.")
 
     def days() -> Iterator[Day]:
-        market = SyntheticMarket(spec.symbols, spec.seed)
+        market = _market(spec)
         for each in found:
             yield _made_up_day(market, spec, each)
 
     prints = spec.detail == "trades"
     return Chosen(spec.name, tuple(each.date for each in found), prints, prints, (spec.name,), days)
+
+
+def _market(spec: Synthetic) -> SyntheticMarket:
+    return SyntheticMarket(spec.symbols, spec.seed, [Dirt(kind) for kind in spec.dirt])
 
 
 def _made_up_day(market: SyntheticMarket, spec: Synthetic, of: Session) -> Day:

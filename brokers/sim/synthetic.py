@@ -8,12 +8,13 @@ to test machinery on, and says nothing about a strategy's worth.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final, Literal
 
 import numpy as np
 
 from brokers.sim.market.days import Days
+from brokers.sim.market.dirt import Dirt, soil, unadjusted
 from brokers.sim.market.events import Event
 from brokers.sim.market.grid import Pause
 from brokers.sim.market.history import History, Marks
@@ -42,10 +43,14 @@ START_BEFORE_OPEN_MINUTES: Final = 5
 
 
 class SyntheticMarket:
-    """A market of `symbols` symbols; UsageError below 2, because SPY and QQQ always trade."""
+    """A market of `symbols` symbols; UsageError below 2, because SPY and QQQ always trade.
 
-    def __init__(self, symbols: int = 500, seed: int = 1) -> None:
+    `dirt` puts the faults of real feeds onto its records; the market behind them stays the same.
+    """
+
+    def __init__(self, symbols: int = 500, seed: int = 1, dirt: Iterable[Dirt] = ()) -> None:
         self.seed = seed
+        self.dirt = frozenset(dirt)
         self.universe: Universe = universe(symbols, stream(seed, None, Stream.UNIVERSE))
         self._days = Days(self.universe, seed)
         self._paths: tuple[dt.date, Paths] | None = None
@@ -74,7 +79,10 @@ class SyntheticMarket:
 
     def reference(self, session: Session) -> Reference:
         """Return what is known before the session begins; averages run over the 14 sessions before it."""
-        return self._history.reference(session)
+        known = self._history.reference(session)
+        if Dirt.REVERSE_SPLIT in self.dirt:
+            return unadjusted(known, stream(self.seed, session.date, Stream.DIRT))
+        return known
 
     def minutes(self, session: Session, start_ns: int | None = None, detail: Detail = "trades") -> Iterator[Events]:
         """Yield the records of each minute from `start_ns` (09:25 by default, 04:00 at the earliest) to the close.
@@ -85,6 +93,15 @@ class SyntheticMarket:
         """
         start = session.open_ns - START_BEFORE_OPEN_MINUTES * MINUTE if start_ns is None else start_ns
         first = max((start - session.pre_ns) // MINUTE, 0)
+        clean = self._clean(session, first, detail)
+        if not self.dirt:
+            yield from clean
+            return
+        for minute, records in enumerate(clean, first):
+            rng = stream(self.seed, session.date, Stream.DIRT, minute + 1)
+            yield soil(records, session, session.pre_ns + minute * MINUTE, self.dirt, rng)
+
+    def _clean(self, session: Session, first: int, detail: Detail) -> Iterator[Events]:
         opens = (session.open_ns - session.pre_ns) // MINUTE
         if first < opens:
             yield from self._premarket(session, first, opens, detail)
@@ -96,7 +113,7 @@ class SyntheticMarket:
             begin = session.open_ns + minute * MINUTE
             status = status_records(paths.pauses, begin, begin + MINUTE, session.close_ns)
             if detail == "bars":
-                records = minute_bars(paths.grid, minute, rng)
+                records = minute_bars(paths.grid, minute, rng, opens=minute == 0)
             else:
                 records = minute_prints(paths.grid, minute, rng, opens=minute == 0)
             yield merge(status, records) if len(status) else records
@@ -119,7 +136,7 @@ class SyntheticMarket:
         for minute in range(first, opens):
             rng = stream(self.seed, session.date, Stream.MINUTE, minute)
             if detail == "bars":
-                yield minute_bars(grid, minute, rng)
+                yield minute_bars(grid, minute, rng, opens=False)
                 continue
             prints = minute_prints(grid, minute, rng, opens=False)
             if minute >= opens - START_BEFORE_OPEN_MINUTES:

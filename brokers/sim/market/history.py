@@ -131,7 +131,7 @@ class History:
         opens = (session.open_ns - session.pre_ns) // MINUTE
         for minute in range(session.minutes):
             rng = stream(self._days.seed, session.date, Stream.MINUTE, opens + minute)
-            bars = minute_bars(paths.grid, minute, rng)
+            bars = minute_bars(paths.grid, minute, rng, opens=minute == 0)
             assert len(bars) == 0 or bars["kind"][0] == Kind.BAR
             rows = bars["sym"]
             found.open[rows] = np.where(np.isnan(found.open[rows]), bars["a"], found.open[rows])

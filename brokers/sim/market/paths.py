@@ -24,24 +24,24 @@ from qm.rules.calendar import SESSION_MINUTES, Session
 
 BLOCK: Final = 1024
 """Symbols drawn at a time, which bounds the memory of a session's drafts."""
-SLOW_VOL, FAST_VOL = (0.997, 0.55), (0.55, 0.42)
+SLOW_VOL, FAST_VOL = (0.996, 0.70), (0.80, 0.42)
 """Memory per minute and stationary sd of the two parts of log volatility."""
 EVENT_CLUSTERS: Final = 0.6
 """Clusters of volatility on the day of an event, as a share of usual: the event itself is the cluster."""
 WIDEST: Final = 0.013
 """Sd of a minute which only days exceed whose usual minute comes near it."""
-JUMP_CHANCE, JUMP_SIZE = 0.004, 4.5
+JUMP_CHANCE, JUMP_SIZE = 0.004, 4.0
 MOST_SD: Final = 9.0
 """Largest move of a minute, in its sd."""
 NOISE: Final = 0.72
 """Sd of the part of a minute's log volume that remembers the minute before."""
-NOISE_MEMORY: Final = 0.25
+NOISE_MEMORY: Final = 0.32
 VOLUME_OF_MOVE: Final = 0.45
 """How much of a minute's volume goes with the size of its move."""
-EVENT_NOISE: Final = 1.05
+EVENT_NOISE: Final = 1.5
 UPDATES: Final = 6.0
 """Most trades a minute of a busy symbol: each stands for many in the largest."""
-EVENT_UPDATES: Final = 70.0
+EVENT_UPDATES: Final = 120.0
 BEFORE, AFTERWARDS = 0.008, 0.05
 """Variance of the minutes before an event begins, and long after it, as a share of its height."""
 
@@ -193,7 +193,7 @@ def _trade(
     heat = wide / np.sqrt(np.square(wide).mean(axis=0))
     weight = np.exp(np.where(events, EVENT_NOISE, NOISE) * noise) * (1.0 + VOLUME_OF_MOVE * (np.abs(shock) - 0.8))
     curve = volume_curve(minutes)[:, None]
-    weight *= np.where(events, curve**0.35 * heat**1.5, curve)
+    weight *= np.where(events, curve**0.35 * heat**2.0, curve)
     rough = _rest_of_shape(trades)
     patchy = np.flatnonzero((rough < 6.0) & ~events)
     if len(patchy):
@@ -203,7 +203,9 @@ def _trade(
     most = np.where(events, EVENT_UPDATES, UPDATES)
     expected = most * -np.expm1(-shares / (TRADE_SHARES * most))
     count[:] = np.minimum(rng.poisson(expected), 400)
-    size[:] = shares / np.maximum(expected, 1e-9)
+    # Where a trade stands for many, the minute's volume does not depend on how many stand for it.
+    dense = (expected > 0.5 * most) & (count > 0)
+    size[:] = shares / np.where(dense, count, np.maximum(expected, 1e-9))
 
 
 def _rest_of_shape(trades: Array) -> Array:

@@ -96,6 +96,8 @@ def minute_prints(grid: Grid, minute: int, rng: np.random.Generator, opens: bool
     price = np.where(side, ask[burst], bid[burst])
     tick = np.where(bid >= 1.0, CENTS, PENNIES)
     inside = rng.random(len(leads)) < INSIDE
+    if opens:
+        inside |= first[leads]
     middle = np.rint(0.5 * (bid + ask) * tick) / tick
     price = np.where(inside[burst], middle[burst], price)
     price = np.clip(price, np.exp(cells.low[cell]) - 1e-9, np.exp(cells.high[cell]) + 1e-9)
@@ -112,20 +114,18 @@ def minute_prints(grid: Grid, minute: int, rng: np.random.Generator, opens: bool
     return merge(quotes, _trades(ts, rows, price, size), flicker, idle)
 
 
-def minute_bars(grid: Grid, minute: int, rng: np.random.Generator) -> Events:
+def minute_bars(grid: Grid, minute: int, rng: np.random.Generator, opens: bool) -> Events:
     """Return one bar for each symbol that traded in the minute, in row order, known at its end."""
     cells = _cells(grid, minute)
     n = len(cells.count)
     begin = grid.begin_ns + minute * MINUTE
     noise = grid.sd[minute][cells.column] * np.sqrt(cells.until - cells.since)
     seen = np.maximum(BURST * cells.count, 1.0)
-    # What traded first and last lies inside the minute.
-    ends = rng.random((2, n)) / (seen + 1.0)
-    ends[0] *= cells.since == 0.0
-    ends[1] *= cells.until == 1.0
-    move = cells.end - cells.start
-    start, end = cells.start + ends[0] * move, cells.end - ends[1] * move
+    start, end = cells.start, cells.end
     side = 0.5 * grid.width(minute, cells.column) * (2.0 * (rng.random((2, n)) < 0.5) - 1.0)
+    if opens:
+        # The auction has one price.
+        side[0] = 0.0
     # The extremes of a walk with fixed ends are known in closed form (reflection principle).
     move = end - start
     reach = np.sqrt(move * move - 2.0 * noise * noise * np.log1p(-rng.random((2, n))))

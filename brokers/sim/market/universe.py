@@ -20,7 +20,7 @@ TRADE_SHARES: Final = 166.0
 PRICE_FOLLOWS_SIZE: Final = 0.9
 """Correlation of ranks of price and market value: cheap stocks are small companies."""
 SMALL_CAP_USD: Final = 3e8
-NBBO_OF_VENUE: Final = 0.4
+NBBO_OF_VENUE: Final = 0.25
 """The national best spread as a share of one venue's: 21 to 108 bp in six runners, where the fit says 70 to 400."""
 SPREAD_AT_1M_USD: Final = 0.006
 """Spread, as a fraction of the price, of a larger stock that trades a million dollars a day."""
@@ -99,7 +99,7 @@ def universe(symbols: int, rng: np.random.Generator) -> Universe:
     spread = SPREAD_AT_1M_USD * (traded / 1e6) ** -0.55 * np.exp(0.4 * noise)
     first, trades, scatter = measured.SPREAD_FIT
     fitted = NBBO_OF_VENUE * 1e-4 * np.exp(first + trades * np.log(adv / TRADE_SHARES + 10.0) + scatter * noise)
-    spread = np.clip(np.where(thin, fitted, spread), 0.0, 0.04)
+    spread = np.clip(np.where(thin, fitted, spread), 0.0, 0.02)
     spread[: len(INDEX_FUNDS)] = 0.0
     return Universe(
         table=table,
