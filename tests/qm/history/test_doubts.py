@@ -155,3 +155,19 @@ SPLITS_AND_CRASHES = (
     ("AAPL crash", "2000-09-29"),
     ("QQQ 2:1", "2000-03-20"),
 )
+
+
+def test_real_snapshots_of_two_days_show_the_splits_between_them() -> None:
+    columns = ["symbol", "last", "ts"]
+    table = pq.read_table(real("reference/universe_snapshots.parquet"), columns=columns)
+    symbol = table["symbol"].cast(pa.string()).to_pylist()
+    day = (table["ts"].to_numpy() // 86_400_000_000_000).tolist()
+    last: dict[int, dict[str, float]] = {}
+    for name, price, each in zip(symbol, table["last"].to_pylist(), day, strict=True):
+        last.setdefault(each, {})[name] = price
+    first, second, third, *_ = sorted(last)
+    # ALUR 1:20 and MTH 2:1 on 2025-01-03, CMCT 1:10 and IDAI on 2025-01-06; of about 7,000 symbols nobody else.
+    for before, after, split in ((first, second, {"ALUR", "MTH"}), (second, third, {"CMCT", "IDAI"})):
+        shared = [name for name in last[before] if name in last[after] and last[before][name] > 0]
+        assert len(shared) > 6_900
+        assert {name for name in shared if doubts(last[before][name], last[after][name])} == split
