@@ -24,6 +24,7 @@ class OpenTrade:
         "entry_seq",
         "fees",
         "first_ts",
+        "heat_cents",
         "id",
         "per_share",
         "protect",
@@ -55,6 +56,8 @@ class OpenTrade:
         self.entry_seq = seq
         """The execution that opened it."""
         self.qty = 0
+        self.heat_cents = 0
+        """What is still at risk, in whole cents: of the shares held, from where the stop stands now."""
         self.bought = self.sold = 0
         self.bought_usd = self.sold_usd = self.fees = self.realized = ZERO
         self.ambiguous = False
@@ -197,6 +200,8 @@ class Trades:
         trade = self.open.get(body.symbol)
         if trade is not None:
             trade.protect, trade.protect_seq, trade.resting = body.stop, entry.seq, True
+            left = trade.bought - trade.sold if trade.side is Side.BUY else trade.sold - trade.bought
+            self._heat(trade, abs(left))
 
     def _on_intended(self, entry: Entry) -> None:
         body = entry.body
@@ -233,12 +238,18 @@ class Trades:
             trade.bought, trade.bought_usd = trade.bought + execution.qty, trade.bought_usd + amount
         else:
             trade.sold, trade.sold_usd = trade.sold + execution.qty, trade.sold_usd + amount
-        before = round(trade.qty * trade.per_share * 100)
         trade.qty = max(trade.qty, abs(body.position))
-        self._heat_cents += round(trade.qty * trade.per_share * 100) - before
+        self._heat(trade, abs(body.position))
         if not body.position:
-            self._heat_cents -= round(trade.qty * trade.per_share * 100)
             del self.open[body.symbol]
+
+    def _heat(self, trade: OpenTrade, shares: int) -> None:
+        """Count anew what a trade may still lose."""
+        secured = 0.0
+        if trade.protect is not None and trade.stop is not None:
+            secured = (trade.protect - trade.stop) * trade.side.sign
+        before, trade.heat_cents = trade.heat_cents, round(shares * max(0.0, trade.per_share - secured) * 100)
+        self._heat_cents += trade.heat_cents - before
 
     def _reset_extremes(self, symbol: str, ts: int, price: float) -> None:
         assert self._market is not None

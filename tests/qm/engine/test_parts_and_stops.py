@@ -182,6 +182,21 @@ def test_a_flatten_overrules_a_part() -> None:
     assert on.stops() == []
 
 
+def test_what_is_still_at_risk_falls_with_what_is_sold_and_with_the_stop() -> None:
+    on = Played().enter()
+    heat = on.on.core.book.trades.heat_usd
+    # 1 $ to the stop and twice 8 bp of 20 $ a share.
+    assert heat() == pytest.approx(103.2)
+    on.bar(21.0, Exit("half", 0.5)).bar(21.0)
+    assert heat() == pytest.approx(51.6)
+    on.bar(21.0, Protect(19.6, "nearer"))
+    assert heat() == pytest.approx(50 * (0.4 + 0.032))
+    on.bar(21.0, Protect(20.5, "in front"))
+    assert heat() == 0.0
+    on.bar(20.0).bar(20.0)
+    assert (on.on.held(), heat()) == (0, 0.0)
+
+
 # --- moving the stop ---------------------------------------------------------------------------------------------
 
 
