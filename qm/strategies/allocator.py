@@ -16,6 +16,7 @@ from qm.model.events import (
     Factor,
     HitRejected,
     NotStarted,
+    Released,
     SessionStarted,
     StrategyFailed,
 )
@@ -84,6 +85,8 @@ class Offer(NamedTuple):
 
     symbol: str
     scan: str
+    since: int | None = None
+    """When it was found, ns UTC, for a find that is offered again: who let it go since is not asked a second time."""
 
 
 class Allocator:
@@ -98,6 +101,8 @@ class Allocator:
         self._settings = settings
         self._record = TrackRecord(tuple(strategies), settings.priors, settings.recent_trades)
         self._attempts = Attempts()
+        self._let_go: dict[tuple[str, str], int] = {}
+        """When a strategy let a symbol go today, by symbol and strategy, ns UTC."""
         self.idle: dict[str, str] = {}
         """Strategies that this session cannot tell what they need, and what that is."""
         self.failed: dict[str, str] = {}
@@ -111,6 +116,7 @@ class Allocator:
             SessionStarted: self._on_session,
             StrategyFailed: self._on_failed,
             NotStarted: self._on_not_started,
+            Released: self._on_released,
         }
 
     def on_watched(self, offer: Offer, seen: Situation) -> Allocated | HitRejected:
@@ -143,7 +149,9 @@ class Allocator:
 
     def state(self) -> object:
         """Return what must be equal after a restart."""
-        return [sorted(self.failed.items()), sorted(self.idle.items()), self._attempts.state(), self._record.state()]
+        let_go = [[*key, at] for key, at in sorted(self._let_go.items())]
+        idle = sorted(self.idle.items())
+        return [sorted(self.failed.items()), idle, let_go, self._attempts.state(), self._record.state()]
 
     # --- weighing ------------------------------------------------------------------------------------------------
 
@@ -154,6 +162,8 @@ class Allocator:
             return f"does not take hits of {offer.scan}"
         if strategy.name in self.idle:
             return f"not started: {self.idle[strategy.name]}"
+        if offer.since is not None and self._let_go.get((offer.symbol, strategy.name), -1) >= offer.since:
+            return "has let it go since it was found"
         made = self._attempts.made(offer.symbol, strategy.name)
         if made >= strategy.per_day:
             return f"no attempts are left today: {made} of {strategy.per_day}"
@@ -185,12 +195,18 @@ class Allocator:
     def _on_session(self, entry: Entry) -> None:
         self.failed.clear()
         self.idle.clear()
+        self._let_go.clear()
         self._attempts.on_session(entry)
 
     def _on_failed(self, entry: Entry) -> None:
         body = entry.body
         assert isinstance(body, StrategyFailed)
         self.failed[body.strategy] = body.error
+
+    def _on_released(self, entry: Entry) -> None:
+        body = entry.body
+        assert isinstance(body, Released)
+        self._let_go[body.symbol, body.strategy] = entry.ts
 
     def _on_not_started(self, entry: Entry) -> None:
         body = entry.body

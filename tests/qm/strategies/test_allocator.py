@@ -19,6 +19,7 @@ from qm.model.events import (
     Intended,
     NotStarted,
     Rejected,
+    Released,
     SessionStarted,
     StrategyFailed,
     TradeClosed,
@@ -248,6 +249,15 @@ def test_who_takes_it_when_nobody_does() -> None:
     assert alone.reason == "no strategy is switched on"
 
 
+def test_who_let_a_find_go_is_not_asked_again_until_it_is_found_anew() -> None:
+    desk = Desk().tell(Released("AAA", "one", "too late"), Released("BBB", "two", "too late"))
+    # Told at time 0: a find since then is new, one from before is offered again.
+    assert desk.given(offer=OFFER._replace(since=1)).strategy == "one"
+    again = desk.given(offer=OFFER._replace(since=0))
+    assert (again.strategy, again.alternatives[0].why) == ("two", "has let it go since it was found")
+    assert desk.given().strategy == "one"
+
+
 def test_a_budget_of_nothing_is_no_allocation() -> None:
     found = Desk(ONE, regime={"quiet": 0}).offer(context={"regime": "quiet"})
     assert isinstance(found, HitRejected)
@@ -284,6 +294,8 @@ def test_labels_and_sizes_that_are_none_are_refused(wrong: dict[str, dict[str, f
 STEP = st.one_of(
     st.builds(closed, st.sampled_from(["one", "two", "gone"]), st.sampled_from([None, -1.0, 0.3, 2.5])),
     st.builds(entered, st.sampled_from(["one", "two"]), st.sampled_from(["AAA", "BBB"])),
+    st.builds(Released, st.sampled_from(["AAA", "BBB"]), st.sampled_from(["one", "two"]), st.just("no")),
+    st.builds(NotStarted, st.just("two"), st.just("no quotes")),
     st.builds(StrategyFailed, st.just("two"), st.none(), st.just("no")),
     st.builds(SessionStarted, st.just("d"), st.just("sim"), st.just(Decimal(1)), st.just(2), st.just(""), st.just(())),
 )
