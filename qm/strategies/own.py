@@ -5,8 +5,8 @@ Reading files is not done here (`qm/runtime/strategy_files.py`): this is given t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from dataclasses import replace
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import fields, replace
 from traceback import walk_tb
 from types import ModuleType
 from typing import Any, Final
@@ -14,7 +14,9 @@ from typing import Any, Final
 import msgspec
 
 from qm.errors import ConfigError
+from qm.market.reference import Reference
 from qm.strategies.api import (
+    Alert,
     Done,
     Enter,
     EntrySignals,
@@ -28,12 +30,18 @@ from qm.strategies.api import (
     Wishes,
 )
 from qm.strategies.budget import IMPORT_STEPS, STEPS, STEPS_PER_SYMBOL, Budget, OutOfStepsError
+from qm.strategies.contract import Need, Rules
 from qm.strategies.parameters import with_params
 
 FACTORY: Final = "strategy"
 """The function that a file must define: `strategy(params=None) -> Strategy`."""
 WISHES_PER_SYMBOL: Final = 8
 """More than these in one answer are nonsense."""
+NOTES: Final = 50
+"""Most names that a plan may note."""
+TEXT: Final = 300
+"""Longest reason or alert, in characters: each is journaled and shown."""
+COLUMNS: Final = tuple(field.name for field in fields(Reference))
 STATUSES: Final = ("supported", "experimental")
 KINDS: Final[tuple[type, ...]] = Wish.__args__
 FACTORY_REMEDY: Final = (
@@ -161,22 +169,31 @@ def _wishes(answer: object, rows: Collection[int]) -> Wishes:
     for wish in answer:
         if type(wish) not in KINDS:
             raise StrategyFault(f"returned {_kind(wish)} in its list, which is no wish")
-        if isinstance(wish, Plan):
-            named = list(wish.rows)
-        elif isinstance(wish, Enter | Done):
-            named = [] if wish.row is None else [wish.row]
-        else:
-            named = []
-        for row in named:
-            if row not in rows:
-                raise StrategyFault(f"named row {row}, about which it was not asked")
+        _fits(wish, rows)
     return tuple(answer)
+
+
+def _fits(wish: Wish, rows: Collection[int]) -> None:
+    """Refuse a wish about symbols that nobody asked about, and one that the journal would choke on."""
+    named: Sequence[int] = ()
+    if isinstance(wish, Plan):
+        named = wish.rows
+        if len(named) > len(rows) or len(wish.note) > NOTES:
+            raise StrategyFault(f"returned a plan for {len(named):,} symbols with {len(wish.note):,} notes")
+    elif isinstance(wish, Enter | Done | Alert):
+        named = () if wish.row is None else (wish.row,)
+    for row in named:
+        if row not in rows:
+            raise StrategyFault(f"named row {row}, about which it was not asked")
+    said = wish.text if isinstance(wish, Alert) else "" if isinstance(wish, Plan) else wish.reason
+    if len(said) > TEXT:
+        raise StrategyFault(f"gave a text of {len(said):,} characters, {TEXT} are the most")
 
 
 def _checked(name: str, built: object, asked: Params | None) -> Strategy:
     if not isinstance(built, Strategy):
         raise ConfigError(f"{FACTORY}() of {name}.py returned {_kind(built)}, and not a Strategy.", FACTORY_REMEDY)
-    fields: tuple[tuple[str, object, type], ...] = (
+    kinds: tuple[tuple[str, object, type], ...] = (
         ("version", built.version, str),
         ("about", built.about, str),
         ("params", built.params, Params),
@@ -184,8 +201,12 @@ def _checked(name: str, built: object, asked: Params | None) -> Strategy:
         ("exit", built.exit, ExitSignals),
         ("scans", built.scans, tuple),
         ("per_day", built.per_day, int),
+        ("needs", built.needs, tuple),
+        ("columns", built.columns, tuple),
+        ("symbols", built.symbols, tuple),
+        ("rules", built.rules, Rules),
     )
-    for field, value, kind in fields:
+    for field, value, kind in kinds:
         if not isinstance(value, kind) or isinstance(value, bool):
             raise ConfigError(
                 f"{name}.py: {field} of its Strategy is {_kind(value)}.", f"It must be of the type {kind.__name__}."
@@ -194,12 +215,26 @@ def _checked(name: str, built: object, asked: Params | None) -> Strategy:
         raise ConfigError(f"{name}.py: status is {built.status!r}.", f"Known: {', '.join(STATUSES)}.")
     if built.per_day < 1 or not all(isinstance(scan, str) for scan in built.scans):
         raise ConfigError(f"{name}.py has scans {built.scans} and per_day {built.per_day}.", "Names, and at least 1.")
+    _declared(name, built)
     if asked is not None and built.params != asked:
         raise ConfigError(
             f"{FACTORY}() of {name}.py does not take over the parameters that it is given.", FACTORY_REMEDY
         )
     _journaled(name, built.params)
     return built
+
+
+def _declared(name: str, built: Strategy) -> None:
+    """Refuse what a strategy declares and nobody could look up."""
+    for field, values, known in (("needs", built.needs, tuple(Need)), ("columns", built.columns, COLUMNS)):
+        for value in values:
+            if value not in known:
+                raise ConfigError(f"{name}.py: {value!r} is none of the {field}.", f"Known: {', '.join(known)}.")
+    risk: object = built.risk
+    if risk is not None and not (isinstance(risk, float) and 0.0 < risk <= 1.0):
+        raise ConfigError(f"{name}.py: risk is {risk!r}.", "A share of equity, above 0 and up to 1, or None.")
+    if not all(isinstance(symbol, str) for symbol in built.symbols):
+        raise ConfigError(f"{name}.py has symbols {built.symbols}.", "Give their names.")
 
 
 def _journaled(name: str, params: Params) -> None:

@@ -200,6 +200,7 @@ BAD = {
     "a factory that gives a number": (RETURN + "7", "returned a int, and not a Strategy"),
     "an endless factory": ("def strategy(params=None):\n    while 1: pass", "did not come to an end"),
 }
+PLAIN = "'x', '1', 'experimental', 'a', Params(), EntrySignals(), ExitSignals()"
 FIELDS = {
     "a version in numbers": ("'x', 1, 'experimental', 'a', Params(), EntrySignals(), ExitSignals()", "version"),
     "a status of its own": ("'x', '1', 'best', 'a', Params(), EntrySignals(), ExitSignals()", "status is 'best'"),
@@ -211,6 +212,14 @@ FIELDS = {
         "'x', '1', 'experimental', 'a', Params(), EntrySignals(), ExitSignals(), (1,)",
         "scans",
     ),
+    "a need that no feed knows": (f"{PLAIN}, needs=('smells',)", "'smells' is none of the needs"),
+    "needs that are no tuple": (f"{PLAIN}, needs='quotes'", "needs of its Strategy is a str"),
+    "a column that is not there": (f"{PLAIN}, columns=('luck',)", "'luck' is none of the columns"),
+    "a column that is a number": (f"{PLAIN}, columns=(1,)", "1 is none of the columns"),
+    "rules in words only": (f"{PLAIN}, rules='buy low'", "rules of its Strategy is a str"),
+    "a risk of all and more": (f"{PLAIN}, risk=1.5", "risk is 1.5"),
+    "a risk in words": (f"{PLAIN}, risk='little'", "risk is 'little'"),
+    "a symbol that is a number": (f"{PLAIN}, symbols=(5,)", "has symbols"),
     "no entry a day": ("'x', '1', 'experimental', 'a', Params(), EntrySignals(), ExitSignals(), (), 0", "per_day"),
 }
 BAD |= {what: (f"{HEAD}{RETURN}Strategy({text})", said) for what, (text, said) in FIELDS.items()}
