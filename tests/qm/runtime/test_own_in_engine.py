@@ -106,6 +106,13 @@ FAULTS = {
     "lets go of another's symbol": ("return [Done('x', row=1)]", "StrategyFault: named row 1"),
     "plans for another's symbol": ("return [Plan(rows=[1], follow=True)]", "StrategyFault: named row 1"),
     "enters another's symbol": ("return [Enter(Side.BUY, 19.0, 'x', row=1)]", "StrategyFault: named row 1"),
+    "tells of another's symbol": ("return [Alert('x', row=1)]", "StrategyFault: named row 1"),
+    "plans twice for one": ("return [Plan(rows=[0, 0])]", "StrategyFault: returned a plan for 2 symbols"),
+    "notes a book": (
+        "return [Plan(note={str(k): 1.0 for k in range(51)})]",
+        "StrategyFault: returned a plan for 0 symbols with 51 notes",
+    ),
+    "says too much": ("return [Done('x' * 301)]", "StrategyFault: gave a text of 301 characters"),
     "calls itself without end": ("return self.on_bar(view)", "StrategyFault: RecursionError"),
 }
 
