@@ -55,7 +55,7 @@ def quoted(records: Events, row: int, now: int) -> dict[str, float]:
     }
 
 
-@pytest.mark.parametrize("minutes", [1, 5, 17, 30])
+@pytest.mark.parametrize("minutes", [1, 6, 30])
 def test_features_of_a_synthetic_market(minutes: int) -> None:
     synthetic = SyntheticMarket(60, seed=3)
     of = session(DATE)
@@ -66,7 +66,7 @@ def test_features_of_a_synthetic_market(minutes: int) -> None:
     traded = np.unique(told[told["event_ts"] >= of.open_ns]["sym"]).tolist()
     assert len(traded) > 20
     matrix, spy = features(market), Tape.of(records, market.table.row("SPY"))
-    for row in traded:
+    for row in traded[::3]:
         wanted = expected(Tape.of(records, row), spy, of, market.reference, row, market.now)
         wanted |= quoted(records, row, market.now)
         for name, value in wanted.items():
