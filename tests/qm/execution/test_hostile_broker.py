@@ -22,14 +22,14 @@ from qm.model.events import Entry, Filled
 from qm.model.inputs import AnyReport, Fill
 from qm.model.market import clock, events
 from qm.model.order import Execution, OrderStatus, Purpose, Side
-from qm.strategies.api import Enter, Exit, Protect
+from qm.strategies.api import Enter, Exit, Protect, Wish, Withdraw
 from tests.qm.execution.hostile import EXITS, Held, Hostile, Puppet
 from tests.qm.strategies.stage import SESSION, Stage, at, minute
 
 NAMES = ("AAA", "BBB")
 T = TypeVar("T")
 MINUTES = 300
-WISHES = ("buy", "buy", "short", "buy, no stop", "exit", "half", "third", "nearer", "looser", "up", "down")
+WISHES = ("buy", "buy", "short", "buy, no stop", "exit", "half", "third", "nearer", "looser", "withdraw", "up", "down")
 PICK = st.integers(0, 5)
 CANCELS = ("honoured",) * 4 + ("lost", "late")
 COMMANDS = ("cancel", "cancel", "resume", "resume", "all")
@@ -104,6 +104,8 @@ class Broker(RuleBasedStateMachine):
         price = self.price[symbol]
         if wish == "exit":
             self._bar(symbol, Exit("told to"))
+        elif wish == "withdraw":
+            self._bar(symbol, Withdraw("told to"))
         elif wish in ("half", "third"):
             self._bar(symbol, Exit("a part", 0.5 if wish == "half" else 1 / 3))
         elif wish in ("nearer", "looser"):
@@ -287,7 +289,7 @@ class Broker(RuleBasedStateMachine):
                 self._tell(venue.deliver(name, 100))
         return True
 
-    def _bar(self, symbol: str, wish: Enter | Exit | Protect | None = None) -> None:
+    def _bar(self, symbol: str, wish: Wish | None = None) -> None:
         if self.n >= MINUTES:
             return
         row, price = NAMES.index(symbol), self.price[symbol]

@@ -12,7 +12,20 @@ import pytest
 
 from qm.model.events import Entry, Filled, Intended, Refused, Released, StrategyFailed
 from qm.model.order import OrderType, Purpose, Side
-from qm.strategies.api import Done, Enter, EntrySignals, Exit, ExitSignals, Group, Params, Plan, Strategy, View
+from qm.strategies.api import (
+    Done,
+    Enter,
+    EntrySignals,
+    Exit,
+    ExitSignals,
+    Group,
+    Params,
+    Plan,
+    Protect,
+    Strategy,
+    View,
+    Withdraw,
+)
 from tests.qm.strategies.stage import Stage, at, minute
 
 Hook = Callable[[Any], Any]
@@ -173,6 +186,13 @@ NONSENSE: dict[str, Hook] = {
     "half a share": lambda _: [Enter(Side.BUY, 19.0, "x", shares=0.5, row=0)],  # type: ignore[arg-type]
     "a reason that is a number": lambda _: [Enter(Side.BUY, 19.0, 5, row=0)],  # type: ignore[arg-type]
     "an exit for no reason": lambda _: [Exit(None)],  # type: ignore[arg-type]
+    "more than all of it": lambda _: [Exit("x", 1.01)],
+    "a part of nothing": lambda _: [Exit("x", 0.0)],
+    "a part that is no number": lambda _: [Exit("x", nan)],
+    "a stop moved to NaN": lambda _: [Protect(nan, "x")],
+    "a stop moved below zero": lambda _: [Protect(-1.0, "x")],
+    "a stop moved in words": lambda _: [Protect("up", "x")],  # type: ignore[arg-type]
+    "taken back for a number": lambda _: [Withdraw(3)],  # type: ignore[arg-type]
     "done for a number": lambda _: [Done(3, 0)],  # type: ignore[arg-type]
     "arrays of different lengths": lambda _: [Plan(rows=[0], up=[21.0, 22.0])],
     "levels of another length": lambda _: [Plan(rows=[0], up=[21.0], close_down=[1.0, 2.0, 3.0])],
