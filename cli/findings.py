@@ -106,10 +106,20 @@ def _settings() -> Iterator[Finding]:
     from cli.compose import settings, strategies
 
     found = settings()
-    names = ", ".join(strategies(found.engine))
+    chosen = strategies(found.engine)
+    names = ", ".join(chosen)
     file = paths("sim").settings_file
     where = str(file) if file.exists() else f"defaults (no {file})"
     yield Finding("ok", "settings", f"{where}; strategies {names}")
+    for each in chosen.values():
+        if each.scans and not set(each.scans).intersection(found.engine.scans):
+            scans = ", ".join(each.scans)
+            yield Finding(
+                "warn",
+                "settings",
+                f"{each.name} will get no symbols: it takes hits of {scans}, which is not switched on",
+                "Name a scan that it takes in scans of [engine].",
+            )
 
 
 def _folders() -> Iterator[Finding]:

@@ -68,3 +68,13 @@ def test_looking_changes_nothing() -> None:
     before = sorted(os.walk(os.environ["QM_DATA_DIR"]))
     qm("doctor")
     assert sorted(os.walk(os.environ["QM_DATA_DIR"])) == before
+
+
+def test_a_strategy_that_no_scan_finds_symbols_for_is_warned_of() -> None:
+    file = place("sim").settings_file
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text('[engine]\nscans = ["momentum"]\nstrategies = [{name = "thrust"}, {name = "vwap_reclaim"}]\n')
+    told = [each for each in findings.examine() if each.what == "settings" and each.grade == "warn"]
+    assert [each.finding for each in told] == [
+        "vwap_reclaim will get no symbols: it takes hits of vwap_reclaim, which is not switched on"
+    ]
