@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,7 @@ from qm.model.events import (
 )
 from qm.model.order import OrderType, Side
 from qm.risk.limits import RiskSettings
+from qm.scanner.own import ScanSettings
 from qm.store.chain import RunHeader
 from qm.store.memory import MemoryJournal
 from qm.strategies.allocator import AllocatorSettings
@@ -38,7 +40,9 @@ from tests.qm.engine.drive import day, joined, run_settings, setup, venue
 from tests.qm.execution.hostile import Puppet
 from tests.qm.strategies.stage import WIDE, Stage, minute
 
-SCANS = ("stocks_in_play", "momentum", "hod_momo", "rvol_spike")
+ANY = ScanSettings(when="mom1 > 0.02", top=8, hold_s=120, cooldown_s=60, rearm_pct=0.1)
+MORE = ScanSettings(when="mom1 > 0.05", top=4, hold_s=60, cooldown_s=60)
+"""Finds of which there are plenty in any market; nobody takes those of the second scan."""
 
 
 def flat(n: int) -> tuple[object, ...]:
@@ -49,14 +53,17 @@ def flat(n: int) -> tuple[object, ...]:
 def journal() -> list[Entry]:
     of = day(symbols=200, minutes=120, seed=1)
     engine = EngineSettings(
-        scans=SCANS,
+        scans=("any", "more"),
+        own_scans={"any": ANY, "more": MORE},
         risk=RiskSettings(risk_per_trade=0.002),
         watch_capacity=8,
         allocator=AllocatorSettings(regime={"range": 0.5, "quiet": 0.5, "unknown": 0.5}),
     )
     settings = run_settings(engine)
     market = Market(of.table, of.session, of.reference, prints=True)
-    core = Core(engine, setup(Path(), of).strategies, market, "sim", 1)
+    chosen = setup(Path(), of).strategies
+    chosen["thrust"] = replace(chosen["thrust"], scans=("any",))
+    core = Core(engine, chosen, market, "sim", 1)
     kept = MemoryJournal()
     kept.start_run(RunHeader(id="t", mode="sim", session="", started=0))
     session = Session(core, venue(market, settings), kept)
@@ -91,7 +98,7 @@ def test_every_hit_is_followed_up_or_says_once_why_not(journal: list[Entry]) -> 
         assert "rejected" in steps or "Allocated" in steps
     assert any(steps[:2] == ["rejected", "Watched"] for steps in followed.values())
     causes = {body.why for entry in journal if isinstance(body := entry.body, HitRejected)}
-    assert {"full", "alert_only", "busy"} <= causes
+    assert {"full", "cooling_off", "alert_only", "busy"} <= causes
 
 
 def test_an_allocation_states_every_factor_and_everybody_else(journal: list[Entry]) -> None:
