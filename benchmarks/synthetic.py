@@ -109,7 +109,7 @@ def minutes(market: SyntheticMarket, of: Session, day: dict[str, Array], pool: P
     for k in (5, 15, 30):
         far = np.diff(log[::k], axis=0)
         whole_minutes = len(far) * k
-        figures.append(float(np.median(np.square(far).sum(axis=0) / np.square(step[:whole_minutes]).sum(axis=0))))
+        figures.append(float(np.mean(np.square(far).sum(axis=0) / np.square(step[:whole_minutes]).sum(axis=0))))
     few = z[:, :80]
     figures.append(float(np.corrcoef(few.T)[np.triu_indices(few.shape[1], 1)].mean()))
     five = np.diff(log[::5, :80], axis=0)

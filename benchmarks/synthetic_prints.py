@@ -10,6 +10,7 @@ import numpy.typing as npt
 from benchmarks.synthetic_rows import Row, near, quantiles
 from brokers.sim.market import calibration as measured
 from brokers.sim.market.events import TEN
+from brokers.sim.market.universe import TRADE_SHARES
 from brokers.sim.synthetic import SyntheticMarket
 from qm.model.market import Events, Kind
 from qm.rules.calendar import Session
@@ -21,7 +22,14 @@ def runner_tapes(market: SyntheticMarket, days: Sequence[Session], most: int = 1
     """Yield the records of eventful symbols, one symbol's session at a time."""
     for of in days:
         known = market.reference(of)
-        rows = [each.row for each in market.events(of) if each.rvol > 2 and (each.gap >= TEN or each.gap == 0.0)]
+        rows = [
+            each.row
+            for each in market.events(of)
+            if (each.gap >= TEN or each.gap == 0.0)
+            and each.rvol > 2
+            # The real tapes had 300 to 35,000 trades.
+            and 300 < known.adv[each.row] * each.rvol / TRADE_SHARES < 35_000
+        ]
         cheap = [row for row in rows if 1.0 <= known.prior_close[row] < 20.0][:most]
         wanted = np.zeros(len(market.table), np.bool_)
         wanted[cheap] = True

@@ -28,11 +28,11 @@ GAP_FIT: Final = (
 """Corrections to `GAP_OVER_5`, `_10` and `_20` by price: ordinary gaps add some, and symbols change their price."""
 MOST_GAP: Final = (0.5, 0.45, 0.65, 0.75, 0.85, 1.0, 0.8, 0.8)
 """Largest log gap by price."""
-HOT_RATE: Final = (0.115, 0.022, 0.034, 0.0240, 0.0088, 0.0036, 0.0036, 0.0034)
+HOT_RATE: Final = (0.115, 0.020, 0.034, 0.0200, 0.0088, 0.0036, 0.0036, 0.0034)
 """Symbols a day, by price, that become several times as volatile without a gap; fitted to `RUN_OVER_30`."""
 HOT_LEAST, HOT_TAIL, HOT_MOST = 0.10, 2.25, 0.75
 """Sd of such a day, log: its least, the index of its tail, its most. Runs above 20, 30, 50 and 100 % have that tail."""
-GAPPER_SIGMA: Final = (0.140, 0.55)
+GAPPER_SIGMA: Final = (0.132, 0.50)
 """Sd of the day after a gap of 10 % and more: median, and sd of its log."""
 SMALL_GAP_SIGMA: Final = (0.045, 0.5)
 FADE, FADE_20 = 0.0, -0.44
@@ -43,7 +43,7 @@ GAP_RVOL: Final[measured.Quantiles] = (
     (0.3, 0.8, 1.5, 3.3, 9.0, 70.0, 300.0, 900.0),
 )
 SMALL_GAP_RVOL: Final[measured.Quantiles] = ((0.0, 0.1, 0.5, 0.9, 1.0), (0.1, 0.3, 0.9, 3.0, 30.0))
-PRE_SIGMA: Final = (0.17, 0.6)
+PRE_SIGMA: Final = (0.135, 0.6)
 """Sd of the premarket after the news, log: median, and sd of its log."""
 NEWS_SHARE: Final = 0.96
 """Of the large gaps: the news is out before the open."""

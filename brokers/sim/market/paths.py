@@ -42,7 +42,7 @@ EVENT_NOISE: Final = 1.5
 UPDATES: Final = 6.0
 """Most trades a minute of a busy symbol: each stands for many in the largest."""
 EVENT_UPDATES: Final = 120.0
-BEFORE, AFTERWARDS = 0.008, 0.05
+BEFORE, AFTERWARDS = 0.008, 0.035
 """Variance of the minutes before an event begins, and long after it, as a share of its height."""
 
 
@@ -201,7 +201,7 @@ def _trade(
     weight = np.maximum(weight, 1e-12)
     shares = weight * (volume / weight.sum(axis=0))
     most = np.where(events, EVENT_UPDATES, UPDATES)
-    expected = most * -np.expm1(-shares / (TRADE_SHARES * most))
+    expected = np.minimum(shares / TRADE_SHARES, most)
     count[:] = np.minimum(rng.poisson(expected), 400)
     # Where a trade stands for many, the minute's volume does not depend on how many stand for it.
     dense = (expected > 0.5 * most) & (count > 0)

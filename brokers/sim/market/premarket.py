@@ -63,7 +63,7 @@ def premarket(universe: Universe, day: Day, of: Session, prior: Array, opened: A
     weight = np.maximum(weight / np.maximum(weight.sum(axis=0), QUIET_LOG), 0.0)
     volume = weight * (universe.adv[rows] * day.volume[rows] * share)
     most = np.where(busy, EVENT_UPDATES / 2.0, CROWD_UPDATES)
-    expected = most * -np.expm1(-volume / (TRADE_SHARES * most))
+    expected = np.minimum(volume / TRADE_SHARES, most)
     return Grid(
         begin_ns=of.pre_ns,
         rows=rows.astype(np.int32),

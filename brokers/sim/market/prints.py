@@ -46,8 +46,15 @@ BODY_SIZES: Final[measured.Quantiles] = (
 MEAN_SIZE: Final = 166.4
 """Of `BODY_SIZES`."""
 DEPTHS: Final[measured.Quantiles] = ((0.0, 0.25, 0.5, 0.9, 1.0), (100.0, 100.0, 187.0, 900.0, 4000.0))
+TABLE: Final = 1 << 14
+"""Entries of a quantile function that is looked up instead of computed."""
+_CHANCES: Final = (np.arange(TABLE) + 0.5) / TABLE
+_SIZE_TABLE: Final = np.interp(_CHANCES, BODY_SIZES[0], BODY_SIZES[1])
+_DEPTH_TABLE: Final = np.rint(np.interp(_CHANCES, DEPTHS[0], DEPTHS[1]))
 CLOSING_AUCTION: Final = (0.10, 0.14)
 """Volume of the closing auction as a share of the day's, from quiet to busy symbols."""
+PLACES: Final = 26
+"""Bits for the place of a record in a merge; what is left holds two minutes in ns."""
 _BYTES: Final = np.dtype(f"V{EVENT.itemsize}")
 
 
@@ -186,7 +193,14 @@ def merge(*parts: Events) -> Events:
     """Return all records in order of `ts`; of equal times, those of an earlier argument come first."""
     # Plain bytes move several times faster than records with fields.
     whole = np.concatenate([part.view(_BYTES) for part in parts])
-    order = np.argsort(whole.view(EVENT)["ts"], kind="stable")
+    ts = whole.view(EVENT)["ts"].copy()
+    if not len(ts):
+        return whole.view(EVENT)
+    ts -= ts.min()
+    if int(ts.max()) >= 1 << (63 - PLACES):
+        return whole[np.argsort(ts, kind="stable")].view(EVENT)
+    # Time and place in one number: plain sorting is several times faster than a stable one.
+    order = np.sort((ts << PLACES) | np.arange(len(ts))) & ((1 << PLACES) - 1)
     return whole[order].view(EVENT)
 
 
@@ -252,7 +266,7 @@ def _buys(cell: Index, burst: Index, leads: Index, cells: int, rng: np.random.Ge
 
 
 def _sizes(expected: npt.NDArray[np.float32], rng: np.random.Generator) -> Array:
-    drawn = np.interp(rng.random(len(expected)), BODY_SIZES[0], BODY_SIZES[1])
+    drawn = _SIZE_TABLE[rng.integers(0, TABLE, len(expected), dtype=np.uint16)]
     scale = expected / MEAN_SIZE
     # Where a trade stands for many its size is scaled; where it stands for itself it stays what is usual.
     sizes: Array = np.maximum(np.rint(np.where(np.abs(np.log(scale + 1e-9)) < 0.1, drawn, drawn * scale)), 1.0)
@@ -357,7 +371,7 @@ def _quotes(ts: Index, rows: npt.NDArray[np.int32], bid: Array, ask: Array, rng:
     out["ts"] = out["event_ts"] = ts
     out["sym"], out["kind"] = rows, Kind.QUOTE
     out["a"], out["b"] = bid, ask
-    depth = np.rint(np.interp(rng.random((2, len(ts))), DEPTHS[0], DEPTHS[1]))
+    depth = _DEPTH_TABLE[rng.integers(0, TABLE, (2, len(ts)), dtype=np.uint16)]
     out["c"], out["d"] = depth
     return out
 

@@ -22,7 +22,7 @@ PRICE_FOLLOWS_SIZE: Final = 0.9
 SMALL_CAP_USD: Final = 3e8
 NBBO_OF_VENUE: Final = 0.25
 """The national best spread as a share of one venue's: 21 to 108 bp in six runners, where the fit says 70 to 400."""
-SPREAD_AT_1M_USD: Final = 0.006
+SPREAD_AT_1M_USD: Final = 0.004
 """Spread, as a fraction of the price, of a larger stock that trades a million dollars a day."""
 WATCHED: Final = 0.5
 """A market of few symbols is a choice of the busier ones: this power of how few they are."""

@@ -1,0 +1,159 @@
+"""The synthetic market has the numbers that were measured: 250 days of its plan, and some sessions of its minutes.
+
+`python -m benchmarks.synthetic` recomputes all of them from records, and says which are missed.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import numpy as np
+import pytest
+
+from brokers.sim.market import calibration as measured
+from brokers.sim.market.days import Days
+from brokers.sim.market.paths import sigma_curve
+from brokers.sim.market.streams import Stream, stream
+from brokers.sim.market.universe import Array, Universe, universe
+from brokers.sim.synthetic import SyntheticMarket
+from qm.model.market import Kind, Print
+from qm.rules.calendar import previous_session, session, sessions
+
+SESSIONS = sessions(dt.date(2026, 1, 2), dt.date(2026, 12, 31))[:250]
+SYMBOLS = 2_000
+WITHIN = 0.20
+
+
+class Plan:
+    """The daily columns of 250 sessions, one element per symbol and session."""
+
+    def __init__(self) -> None:
+        self.universe: Universe = universe(SYMBOLS, stream(3, None, Stream.UNIVERSE))
+        days = Days(self.universe, 3)
+        closes = days.closes([previous_session(SESSIONS[0].date), *SESSIONS])
+        columns: list[tuple[Array, ...]] = []
+        for at, of in enumerate(SESSIONS):
+            day = days.day(of)
+            opened = days.opens(closes[at], day)
+            columns.append((np.exp(closes[at]), opened - closes[at], closes[at + 1] - opened, day.volume))
+        prior, gap, move, volume = (np.concatenate(each) for each in zip(*columns, strict=True))
+        self.prior, self.gap, self.move, self.rvol = prior, np.expm1(gap), np.expm1(move), volume
+        self.dollars = volume * np.tile(self.universe.adv, len(SESSIONS)) * prior
+        self.cheap = (prior >= 1.0) & (prior < 20.0)
+        self.often = self.universe.eventful
+
+
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    return Plan()
+
+
+def close_to(found: float, target: float, within: float = WITHIN) -> bool:
+    return abs(found / target - 1.0) <= within
+
+
+def test_prices_and_companies_have_the_measured_quantiles(plan: Plan) -> None:
+    u = plan.universe
+    for share, target in ((0.05, 0.32), (0.25, 4.08), (0.5, 13.45), (0.75, 37.12), (0.95, 200.3)):
+        assert close_to(float(np.quantile(u.price, share)), target)
+    for share, target in ((0.25, 98e6), (0.5, 878e6), (0.75, 5.06e9)):
+        assert close_to(float(np.quantile(u.cap, share)), target)
+    assert close_to(float(((u.price >= 1) & (u.price < 20)).mean()), 0.49)
+    for place, (_, share) in enumerate(measured.EXCHANGES):
+        assert close_to(float((u.exchange == place).mean()), share, 0.05)
+
+
+def test_events_a_day_lie_within_the_poisson_law(plan: Plan) -> None:
+    scale = measured.EVENTS_UNIVERSE / (plan.cheap.sum() / len(SESSIONS)) / plan.often
+    found = {
+        "gap5": plan.gap >= 0.05,
+        "gap10": plan.gap >= 0.10,
+        "gap20": plan.gap >= 0.20,
+        "rvol5_gap4": (plan.rvol > 5) & (plan.gap > 0.04),
+    }
+    for name, which in found.items():
+        target = measured.EVENTS_A_DAY[name]
+        a_day = float((which & plan.cheap).sum()) / len(SESSIONS) * scale
+        assert abs(a_day - target) <= 1.96 * target**0.5, (name, a_day)
+
+
+def test_gappers_close_as_measured(plan: Plan) -> None:
+    gapper = plan.cheap & (plan.gap >= 0.10) & (plan.dollars > 1e6)
+    for share, target in zip(*measured.GAPPER_CLOSE, strict=True):
+        found = 100 * float(np.quantile(plan.move[gapper], share))
+        assert abs(found - target) <= max(WITHIN * abs(target), 2.0), (share, found)
+    assert close_to(float((plan.move[gapper] < 0).mean()), measured.GAPPER_FADES)
+    assert close_to(float((plan.move[gapper & (plan.gap >= 0.20)] < 0).mean()), measured.GAP20_FADES)
+
+
+@pytest.mark.parametrize("bucket", range(2, len(measured.BUCKETS)))
+def test_gaps_by_price(plan: Plan, bucket: int) -> None:
+    """From $2 on; below, symbols change their price so much that classes mix (see the benchmark)."""
+    own = np.digitize(plan.prior, measured.BUCKET_EDGES) == bucket
+    # A universe of few symbols has more events, by a known factor, and with them a larger sd.
+    assert close_to(100 * float((plan.gap[own] > 0.05).mean()) / plan.often, measured.GAP_OVER_5[bucket], 0.35)
+
+
+def test_minutes_have_no_memory_of_direction_and_cluster_in_size() -> None:
+    market = SyntheticMarket(300, 4)
+    ratios, memory, tails = [], [], []
+    for of in SESSIONS[20:28]:
+        busy = {event.row for event in market.events(of)}
+        rows = [row for row in range(300) if row not in busy]
+        step = np.diff(market.log_marks(of)[:, rows], axis=0)
+        far = step.reshape(26, 15, -1).sum(axis=1)
+        ratios.append(np.square(far).sum(axis=0) / np.square(step).sum(axis=0))
+        # The shape of the day is not a cluster.
+        z = step / sigma_curve(of.minutes)[:, None]
+        z /= z.std(axis=0)
+        size = np.abs(z)
+        size -= size.mean(axis=0)
+        memory.append(float(np.median((size[1:] * size[:-1]).mean(axis=0) / size.var(axis=0))))
+        tails.append(100 * float((np.abs(z) > 4).mean()))
+    assert close_to(float(np.concatenate(ratios).mean()), measured.VARIANCE_RATIO[15], 0.1)
+    assert close_to(float(np.mean(memory)), measured.ABS_RETURN_ACF[1], 0.25)
+    assert close_to(float(np.mean(tails)), measured.OVER_4_SD, 0.25)
+
+
+def test_the_closing_auction_prints_at_the_close_and_is_a_seventh_of_the_day() -> None:
+    market, of = SyntheticMarket(200, 4), session(dt.date(2026, 3, 12))
+    *minutes, last = market.minutes(of, of.open_ns)
+    assert (last["ts"] == of.close_ns).all()
+    assert (last["flag"] == Print.ALL).all()
+    volume = np.zeros(200)
+    for records in minutes:
+        trades = records[records["kind"] == Kind.TRADE]
+        np.add.at(volume, trades["sym"], trades["b"])
+    share = last["b"] / (last["b"] + volume[last["sym"]])
+    assert 0.09 < float(np.median(share)) < 0.15
+    close = market.reference(session(dt.date(2026, 3, 13))).prior_close
+    assert (last["a"] == close[last["sym"]]).all()
+
+
+def test_odd_lots_change_the_volume_only() -> None:
+    market, of = SyntheticMarket(200, 4), session(dt.date(2026, 3, 12))
+    records = np.concatenate(list(market.minutes(of, of.open_ns))[:30])
+    trades = records[records["kind"] == Kind.TRADE]
+    odd = trades["b"] < 100
+    assert 0.2 < float(odd.mean()) < 0.75
+    assert (trades["flag"][odd] == Print.VOLUME).all()
+    assert (trades["flag"][~odd] == Print.ALL).all()
+
+
+def test_the_reference_follows_from_the_session_before() -> None:
+    market, of, following = SyntheticMarket(200, 4), session(dt.date(2026, 3, 12)), session(dt.date(2026, 3, 13))
+    known = market.reference(following)
+    bars = np.concatenate(list(market.minutes(of, of.open_ns, "bars"))[:-1])
+    bars = bars[bars["kind"] == Kind.BAR]
+    high, low = np.full(200, -np.inf), np.full(200, np.inf)
+    np.maximum.at(high, bars["sym"], bars["b"])
+    np.minimum.at(low, bars["sym"], bars["c"])
+    traded = np.isfinite(high)
+    assert (known.prev_high[traded] == high[traded]).all()
+    assert (known.prev_low[traded] == low[traded]).all()
+    assert (known.high_52w >= np.fmax(known.prev_high, known.prior_close * 0.999)).all()
+    assert (known.ssr_carried[traded] == (low <= 0.9 * market.reference(of).prior_close)[traded]).all()
+    assert (known.known_at < following.pre_ns).all()
+    assert known.noise.shape == (13, 200)
+    # A walk's distance from its start grows.
+    assert (np.diff(known.noise.mean(axis=1)) > 0).all()
