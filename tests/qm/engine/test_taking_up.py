@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from qm.engine.settings import EngineSettings, StrategyChoice
-from qm.model.events import Entry, TradeClosed, Triggered
+from qm.model.events import CancelAsked, Entry, Signal, StopMoved, TradeClosed, Triggered
 from qm.risk.limits import RiskSettings
 from qm.runtime.run import Run, Setup
 from qm.store.memory import MemoryJournal
@@ -23,7 +23,14 @@ WAITS_AT_STOPS = EngineSettings(
     risk=SMALL,
 )
 """Many of its entries meet their stop, find the limit too tight, and wait."""
-ENGINES = {"bars": FOLLOWS_BARS, "stops": WAITS_AT_STOPS}
+LOOSE = {"chg_min": 0.0, "rvol_min": 0.0, "brk_vol": 0.0, "depth_max": 1.0, "vol_contract": 2.0, "base_bars": 2}
+SELLS_PARTS = EngineSettings(
+    strategies=(StrategyChoice("hod_break", {**LOOSE, "trail_bars": 3, "tries": 5, "t1_r": 0.1, "t2_r": 0.3}),),
+    scans=("momentum",),
+    risk=SMALL,
+)
+"""Takes entries back, sells parts and moves stops."""
+ENGINES = {"bars": FOLLOWS_BARS, "stops": WAITS_AT_STOPS, "parts": SELLS_PARTS}
 SHARES = [0.02, 0.05, 0.1, 0.15, 0.2, 0.35, 0.5, 0.65, 0.8, 0.95]
 
 
@@ -48,6 +55,10 @@ def uncut(engine: str) -> list[Entry]:
 def test_the_days_have_what_is_to_be_brought_back() -> None:
     assert sum(isinstance(entry.body, TradeClosed) for entry in uncut("bars")) > 5
     assert sum(isinstance(entry.body, Triggered) for entry in uncut("stops")) >= 1
+    parts = [entry.body for entry in uncut("parts")]
+    assert any(isinstance(body, StopMoved) for body in parts)
+    assert any(isinstance(body, Signal) and body.shares is not None for body in parts)
+    assert any(isinstance(body, CancelAsked) and body.reason.startswith("the base") for body in parts)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
