@@ -198,10 +198,12 @@ def merge(*parts: Events) -> Events:
         return whole.view(EVENT)
     ts -= ts.min()
     if int(ts.max()) >= 1 << (63 - PLACES):
-        return whole[np.argsort(ts, kind="stable")].view(EVENT)
-    # Time and place in one number: plain sorting is several times faster than a stable one.
-    order = np.sort((ts << PLACES) | np.arange(len(ts))) & ((1 << PLACES) - 1)
-    return whole[order].view(EVENT)
+        order = np.argsort(ts, kind="stable")
+    else:
+        # Time and place in one number: plain sorting is several times faster than a stable one.
+        order = np.sort((ts << PLACES) | np.arange(len(ts))) & ((1 << PLACES) - 1)
+    merged: Events = whole[order].view(EVENT)
+    return merged
 
 
 def ticks(price: Array) -> Array:
