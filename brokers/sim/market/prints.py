@@ -129,7 +129,8 @@ def minute_bars(grid: Grid, minute: int, rng: np.random.Generator, opens: bool) 
     noise = grid.sd[minute][cells.column] * np.sqrt(cells.until - cells.since)
     seen = np.maximum(BURST * cells.count, 1.0)
     start, end = cells.start, cells.end
-    side = 0.5 * grid.width(minute, cells.column) * (2.0 * (rng.random((2, n)) < 0.5) - 1.0)
+    # Many a last trade of a minute meets between bid and offer.
+    side = 0.25 * grid.width(minute, cells.column) * (2.0 * (rng.random((2, n)) < 0.5) - 1.0)
     if opens:
         # The auction has one price.
         side[0] = 0.0
