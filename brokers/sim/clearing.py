@@ -62,6 +62,7 @@ class Clearing:
     def __init__(self, costs: Costs, settings: SimSettings, day: dt.date, bands: BandsOf) -> None:
         self._bands = bands
         self._costs, self._settings = costs, settings
+        self.intrabar = settings.intrabar
         self.begin(day)
         self.executions = 0
         self.orders: dict[str, Resting] = {}

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from math import inf
 
+from brokers.sim.bars import Bar, BarMatch
 from brokers.sim.book import Book, Plain, Resting, problem, unfit
 from brokers.sim.clearing import Clearing, Costs, Moment
-from brokers.sim.fills import Bar, BarMatch, meet_print, meet_quote
+from brokers.sim.fills import meet_print, meet_quote
 from brokers.sim.restrictions import hold_back, outermost, short_problem
 from brokers.sim.settings import MS, SimSettings
 from qm.market.market import Market, Record
@@ -55,13 +56,23 @@ class SimExchange:
     Where no quote prices the taking of liquidity, slippage is added, inside the limit. A cap by `participation` leaves
     the rest working. A leg is held until its parent fills, and never works more shares than its parent has filled.
 
-    What happened first inside a bar is taken pessimistically, and the execution says `ambiguous`: a stop that the range
-    touched counts as touched after its parent filled, and before an exit limit of the same symbol. A limit fills in
-    its parent's bar only when the order of events is certain. Executions carry the start of their bar, or the time at
-    which the order went live in it.
+    A bar may leave it open what happened first: whether a leg was reached after its parent filled inside the bar, and
+    whether the stop or the target of a position was. `intrabar` says what is then assumed:
 
-    Reports come in this order: at the open, stops inside the bar, limits inside the bar; within each by submission,
-    with a leg right after its parent.
+    - pessimistic: a leg's stop was reached after its parent filled, its target before; a position's stop came first.
+    - path: what follows from `Bar.reached`.
+    - optimistic: the opposite of pessimistic.
+
+    Entries fill alike in all three. So does an order of its own that goes live inside a bar: a stop counts as touched,
+    a limit fills only when that is certain. An execution is `ambiguous` when another order of events could have made
+    the trade another one: of a parent, when it is open if its leg was reached; of a leg and an exit, when they filled
+    because of what was assumed. It follows from bar and orders alone, never from `intrabar`. A trade that is spared one
+    stop may still fare worse afterwards, so that whole runs need not be in the order of the three.
+
+    Executions carry the start of their bar, or the time at which the order went live in it.
+
+    Reports come in this order: at the open, limits of exits that precede their stops, stops inside the bar, limits
+    inside the bar; within each by submission, with a leg right after its parent.
     """
 
     def __init__(self, market: Market, costs: Costs, settings: SimSettings | None = None) -> None:

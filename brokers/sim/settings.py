@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 import msgspec
@@ -13,6 +14,14 @@ Amount = Annotated[float, msgspec.Meta(ge=0)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 MS = 1_000_000
+
+
+class Intrabar(StrEnum):
+    """What to assume where a bar leaves the order of events open, see `SimExchange`."""
+
+    PESSIMISTIC = "pessimistic"
+    PATH = "path"
+    OPTIMISTIC = "optimistic"
 
 
 class SimSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -38,6 +47,9 @@ class SimSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Whose shares can be borrowed for it: any, or etb_proxy, where large liquid stocks stand for the broker's list."""
     extended_hours: bool = False
     """Limit orders also fill outside regular hours."""
+    intrabar: Intrabar = Intrabar.PESSIMISTIC
+    """What happened first where a bar does not tell: what is worse for a trade, what a path from the open over the
+    nearer extreme implies, or what is better."""
 
 
 HOUSE = SimSettings(

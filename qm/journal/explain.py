@@ -220,7 +220,7 @@ def _intended(body: Intended) -> Words:
 
 def _filled(body: Filled) -> Words:
     x = body.execution
-    note = " (pessimistic: the bar leaves the order of events open)" if x.ambiguous else ""
+    note = " (the bar leaves the order of events open)" if x.ambiguous else ""
     side = "bought" if body.side == "buy" else "sold"
     return "execution", f"{side} {x.qty} {body.symbol} at {x.price}, fees ${x.fee}{note}", ()
 

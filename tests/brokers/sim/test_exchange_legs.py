@@ -39,7 +39,7 @@ def test_leg_of_a_parent_filled_inside_the_bar_is_stopped_and_ambiguous() -> Non
     desk = Desk().at(0)
     desk.send(ENTRY_STOP, LEG)
     assert told(desk.feed(minute(0, 10, 10.6, 9.4, 10))) == [
-        "E1 100 at 10.50", "L1 active 100", "L1 100 at 9.50 ambiguous",
+        "E1 100 at 10.50 ambiguous", "L1 active 100", "L1 100 at 9.50 ambiguous",
     ]  # fmt: skip
 
 
@@ -67,7 +67,7 @@ def test_short_entry_and_its_leg_mirror_the_long_one() -> None:
     leg = order(kind=STOP, stop="10.50", name="L1", purpose=PROTECT, parent="E1")
     desk.send(order(SELL, kind=STOP, stop="9.50"), leg)
     assert told(desk.feed(minute(0, 10, 10.6, 9.4, 10))) == [
-        "E1 100 at 9.50", "L1 active 100", "L1 100 at 10.50 ambiguous",
+        "E1 100 at 9.50 ambiguous", "L1 active 100", "L1 100 at 10.50 ambiguous",
     ]  # fmt: skip
 
 
