@@ -18,6 +18,7 @@ from brokers.sim.settings import HOUSE, SimSettings
 from qm.config import load, parse_override, paths
 from qm.engine.settings import EngineSettings, RunSettings, StrategyChoice
 from qm.errors import NotFoundError, UsageError
+from qm.history.download.settings import DownloadSettings
 from qm.history.retention import SnapshotSettings
 from qm.market.market import Market
 from qm.model.order import Side
@@ -97,6 +98,7 @@ class Settings(NamedTuple):
     account: AccountSettings
     screen: ScreenSettings
     snapshots: SnapshotSettings
+    download: DownloadSettings
 
 
 def settings(overrides: Iterable[str] = (), exchange: SimSettings = HOUSE) -> Settings:
@@ -114,6 +116,7 @@ def settings(overrides: Iterable[str] = (), exchange: SimSettings = HOUSE) -> Se
         found["account"],
         found["screen"],
         found["snapshots"],
+        found["download"],
     )
 
 
@@ -240,4 +243,5 @@ def _sections(exchange: SimSettings) -> dict[str, Any]:
         "account": AccountSettings,
         "screen": ScreenSettings,
         "snapshots": SnapshotSettings,
+        "download": DownloadSettings,
     }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.download import download
 from cli.output import Progress, emit, emit_json, say, table
 
 if TYPE_CHECKING:
@@ -103,6 +104,9 @@ def import_path(
     else:
         _show(report)
     raise typer.Exit(_exit_code(report))
+
+
+app.command("download")(download)
 
 
 @app.command("ls")

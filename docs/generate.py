@@ -18,6 +18,7 @@ from cli.app import app
 from cli.compose import AccountSettings, ScreenSettings
 from cli.parameters import parameters
 from qm.engine.settings import EngineSettings
+from qm.history.download.settings import DownloadSettings
 from qm.history.retention import SnapshotSettings
 from qm.scanner.own import ScanSettings
 from qm.strategies.api import Strategy
@@ -61,6 +62,7 @@ SECTIONS: dict[str, msgspec.Struct] = {
     "account": AccountSettings(),
     "screen": ScreenSettings(),
     "snapshots": SnapshotSettings(),
+    "download": DownloadSettings(),
 }
 """The sections of `qm.toml` with their defaults; a section of the engine's settings stands beside it, not in it."""
 

@@ -6,6 +6,7 @@
     ├── NotFoundError         2  a name that names nothing; carries the nearest names
     ├── DataError             4  market data that is missing, has gaps or is corrupt
     ├── LockedError           5  another process holds the lock
+    ├── AccessError           6  a key that is missing or refused, or may not read what was asked
     ├── UnavailableError      7  no daemon, a vendor that is down, a dead socket
     ├── DivergedError         8  a verification that did not reproduce the record
     ├── ProtocolError         1  a peer that broke the protocol of the wire
@@ -75,6 +76,12 @@ class LockedError(QmError):
     """Report a lock that another process holds."""
 
     exit_code = 5
+
+
+class AccessError(QmError):
+    """Report a key that is missing, was refused, or may not read what was asked for."""
+
+    exit_code = 6
 
 
 class UnavailableError(QmError):

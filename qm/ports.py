@@ -1,11 +1,13 @@
-"""What adapters implement: the protocols behind which brokers, feeds and stores stand."""
+"""What adapters implement: the protocols behind which brokers, feeds, vendors and stores stand."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from pathlib import Path
 from typing import Protocol
 
 from qm.model.approved import Approved
+from qm.model.downloads import Offer, Piece, Reached, Reading, Unit
 from qm.model.events import Entry
 from qm.model.inputs import AnyReport, Wake
 from qm.model.order import Order
@@ -45,4 +47,42 @@ class JournalSink(Protocol):
 
     def append(self, entries: Sequence[Entry], durable: bool) -> None:
         """Store entries in order; when `durable`, they have survived a power cut once this returns."""
+        ...
+
+
+class Provider(Protocol):
+    """A vendor of market history: one unit of work is a kind of data of one session.
+
+    Every method raises AccessError where the key does not suffice, UnavailableError when the vendor does not answer
+    after bounded retries, and DataError for an answer that makes no sense.
+    """
+
+    @property
+    def name(self) -> str:
+        """Stands in the source of everything that came from here."""
+        ...
+
+    @property
+    def kinds(self) -> Sequence[str]:
+        """Kinds of data that can be had, as the catalogue calls them."""
+        ...
+
+    def suffix(self, kind: str) -> str:
+        """Return what the name of a fetched file ends with, `.csv` or `.csv.gz`."""
+        ...
+
+    def due_ns(self, unit: Unit) -> int:
+        """Return from when on the vendor should have it, whole, ns UTC."""
+        ...
+
+    async def look(self, unit: Unit) -> Offer | None:
+        """Return what the vendor has of it now, None when it has nothing."""
+        ...
+
+    def fetch(self, unit: Unit, offer: Offer, since: Reached) -> AsyncGenerator[Piece, None]:
+        """Yield the rest of a unit behind what was reached before; after the last piece it is whole."""
+        ...
+
+    def reading(self, unit: Unit, path: Path) -> Reading:
+        """Return how the importer is to read what was fetched into `path`; it may first write it anew beside it."""
         ...

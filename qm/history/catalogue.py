@@ -57,6 +57,11 @@ class Catalogue:
         self._cache = DayCache(cache)
 
     @property
+    def folder(self) -> Path:
+        """Where the datasets lie."""
+        return self._folder
+
+    @property
     def scratch(self) -> Path:
         """Where files of an import may lie while it runs."""
         return self._cache.folder
@@ -124,6 +129,13 @@ class Catalogue:
             found = self.manifest(dataset, kind, session)
             return None if found is None else found.sha256
         return None
+
+    def sound(self, dataset: str, kind: str, session: dt.date) -> bool:
+        """Say whether a session is there and its file is what its manifest says."""
+        with suppress(DataError, OSError):
+            found = self.manifest(dataset, kind, session)
+            return found is not None and sha256_of(self._path(dataset, kind, session)) == found.sha256
+        return False
 
     def put(self, manifest: Manifest, data: bytes) -> None:
         """Store a session, Parquet sorted by (ts, symbol), in place of what is there."""

@@ -16,7 +16,7 @@ import numpy as np
 from qm.clock import SECOND
 from qm.errors import DataError, UsageError
 from qm.history.catalogue import Catalogue, check_name
-from qm.history.checks import Action, Finding, bar_seconds, checked, joined, strange_bars
+from qm.history.checks import Action, Finding, bar_seconds, checked, joined, refuse, strange_bars
 from qm.history.days import at_open, by_session
 from qm.history.layout import FACTS, QUOTES, TRADES, Array, SessionData, bars, events_of, length_of
 from qm.history.manifest import Manifest
@@ -101,6 +101,12 @@ class ImportOptions(msgspec.Struct, frozen=True, kw_only=True):
     dry_run: bool = False
     source: str = ""
     """What to note as the origin; the path by default."""
+    etag: str = ""
+    """What the origin calls this version."""
+    known_at: int = 0
+    """When the origin published it, ns UTC; 0 when it does not say."""
+    only: dt.date | None = None
+    """Refuse rows of all other sessions; None takes every session."""
 
 
 def import_files(
@@ -128,6 +134,7 @@ def import_files(
             rows = _checked(name, spool.take((name, date)), of, options, group.findings)
             if len(rows.ts):
                 manifest = _manifest(dataset, name, rows, of, options.source or str(path), now)
+                manifest = msgspec.structs.replace(manifest, etag=options.etag, known_at=options.known_at)
                 group.kept += manifest.rows
                 sessions.append(store(catalogue, manifest, rows, replace=options.replace, dry_run=options.dry_run))
     parts = tuple(group.part(name) for name, group in reader.groups.items())
@@ -197,6 +204,9 @@ class _Reader:
             )
         columns.values["file"] = np.full(len(columns.ts), self._files, np.int32)
         for of, rows in by_session(columns, findings):
+            if self._options.only not in (None, of.date):
+                refuse(rows, np.ones(len(rows.ts), bool), f"not of {self._options.only}", findings)
+                continue
             kept = flagged(rows, of, findings) if name == TRADES else rows
             self._spool.add((name, of.date.isoformat()), self._files, dataclasses.replace(kept, texts={}))
 
@@ -260,12 +270,16 @@ def store(
     if there is None:
         state = State.NEW
     elif there == manifest.sha256:
-        state = State.UNCHANGED
+        date = dt.date.fromisoformat(manifest.session)
+        state = State.UNCHANGED if catalogue.sound(manifest.dataset, manifest.kind, date) else State.REPLACED
     else:
         state = State.EXTENDED if added else State.REPLACED if replace else State.CONFLICT
     if state in (State.NEW, State.REPLACED, State.EXTENDED) and not dry_run:
         catalogue.put(manifest, data)
         _sum_up(catalogue, manifest, rows)
+    elif state is State.UNCHANGED and manifest.etag and not dry_run:
+        # The same rows under another etag: noted, so that nobody fetches them a third time.
+        catalogue.put(manifest, data)
     return Stored(manifest.kind, manifest.session, manifest.rows, manifest.symbols, manifest.bytes, state)
 
 

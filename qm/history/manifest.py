@@ -35,6 +35,10 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Where it came from, as the importer was told."""
     fetched_at: int
     """Wall time of the import, ns UTC."""
+    etag: str = ""
+    """What the source calls this version of it; empty for files that nobody downloaded."""
+    known_at: int = 0
+    """When the source published it, ns UTC; 0 when it does not say."""
     schema: int = SCHEMA
 
 

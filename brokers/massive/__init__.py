@@ -1,0 +1,1 @@
+"""Massive (once Polygon): market history as flat files."""

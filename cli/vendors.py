@@ -1,0 +1,65 @@
+"""Vendors of market history, made from settings and keys."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Final, NamedTuple
+
+from yarl import URL
+
+from brokers.massive.flatfiles import FlatFiles
+from brokers.massive.sigv4 import Keys
+from brokers.web.client import Client, Patience
+from cli.keys import Entry, secrets
+from qm.errors import ConfigError, NotFoundError
+from qm.history.download.settings import DownloadSettings
+from qm.log import Secret
+from qm.ports import Provider
+
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class _Vendor(NamedTuple):
+    keys: tuple[Entry, ...]
+    url: Callable[[DownloadSettings], str]
+    make: Callable[[Client, DownloadSettings, list[Secret]], Provider]
+
+
+def _massive(client: Client, settings: DownloadSettings, keys: list[Secret]) -> Provider:
+    return FlatFiles(client, settings.massive_url, settings.massive_bucket, Keys(keys[0], keys[1]))
+
+
+VENDORS: Final[dict[str, _Vendor]] = {
+    "massive": _Vendor(
+        (
+            Entry(
+                "access key of Massive's flat files", ("QM_MASSIVE_KEY_ID", "MASSIVE_ACCESS_KEY_ID"), "massive_key_id"
+            ),
+            Entry("secret key of Massive's flat files", ("QM_MASSIVE_SECRET", "MASSIVE_SECRET_KEY"), "massive_secret"),
+        ),
+        lambda settings: settings.massive_url,
+        _massive,
+    ),
+}
+
+
+@asynccontextmanager
+async def vendor(name: str, settings: DownloadSettings) -> AsyncIterator[Provider]:
+    """Open a vendor; NotFoundError with the nearest names, AccessError without keys, ConfigError for its address."""
+    if name not in VENDORS:
+        raise NotFoundError.of("vendor", name, VENDORS)
+    chosen = VENDORS[name]
+    url = URL(chosen.url(settings))
+    if url.scheme != "https" and not (url.scheme == "http" and url.host in _LOOPBACK):
+        raise ConfigError(f"download.{name}_url is {url}, and keys are only sent over https.", "Correct the address.")
+    keys = secrets(chosen.keys)
+    patience = Patience(
+        per_minute=settings.per_minute,
+        attempts=settings.attempts,
+        first_wait_s=settings.first_wait_s,
+        longest_wait_s=settings.longest_wait_s,
+        stall_s=settings.stall_s,
+    )
+    async with Client(name.capitalize(), patience) as client:
+        yield chosen.make(client, settings, keys)

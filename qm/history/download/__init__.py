@@ -1,0 +1,1 @@
+"""Market history from vendors into the catalogue: what is missing, resumed where it stopped."""
