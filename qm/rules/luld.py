@@ -138,8 +138,9 @@ class Luld:
             if not self._window:
                 return self._boundary_ns
             # The mean is weighed when the reference price has held enough, and then whenever a trade leaves the window.
-            held = self.now_ns >= self._hold_ns
-            return min(self._boundary_ns, self._window[0][0] + self._window_ns if held else self._hold_ns)
+            # One that left before, say in a limit state, may not fall due where nothing is weighed yet: for ever.
+            leaves = max(self._window[0][0] + self._window_ns, self._hold_ns)
+            return min(self._boundary_ns, leaves if self.now_ns >= self._hold_ns else self._hold_ns)
         if phase is Phase.LIMIT:
             return min(self._limit_ns, self.of.close_ns)
         return self._boundary_ns

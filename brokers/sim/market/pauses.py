@@ -54,7 +54,7 @@ def find_pauses(universe: Universe, of: Session, seed: int, grid: Grid, prior: A
     found = []
     for row, (first, last) in _candidates(universe, of, grid, prior).items():
         tier = Tier.ONE if universe.large[row] else Tier.TWO
-        machine = _Machine(of, tier, max(float(prior[row]), 0.0001), evidence=Evidence.PRINTS)
+        machine = Luld(of, tier, max(float(prior[row]), 0.0001), evidence=Evidence.PRINTS)
         found.append(_Follower(machine, of, grid, row, stream(seed, of.date, Stream.PAUSES, row)).run(first, last))
     return found
 
@@ -97,20 +97,6 @@ def _candidates(universe: Universe, of: Session, grid: Grid, prior: Array) -> di
     near = (away > NEAR * fraction[wild]) & (grid.count[:, wild] > 0)
     first, last = near.argmax(axis=0), len(near) - 1 - near[::-1].argmax(axis=0)
     return {int(wild[k]): (int(first[k]), int(last[k])) for k in np.flatnonzero(near.any(axis=0))}
-
-
-class _Machine(Luld):
-    """The machine, which never weighs its mean before the reference price has held enough."""
-
-    __slots__ = ()
-
-    @property
-    def due_ns(self) -> int:
-        due = super().due_ns
-        # A trade that left the window while the price still had to hold would fall due in the past, again and again.
-        if self._window and Phase.NORMAL <= self.phase <= Phase.STRADDLE:
-            return min(max(due, self._hold_ns), self._boundary_ns)
-        return due
 
 
 class _Follower:
