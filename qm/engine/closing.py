@@ -249,6 +249,10 @@ class Closing:
 
     def _send_out(self, order: Order, held: int, cause: int) -> None:
         book = self.book
+        session = book.market.session
+        if book.market.now >= session.close_ns + MINUTE_NS:
+            # The session is over: nobody takes an order any more, and the next session closes what is held first.
+            return
         others = book.orders.leaving(order.symbol) + book.orders.stopping(order.symbol, held)
         approved = book.gate.approve_leaving(order, held, others)
         if approved is None:

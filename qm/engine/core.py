@@ -292,6 +292,9 @@ class Core:
             self.closing.flatten(None, "end of day")
 
     def _end(self) -> None:
+        for symbol, position in self.book.portfolio.positions.items():
+            text = f"{symbol}: {position.qty} shares could not be closed, and are held over the end of the session"
+            self.book.effects.append(Notify("critical", text))
         self.book.state(SessionEnded(self.book.market.session.date.isoformat(), self.book.portfolio.equity()))
 
     # --- reports and commands ------------------------------------------------------------------------------------
