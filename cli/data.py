@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.audit import audit
 from cli.download import download
 from cli.output import Progress, emit, emit_json, say, table
 
@@ -160,6 +161,9 @@ def known(
     from cli.known import show_known
 
     show_known(dataset, parse_date(on, "--session") if on else None, symbols, kind, as_json=as_json)
+
+
+app.command("audit")(audit)
 
 
 def _import_market(path: Path, dataset: str, options: ImportOptions, as_of: str | None) -> ImportReport:

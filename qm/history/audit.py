@@ -1,0 +1,194 @@
+"""`qm data audit`: every session of a dataset against the calendar, its peers and what is known of feeds."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+
+from qm.errors import DataError, UsageError
+from qm.history.audit_coverage import Coverage
+from qm.history.audit_day import AuditDay
+from qm.history.audit_facts import audit_closes
+from qm.history.audit_gaps import Lives, audit_minutes, audit_sessions
+from qm.history.audit_report import Audit, Audited, Example, Level, Tally
+from qm.history.audit_rows import audit_bars
+from qm.history.audit_ticks import Prints, Quotes
+from qm.history.catalogue import Catalogue
+from qm.history.known import Known
+from qm.history.layout import QUOTES, TRADES, SessionData, events_of, length_of
+from qm.history.manifest import Manifest
+from qm.model.instrument import SymbolTable
+from qm.rules.calendar import Session, is_session, session, sessions
+
+_DAY_SECONDS: Final = 86_400
+
+
+def audit(
+    catalogue: Catalogue,
+    dataset: str,
+    since: dt.date | None = None,
+    until: dt.date | None = None,
+    kind: str | None = None,
+    tolerance: int = 5,
+    told: Callable[[str], None] = lambda _: None,
+) -> Audit:
+    """Look at a dataset, both ends included; `tolerance` is how many minutes in a row may be missing.
+
+    A damaged session is a concern, and the others are looked at. `told` hears how far it is. Raises NotFoundError for
+    an unknown dataset or kind, UsageError for a range without sessions.
+    """
+    kinds = _kinds(catalogue, dataset, kind)
+    found = [_Kind(catalogue, dataset, each, since, until, tolerance, told) for each in kinds]
+    if not any(each.dates for each in found):
+        every = [date for each in kinds for date in catalogue.sessions(dataset, kind=each)]
+        raise UsageError(
+            f"Dataset {dataset} has no session from {since or 'its first'} to {until or 'its last'}.",
+            f"It has {min(every)} to {max(every)}.",
+        )
+    audited = [each.audit() for each in found if each.dates]
+    tallies = [each.tally for each in found]
+    if kind is None:
+        tallies.append(audit_closes(catalogue, dataset, since, until))
+    concerns = sorted((c for each in tallies for c in each.concerns()), key=lambda c: -c.level.weight)
+    return Audit(dataset, tuple(audited), tuple(concerns))
+
+
+def _kinds(catalogue: Catalogue, dataset: str, kind: str | None) -> list[str]:
+    if kind is None:
+        return catalogue.kinds(dataset)
+    catalogue.sessions(dataset, kind=kind)
+    return kind.split("+")
+
+
+class _Kind:
+    """One kind of the dataset, session by session."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        dataset: str,
+        kind: str,
+        since: dt.date | None,
+        until: dt.date | None,
+        tolerance: int,
+        told: Callable[[str], None],
+    ) -> None:
+        self.tally = Tally(kind)
+        self.dates = catalogue.sessions(dataset, since, until, kind)
+        self._catalogue, self._dataset, self._kind = catalogue, dataset, kind
+        self._since, self._until = since, until
+        self._tolerance, self._told = tolerance, told
+        self._seconds = length_of(kind)
+        self._lives, self._coverage, self._prints, self._quotes = Lives(), Coverage(), Prints(), Quotes()
+        self._known: Known | None = None
+        self._rows = self._there = self._possible = 0
+
+    def audit(self) -> Audited:
+        """Look at all sessions."""
+        first, last = self._since or self.dates[0], self._until or self.dates[-1]
+        expected = _expected(first, last)
+        audit_sessions(expected, self.dates, self.tally)
+        for i, date in enumerate(self.dates):
+            self._told(f"{self._dataset}/{self._kind}: session {i + 1} of {len(self.dates)}, {date}")
+            try:
+                self._look(date)
+            except DataError as error:
+                what = f"cannot be read: {error.problem}"
+                self.tally.add(
+                    f"damaged:{date}",
+                    Level.BAD,
+                    1,
+                    "files",
+                    what,
+                    remedy=error.remedy,
+                    example=Example(date.isoformat()),
+                )
+        if self._seconds is not None or self._kind == TRADES:
+            self._lives.audit(self.tally)
+        self._coverage.audit(self.tally)
+        self._prints.audit(self.tally)
+        self._quotes.audit(self.tally)
+        return Audited(
+            kind=self._kind,
+            first=self.dates[0].isoformat(),
+            last=self.dates[-1].isoformat(),
+            sessions=len(self.dates),
+            expected_sessions=len(expected),
+            closed=tuple(_closed(first, last)),
+            half_days=tuple(of.date.isoformat() for of in expected if of.half),
+            rows=self._rows,
+            symbols=len(self._lives),
+            filled=self._there / self._possible if self._possible else None,
+        )
+
+    def _look(self, date: dt.date) -> None:
+        manifest = self._catalogue.manifest(self._dataset, self._kind, date)
+        assert manifest is not None
+        columns = self._catalogue.fact(self._dataset, self._kind, date)
+        used = np.unique(columns["symbol"])
+        names = columns["names"]
+        self._lives.add(date, names[used])
+        self._rows += len(columns["ts"])
+        if not is_session(date):
+            return
+        day = AuditDay(session(date), _length(manifest), names, columns["symbol"], columns["ts"], columns)
+        if self._kind == TRADES:
+            self._prints.add(day, self.tally)
+            self._coverage.add_prints(day)
+        elif self._kind == QUOTES:
+            self._quotes.add(day, self.tally)
+        else:
+            self._look_at_bars(day)
+        if self._kind != QUOTES:
+            self._splits(date, manifest, day)
+
+    def _look_at_bars(self, day: AuditDay) -> None:
+        audit_bars(day, self.tally)
+        if self._seconds == _DAY_SECONDS:
+            return
+        there, possible = audit_minutes(day, self.tally, self._tolerance)
+        self._there += there
+        self._possible += possible
+        self._coverage.add_bars(day)
+
+    def _splits(self, date: dt.date, manifest: Manifest, day: AuditDay) -> None:
+        """Ask the guard that a run asks, whose prior close is not believed."""
+        if self._known is None:
+            self._known = Known(self._catalogue, self._dataset, [self._kind], date)
+        rows = day.symbol.astype(np.int32)
+        events = events_of(self._kind, day.values, rows, manifest.seconds)
+        data = SessionData(SymbolTable(map(str, day.names)), events, date, manifest.sha256)
+        try:
+            doubts = self._known.before(data).doubts
+        except DataError as error:
+            self.tally.add("closes", Level.WARN, 1, "sessions", error.problem, remedy=error.remedy)
+            doubts = ()
+        self._known.add(data)
+        for doubt in doubts:
+            what = "look split without a file that tells it (the first: " + doubt.text.removesuffix(".") + ")"
+            remedy = "Import splits: qm data import FILE --kind splits; until then it has no gap and does not rank."
+            place = Example(date.isoformat(), doubt.symbol)
+            self.tally.add("split", Level.WARN, 1, "symbol-days", what, remedy=remedy, example=place)
+
+
+def _length(manifest: Manifest) -> int:
+    # A daily bar carries the length of its session.
+    return length_of(manifest.kind) or 0
+
+
+def _expected(first: dt.date, last: dt.date) -> list[Session]:
+    try:
+        return sessions(first, last)
+    except DataError:
+        return []
+
+
+def _closed(first: dt.date, last: dt.date) -> list[str]:
+    days = (first + dt.timedelta(days=day) for day in range((last - first).days + 1))
+    try:
+        return [day.isoformat() for day in days if day.weekday() < 5 and not is_session(day)]
+    except DataError:
+        return []
