@@ -47,8 +47,9 @@ format: $(VENV)/.dev ## format the code and sort its imports
 bench: $(VENV)/.dev ## measure against peers and against the physical limit
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-soak: $(VENV)/.dev ## run for long and watch memory and latency
+soak: $(VENV)/.dev ## run for long and watch memory and latency; kill a download 50 times
 	@$(BIN)/python -m benchmarks.soak $(ARGS)
+	@QM_SOAK_KILLS=50 $(BIN)/pytest -q -n0 tests/cli/test_download_killed.py
 
 docs: $(VENV)/.dev ## generate the pages of docs/ that follow from the code
 	@$(BIN)/python docs/generate.py $(ARGS)

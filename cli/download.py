@@ -22,7 +22,7 @@ DAYS: Final = 5
 _LENGTH: Final = re.compile(r"([0-9]{1,6})([smh]?)\Z")
 _SHOWN: Final = 5
 
-Vendor = Annotated[str, typer.Argument(metavar="VENDOR", help="massive (flat files) or alpaca.")]
+Vendor = Annotated[str, typer.Argument(metavar="VENDOR", help="massive (flat files).")]
 Name = Annotated[str, typer.Option("--dataset", "-d", metavar="NAME", help="Name to keep it under, e.g. us.")]
 Kinds = Annotated[str, typer.Option("--kind", metavar="A,B", help="bars_1m, bars_1d, trades.")]
 Since = Annotated[str | None, typer.Option(metavar="DATE", help="First session.")]

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 
 from yarl import URL
 
+from brokers.massive.rows import BARS, TRADES, written_anew
 from brokers.massive.sigv4 import Keys, signed
 from brokers.web.client import Client
 from qm.clock import SECOND, at_ny, now_ns
@@ -27,14 +28,17 @@ _READY: Final = "11:00"
 
 class _File(NamedTuple):
     folder: str
+    columns: dict[str, str]
     seconds: int | None
     called: dict[str, str]
 
 
 _BARS: Final = {"ts": "window_start", "symbol": "ticker", "trades": "transactions"}
+_TRADES: Final = {"ts": "sip_timestamp", "event_ts": "participant_timestamp", "symbol": "ticker"}
 _FILES: Final[dict[str, _File]] = {
-    "bars_1m": _File("minute_aggs_v1", 60, _BARS),
-    "bars_1d": _File("day_aggs_v1", 86_400, _BARS),
+    "bars_1m": _File("minute_aggs_v1", BARS, 60, _BARS),
+    "bars_1d": _File("day_aggs_v1", BARS, 86_400, _BARS),
+    "trades": _File("trades_v1", TRADES, None, _TRADES),
 }
 
 
@@ -57,7 +61,7 @@ class FlatFiles:
 
     def reading(self, unit: Unit, path: Path) -> Reading:
         file = _FILES[unit.kind]
-        return Reading(path, file.seconds, file.called)
+        return Reading(written_anew(path, file.columns, unit.symbols), file.seconds, file.called)
 
     async def look(self, unit: Unit) -> Offer | None:
         url = self._url(unit)
