@@ -12,7 +12,7 @@ import pytest
 
 from qm.execution.orders import Working
 from qm.model.commands import CancelOrder, Flatten, Pin, StopEntries
-from qm.model.market import Print, events, trade
+from qm.model.market import Print, clock, events, trade
 from qm.model.order import OrderStatus, Purpose
 from qm.runtime.book_rows import ORDERS_SHOWN
 from qm.runtime.projector import Projector
@@ -54,6 +54,7 @@ def test_deltas_lead_from_the_first_snapshot_to_every_other(seed: int, parts: in
     rig, replica = Rig(seed=seed), Replica()
     before: Snapshot | None = None
     sizes = []
+    canceled = False
     for now in frames(rig, parts):
         frame = now if before is None else rig.projector.delta(before, now)
         replica.apply(over_the_wire(frame))
@@ -64,12 +65,15 @@ def test_deltas_lead_from_the_first_snapshot_to_every_other(seed: int, parts: in
             rig.command(Flatten("f", now.positions[0].symbol), "test")
         if now.seq == 40 * parts:
             rig.command(Pin("p", rig.market.table.names[7]), "test")
-            working = next(o for o in now.orders if o.status == "working" and o.purpose == "entry")
+        working = next((o for o in now.orders if o.status == "working" and o.purpose == "entry"), None)
+        if working is not None and not canceled and now.positions:
             rig.command(CancelOrder("c", working.id), "test")
+            canceled = True
         if now.seq == 50 * parts:
             rig.command(Flatten("all"), "test")
         before = now
     assert before is not None
+    assert canceled
     assert before.trades
     assert not before.positions
     assert before.status.entries.startswith("flatten")
@@ -106,20 +110,23 @@ def test_nothing_shown_is_infinite_or_not_a_number(traded: Rig) -> None:
 def test_the_radar_is_the_last_beat_with_prices_of_this_moment() -> None:
     rig = Rig(minutes=40)
     rig.feed(39)
+    # The beat that is due may not come between what is compared.
+    minute = 60_000 * MS
+    rig.session.feed(events([clock((rig.market.now // minute + 1) * minute + MS)]))
     assert rig.core.ranking is not None
     ranked = rig.core.ranking.lines(rig.core.ranking.listed[:SHOWN])
     shown = rig.frame().radar
     assert [(row.symbol, row.rank) for row in shown] == [(row.symbol, row.rank) for row in ranked]
     assert len(shown) == SHOWN
     first = rig.market.table.row(shown[0].symbol)
-    price = shown[0].last * 1.2
+    price = round(float(rig.market.col["high"][first]) * 1.04, 2)
     rig.session.feed(events([trade(rig.market.now + 5 * MS, first, price, 100, Print.ALL)]))
     after = rig.frame().radar[0]
     assert (after.symbol, after.last, after.age_ms) == (shown[0].symbol, price, 0)
     assert "HOD" in after.flags
     assert after.why == shown[0].why
     assert after.chg_pct is not None
-    assert after.chg_pct > (shown[0].chg_pct or 0) + 20
+    assert after.chg_pct > (shown[0].chg_pct or 0)
 
 
 def test_the_radar_says_why(traded: Rig) -> None:
@@ -158,7 +165,8 @@ def test_an_age_is_never_understated_and_changes_seldom(traded: Rig) -> None:
     for symbol, age in ages.items():
         true_ms = (market.now - int(market.col["ts"][market.table.row(symbol)])) / MS
         assert age is not None
-        assert true_ms - 1 <= age <= true_ms + 10_000
+        # Ten seconds within ten minutes, and a minute beyond.
+        assert true_ms - 1 <= age <= true_ms + (10_000 if true_ms <= 600_000 else 60_000)
         assert age % 1000 == 0
 
 
