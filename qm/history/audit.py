@@ -17,6 +17,7 @@ from qm.history.audit_report import Audit, Audited, Example, Level, Tally
 from qm.history.audit_rows import audit_bars
 from qm.history.audit_ticks import Prints, Quotes
 from qm.history.catalogue import Catalogue
+from qm.history.checks import Action, Finding
 from qm.history.known import Known
 from qm.history.layout import QUOTES, TRADES, SessionData, events_of, length_of
 from qm.history.manifest import Manifest
@@ -24,6 +25,7 @@ from qm.model.instrument import SymbolTable
 from qm.rules.calendar import Session, is_session, session, sessions
 
 _DAY_SECONDS: Final = 86_400
+_OVERLAPS: Final = "overlaps"
 
 
 def audit(
@@ -132,6 +134,8 @@ class _Kind:
         names = columns["names"]
         self._lives.add(date, names[used])
         self._rows += len(columns["ts"])
+        for finding in manifest.findings:
+            self._imported(finding, date)
         if not is_session(date):
             return
         day = AuditDay(session(date), _length(manifest), names, columns["symbol"], columns["ts"], columns)
@@ -144,6 +148,19 @@ class _Kind:
             self._look_at_bars(day)
         if self._kind != QUOTES:
             self._splits(date, manifest, day)
+
+    def _imported(self, finding: Finding, date: dt.date) -> None:
+        """Say what the import left out, put right or found: the rows at rest do not show it any more."""
+        if self._seconds is not None and finding.action is Action.KEPT and not finding.what.startswith(_OVERLAPS):
+            # What was kept is still there, and found again.
+            return
+        refused = finding.action is Action.REFUSED
+        level = Level.WARN if refused else Level.NOTE
+        examples = f" (the first: {finding.examples[0]})" if finding.examples else ""
+        what = f"were {finding.action} by the import: {finding.what}{examples}"
+        remedy = "Ask the source for them; what a symbol did on such a day is unknown." if refused else ""
+        code, place = f"import:{finding.action}:{finding.what}", Example(date.isoformat())
+        self.tally.add(code, level, finding.rows, "rows", what, remedy=remedy, example=place)
 
     def _look_at_bars(self, day: AuditDay) -> None:
         audit_bars(day, self.tally)

@@ -120,6 +120,11 @@ def _end_labels(columns: Columns, seconds: int, of: Session, findings: list[Find
 
 def checked_names(columns: Columns, findings: list[Finding]) -> Columns:
     """Return the rows whose symbol is one, with names in order; adds to `findings` what was wrong."""
+    bare = tuple(name.strip() for name in columns.names)
+    if bare != columns.names:
+        padded = [i for i, name in enumerate(columns.names) if name != bare[i]]
+        columns = replace(columns, names=bare)
+        found(columns, np.isin(columns.symbol, padded), "blanks around the symbol", Action.REPAIRED, findings)
     bad = [name for name in columns.names if not SYMBOL.match(name)]
     if bad:
         places = [i for i, name in enumerate(columns.names) if not SYMBOL.match(name)]
@@ -130,7 +135,7 @@ def checked_names(columns: Columns, findings: list[Finding]) -> Columns:
     found(columns, tests, "test symbol of an exchange: left out", Action.REPAIRED, findings)
     columns = columns.take(~tests) if tests.any() else columns
     # Codes follow the order of the names from here on, so that sorting by code sorts by name.
-    used = [columns.names[i] for i in np.unique(columns.symbol)]
+    used = {columns.names[i] for i in np.unique(columns.symbol)}
     names = tuple(sorted(used))
     place = {name: i for i, name in enumerate(names)}
     code = np.array([place.get(name, -1) for name in columns.names], np.int32)

@@ -22,7 +22,7 @@ from qm.history.layout import FACTS, QUOTES, TRADES, Array, SessionData, bars, e
 from qm.history.manifest import Manifest
 from qm.history.prints import flagged, told_once
 from qm.history.source import BARS, VENUE_QUOTES, Columns, check_called, encoded, files_of, read_columns
-from qm.history.spool import Spool
+from qm.history.spool import Key, Spool
 from qm.history.summaries import Summaries
 from qm.model.instrument import SymbolTable
 from qm.rules.calendar import Session, session
@@ -131,10 +131,14 @@ def import_files(
         for name, date in spool.sessions():
             group = reader.groups[name]
             of = session(dt.date.fromisoformat(date))
+            said = len(group.findings)
             rows = _checked(name, spool.take((name, date)), of, options, group.findings)
             if len(rows.ts):
                 manifest = _manifest(dataset, name, rows, of, options.source or str(path), now)
-                manifest = msgspec.structs.replace(manifest, etag=options.etag, known_at=options.known_at)
+                noted = tuple(joined(reader.noted.get((name, date), []) + group.findings[said:]))
+                manifest = msgspec.structs.replace(
+                    manifest, etag=options.etag, known_at=options.known_at, findings=noted
+                )
                 group.kept += manifest.rows
                 sessions.append(store(catalogue, manifest, rows, replace=options.replace, dry_run=options.dry_run))
     parts = tuple(group.part(name) for name, group in reader.groups.items())
@@ -162,6 +166,8 @@ class _Reader:
     def __init__(self, spool: Spool, options: ImportOptions) -> None:
         self.groups: dict[str, _Group] = {}
         self.refused: dict[str, str] = {}
+        self.noted: dict[Key, list[Finding]] = {}
+        """What was said of rows while they were laid down, by what they become and their session."""
         self._spool = spool
         self._options = options
         self._venues: dict[str, int] = {}
@@ -207,7 +213,10 @@ class _Reader:
             if self._options.only not in (None, of.date):
                 refuse(rows, np.ones(len(rows.ts), bool), f"not of {self._options.only}", findings)
                 continue
+            said = len(findings)
             kept = flagged(rows, of, findings) if name == TRADES else rows
+            if len(findings) > said:
+                self.noted.setdefault((name, of.date.isoformat()), []).extend(findings[said:])
             self._spool.add((name, of.date.isoformat()), self._files, dataclasses.replace(kept, texts={}))
 
 

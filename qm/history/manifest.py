@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from qm.errors import DataError
+from qm.history.checks import Finding
 from qm.history.files import fill, write_whole
 
 SCHEMA: Final = 1
@@ -39,6 +40,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """What the source calls this version of it; empty for files that nobody downloaded."""
     known_at: int = 0
     """When the source published it, ns UTC; 0 when it does not say."""
+    findings: tuple[Finding, ...] = ()
+    """What the import refused, repaired or found strange in this session."""
     schema: int = SCHEMA
 
 

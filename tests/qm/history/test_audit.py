@@ -323,6 +323,25 @@ def test_closes_of_two_sessions_show_a_split(catalogue: Catalogue, tmp_path: Pat
     assert "A from 0.02 to 1.83" in split.what
 
 
+def test_what_the_import_refused_and_repaired_is_still_told(catalogue: Catalogue, tmp_path: Path) -> None:
+    columns = minute_bars()
+    columns["symbol"] = ["CYPH  " if name == "CYPH" else name for name in columns["symbol"]]
+    columns["volume"] = [None, *columns["volume"].tolist()[1:]]
+    report = import_files(catalogue, parquet(tmp_path / "a.parquet", columns), "made", NOW)
+    assert [(each.what, each.rows) for part in report.parts for each in part.findings] == [
+        ("blanks around the symbol", 390),
+        ("volume is missing or negative", 1),
+    ]
+    told = found(catalogue)
+    refused = told["import:refused:volume is missing or negative"]
+    assert (refused.level, refused.count) == (Level.WARN, 1)
+    assert "AAPL 2025-01-02 14:30:00 UTC" in refused.what
+    assert told["import:repaired:blanks around the symbol"].count == 390
+    manifest = catalogue.manifest("made", "bars_1m", DAY)
+    assert manifest is not None
+    assert manifest.symbols == 2
+
+
 def test_what_is_not_there_is_said(catalogue: Catalogue, tmp_path: Path) -> None:
     import_files(catalogue, parquet(tmp_path / "a.parquet", minute_bars()), "made", NOW, ImportOptions())
     with pytest.raises(NotFoundError, match="No dataset is called 'maid'"):
