@@ -11,7 +11,7 @@ import msgspec
 from backtest.measures import DayMeasures, TradeMeasures, of_days, of_trades
 from qm.model.events import TradeClosed
 
-SCHEMA = 2
+SCHEMA = 3
 """Version of the JSON that `qm backtest run --json` prints; it goes up when a field changes its meaning."""
 
 
@@ -45,7 +45,9 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     start_equity_usd: float
     end_equity_usd: float
     ambiguous: int
-    """Trades in which a bar left the order of events open; the pessimistic order was taken."""
+    """Trades in which a bar left the order of events open, whatever was assumed about it."""
+    ambiguous_share: float | None
+    """Of all trades; None without any."""
     by_trade: TradeMeasures
     """Of those trades whose risk at entry is known."""
     by_day: DayMeasures
@@ -72,6 +74,7 @@ def summarize(
     won = sum(n for n in nets if n > 0)
     lost = -sum(n for n in nets if n < 0)
     wins = sum(1 for n in nets if n > 0)
+    ambiguous = sum(1 for t in trades if t.ambiguous)
     curve = [float(start), *(float(d.equity_usd) for d in days)]
     return Summary(
         run=run,
@@ -88,7 +91,8 @@ def summarize(
         profit_factor=won / lost if lost > 0 else None,
         start_equity_usd=float(start),
         end_equity_usd=curve[-1],
-        ambiguous=sum(1 for t in trades if t.ambiguous),
+        ambiguous=ambiguous,
+        ambiguous_share=ambiguous / len(trades) if trades else None,
         by_trade=of_trades(rs),
         by_day=of_days(curve),
         journal_hash=journal_hash,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,6 +15,7 @@ from cli.options import (
     Costs,
     Dataset,
     Equity,
+    Fills,
     Kind,
     Name,
     Overrides,
@@ -22,12 +24,14 @@ from cli.options import (
     Save,
     Since,
     Snapshots,
+    Stress,
     Symbols,
     Until,
 )
 from cli.output import Progress, say
 
 if TYPE_CHECKING:
+    from backtest.bounds import Bound
     from backtest.runner import Outcome
     from backtest.summary import DayResult
     from cli.markets import Chosen
@@ -60,6 +64,8 @@ def run_strategy(
     equity: Equity = None,
     override: Overrides = None,
     costs: Costs = "house",
+    fills: Fills = None,
+    stress: Stress = 1.0,
     fail_if: Conditions = None,
     report: Report = None,
     as_json: AsJson = False,
@@ -75,7 +81,7 @@ def run_strategy(
     qm backtest run orb_robust --dataset us99_1m
     qm backtest run orb_robust -d us99_1m --from 2025-01-03 --symbols AAPL,TSLA -p stop_atr=0.5
     qm backtest run orb_robust,thrust -d us99_1m -p thrust.thrust_atr=0.5
-    qm backtest run orb_robust -d us99_1m --report orb.html
+    qm backtest run orb_robust -d us99_1m --report orb.html --fills all --stress 2
     qm backtest run thrust -d synthetic:200:seed=7 --json --fail-if 'net<0'
     """
     from cli import trial
@@ -93,16 +99,15 @@ def run_strategy(
         equity=equity,
         overrides=tuple(override or ()),
         costs=costs,
+        fills=fills,
+        stress=stress,
     )
     planned = trial.plan(order, snapshots=snapshots and save)
     outcome, interrupted = _run(planned)
     kept = trial.keep(planned, outcome) if save else ""
-    if report is not None:
-        from cli.sheet import write
-
-        write(report, planned, outcome, kept)
-        say(f"The tear sheet is {report}.")
-    _report(planned, outcome, kept, interrupted=interrupted, as_json=as_json)
+    bounds, interrupted = _bounds(planned, outcome, interrupted=interrupted)
+    _draw(report, planned, outcome, kept, bounds)
+    _report(planned, outcome, kept, bounds, interrupted=interrupted, as_json=as_json)
     held = [text for condition in conditions if (text := condition.holds(outcome.summary))]
     for text in held:
         say(f"qm: {text}")
@@ -168,16 +173,42 @@ app.add_typer(sweeps.app)
 app.add_typer(runs.app)
 
 
-def _report(planned: Trial, outcome: Outcome, run: str, *, interrupted: bool, as_json: bool) -> None:
+def _bounds(planned: Trial, outcome: Outcome, *, interrupted: bool) -> tuple[list[Bound], bool]:
+    """Run under the other assumptions, when that was asked for; what was not run to its end bounds nothing."""
+    from backtest.bounds import bound
+
+    found = [bound(planned.fills, outcome.summary)]
+    for other in () if interrupted else planned.others():
+        made, interrupted = _run(other)
+        if interrupted:
+            break
+        found.append(bound(other.fills, made.summary))
+    return found, interrupted
+
+
+def _draw(path: Path | None, planned: Trial, outcome: Outcome, run: str, bounds: list[Bound]) -> None:
+    from cli.sheet import write
+
+    if path is None:
+        return
+    write(path, planned, outcome, run, bounds)
+    say(f"The tear sheet is {path}.")
+
+
+def _report(
+    planned: Trial, outcome: Outcome, run: str, bounds: list[Bound], *, interrupted: bool, as_json: bool
+) -> None:
     from cli.output import emit_json
     from cli.result import as_data, show
 
     if as_json:
-        emit_json(as_data(planned, outcome, run, interrupted=interrupted))
+        emit_json(as_data(planned, outcome, run, bounds, interrupted=interrupted))
     else:
-        show(planned, outcome, run)
+        show(planned, outcome, run, bounds)
     if interrupted:
-        say(f"Interrupted: {outcome.summary.sessions} of {len(planned.chosen.dates)} sessions were run.")
+        whole = outcome.summary.sessions == len(planned.chosen.dates)
+        left = "" if not whole else f", and {len(bounds)} of the assumptions"
+        say(f"Interrupted: {outcome.summary.sessions} of {len(planned.chosen.dates)} sessions were run{left}.")
 
 
 def _run(planned: Trial) -> tuple[Outcome, bool]:

@@ -45,6 +45,14 @@ Costs = Annotated[
         help="house: measured slippage and latency; ibkr: plus commission; none: nothing costs anything.",
     ),
 ]
+Fills = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ORDER",
+        help="Where a bar tells no order of events: pessimistic, path or optimistic; all runs the three [pessimistic].",
+    ),
+]
+Stress = Annotated[float, typer.Option(metavar="TIMES", help="How many times the slippage and the spread.")]
 Conditions = Annotated[
     list[str] | None,
     typer.Option(metavar="CONDITION", help="Exit with 8 when it holds, e.g. 'net<0' or 'trades<100'."),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
 
+from backtest.bounds import Bound, doubts
 from backtest.check import Report
 from backtest.measures import DayMeasures
 from backtest.runner import Outcome
@@ -21,7 +23,7 @@ FEW: Final = 100
 """Fewer trades say little about a strategy."""
 
 
-def as_data(trial: Trial, outcome: Outcome, run: str, *, interrupted: bool) -> dict[str, Any]:
+def as_data(trial: Trial, outcome: Outcome, run: str, bounds: Sequence[Bound], *, interrupted: bool) -> dict[str, Any]:
     """Return what `--json` prints: the summary, what it was run on, and every session and trade."""
     return {
         **msgspec.to_builtins(outcome.summary),
@@ -31,6 +33,10 @@ def as_data(trial: Trial, outcome: Outcome, run: str, *, interrupted: bool) -> d
         "last": outcome.days[-1].session,
         "interrupted": interrupted,
         "costs": trial.order.costs,
+        "stress": trial.order.stress,
+        "fills": trial.fills,
+        "bounds": bounds,
+        "warnings": doubts(bounds),
         "code": trial.code,
         "settings": msgspec.json.Decoder().decode(trial.settings.text()),
         "days": outcome.days,
@@ -38,7 +44,7 @@ def as_data(trial: Trial, outcome: Outcome, run: str, *, interrupted: bool) -> d
     }
 
 
-def show(trial: Trial, outcome: Outcome, run: str) -> None:
+def show(trial: Trial, outcome: Outcome, run: str, bounds: Sequence[Bound]) -> None:
     """Write the result as tables to stdout."""
     s = outcome.summary
     emit(f"{trial.strategies} on {trial.chosen.name}, {trial.chosen.dates[0]} to {outcome.days[-1].session}")
@@ -56,20 +62,22 @@ def show(trial: Trial, outcome: Outcome, run: str) -> None:
                 f"{s.by_day.max_drawdown_usd:,.2f} $ ({s.by_day.max_drawdown:.2%}) at most, at sessions' ends",
             ),
             ("equity", f"{s.start_equity_usd:,.2f} $ to {s.end_equity_usd:,.2f} $"),
-            (
-                "costs",
-                trial.order.costs
-                + (f"; {s.ambiguous} trades in bars of unknown order, taken badly" * (s.ambiguous > 0)),
-            ),
+            ("costs", trial.costs),
+            ("open order", _open_order(trial.fills, bounds[0])),
             ("took", f"{s.run_s:.2f} s ({s.records_per_s:,.0f} records/s, {s.wakes:,} wakes)"),
             ("journal", f"{s.journal_hash[:16]}, result {s.result_hash[:16]}"),
         ]
     )
+    if len(bounds) > 1:
+        emit()
+        _bounds(bounds)
     if outcome.trades:
         emit()
         trades(outcome.trades[-TRADES_SHOWN:])
         if len(outcome.trades) > TRADES_SHOWN:
             emit(f"The last {TRADES_SHOWN} of {s.trades:,} trades.")
+    for text in doubts(bounds):
+        emit(text)
     if s.trades < FEW:
         emit(f"{s.trades} trades prove nothing; {FEW} are the least that may.")
     if run:
@@ -81,6 +89,28 @@ def _sharpe(days: DayMeasures) -> str:
         return "not known: the days do not differ"
     error = "" if days.sharpe_se is None else f", give or take {days.sharpe_se:.2f} (one standard error)"
     return f"{days.sharpe:.2f} a year{error}, over {days.sessions} sessions"
+
+
+def _open_order(fills: str, of: Bound) -> str:
+    if of.ambiguous_share is None:
+        return f"no trade; {fills} was to be assumed"
+    return (
+        f"{of.ambiguous:,} trades ({of.ambiguous_share:.1%}) in bars that tell no order of events; {fills} is assumed"
+    )
+
+
+def _bounds(bounds: Sequence[Bound]) -> None:
+    rows = [
+        (
+            each.fills,
+            usd(each.net_usd),
+            _or_none(each.mean_r, "{:+.3f}", "?"),
+            f"{each.trades:,}",
+            _or_none(each.ambiguous_share, "{:.1%}", "?"),
+        )
+        for each in bounds
+    ]
+    table(("assumed", "net $", "mean R", "trades", "open order"), rows, left=("assumed",))
 
 
 def show_check(strategies: str, found: Report) -> None:

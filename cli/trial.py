@@ -8,12 +8,14 @@ import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
+from math import isfinite
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import msgspec
 
 from backtest.runner import Outcome, Plan
+from brokers.sim.settings import Intrabar, SimSettings, stressed
 from cli import compose
 from cli.feeds import parse_date
 from cli.markets import Chosen, choose, read_symbols
@@ -27,6 +29,9 @@ from qm.history.retention import SnapshotSettings, prune
 from qm.rules.fees import NO_COMMISSION
 from qm.runtime.strategy_files import keep_sources
 from qm.store.chain import RunHeader
+
+ALL: Final = "all"
+"""Stands for each of the assumptions where one could be named."""
 
 UNFINISHED: Final = "unfinished-"
 """How the folder of snapshots begins while its backtest runs."""
@@ -45,6 +50,10 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     equity: float | None = None
     overrides: tuple[str, ...] = ()
     costs: str = "house"
+    fills: str | None = None
+    """What to assume where a bar tells no order of events, all for a run under each; None leaves it to the settings."""
+    stress: float = 1.0
+    """How many times the slippage and the spread."""
 
 
 @dataclass
@@ -62,6 +71,24 @@ class Trial:
     def strategies(self) -> str:
         """Names of the strategies, joined."""
         return "+".join(choice.name for choice in self.settings.engine.strategies)
+
+    @property
+    def fills(self) -> str:
+        """What is assumed where a bar tells no order of events."""
+        return self.plan.exchange.intrabar.value
+
+    @property
+    def costs(self) -> str:
+        """What trading is taken to cost, in words."""
+        stress = self.order.stress
+        return self.order.costs + (f", slippage and spread {stress:g} times" if stress != 1.0 else "")
+
+    def others(self) -> Iterator[Self]:
+        """Yield the same backtest under the other assumptions, when it was asked for."""
+        for other in Intrabar if self.order.fills == ALL else ():
+            if other is not self.plan.exchange.intrabar:
+                exchange = msgspec.structs.replace(self.plan.exchange, intrabar=other)
+                yield replace(self, plan=replace(self.plan, exchange=exchange, snapshots=None))
 
     def __post_init__(self) -> None:
         self._days = self.chosen.days()
@@ -101,6 +128,7 @@ class Trial:
             self.code,
             self.settings.text(),
             self.order.costs,
+            self.order.fills == ALL,
             self.chosen.name,
             self.chosen.sources,
             sessions,
@@ -115,6 +143,7 @@ def plan(order: Order, params: Mapping[str, str] | None = None, *, snapshots: bo
     """Put a backtest together, with further parameters; raises what is wrong with any part, before anything runs."""
     preset = compose.cost_preset(order.costs)
     settings = compose.settings(order.overrides, preset.exchange)
+    settings = settings._replace(exchange=_assumed(settings.exchange, order))
     given = (*order.params, *(f"{key}={value}" for key, value in (params or {}).items()))
     chosen_ones = compose.choices(order.strategy, given, settings.engine)
     alone = msgspec.structs.replace(settings.engine, strategies=chosen_ones)
@@ -156,6 +185,18 @@ def plan(order: Order, params: Mapping[str, str] | None = None, *, snapshots: bo
             market_s=settings.snapshots.market_s,
         )
     return Trial(order, chosen, planned, run, compose.code(), settings.snapshots)
+
+
+def _assumed(exchange: SimSettings, order: Order) -> SimSettings:
+    """Return what is assumed of the exchange; UsageError for words and numbers that are no assumption."""
+    if not (isfinite(order.stress) and order.stress >= 0):
+        raise UsageError(f"--stress {order.stress:g} is no multiple of costs.", "Write 2 for twice the costs.")
+    if order.fills is not None:
+        if order.fills not in (ALL, *Intrabar):
+            raise UsageError(f"--fills {order.fills!r} is not known.", f"These are: {', '.join(Intrabar)}, {ALL}.")
+        how = Intrabar.PESSIMISTIC if order.fills == ALL else Intrabar(order.fills)
+        exchange = msgspec.structs.replace(exchange, intrabar=how)
+    return stressed(exchange, order.stress)
 
 
 def keep(trial: Trial, outcome: Outcome) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from backtest.bounds import Bound, bound, doubts
 from backtest.intervals import Interval, of_mean, tier
 from backtest.measures import drawdowns
 from backtest.sheet import charts
@@ -23,8 +24,6 @@ CHARTS_MOST = 120
 ROWS_MOST = 2_000
 """Trades listed."""
 FEW_TRADES = 100
-AMBIGUOUS_MOST = 0.1
-"""Share of trades whose order of events a bar leaves open, above which a result is not to be trusted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +43,10 @@ class Sheet:
     market: Iterable[Day] = ()
     """The sessions once more, for the charts of the trades; without them there are none."""
     warnings: Sequence[str] = field(default=())
+    fills: str = "pessimistic"
+    """What was assumed where a bar left the order of events open."""
+    bounds: Sequence[Bound] = ()
+    """The run under each assumption that was made, itself first; nothing for itself alone."""
 
 
 def render(sheet: Sheet) -> str:
@@ -115,11 +118,7 @@ def _warnings(sheet: Sheet, interval: Interval | None) -> list[str]:
         out.append(f"{s.trades} trades prove nothing; {FEW_TRADES} are the least that may.")
     if interval is not None and not interval.sign_known:
         out.append("The interval of the mean result holds zero: this could be no edge at all.")
-    if s.trades and s.ambiguous / s.trades > AMBIGUOUS_MOST:
-        out.append(
-            f"In {s.ambiguous / s.trades:.0%} of the trades a bar leaves the order of events open. They were taken"
-            " pessimistically; use prints or shorter bars before you believe a number here."
-        )
+    out += doubts(sheet.bounds or [bound(sheet.fills, s)])
     if s.by_trade.best_share is not None and s.by_trade.best_share > 1:
         out.append("Without the best twentieth of its trades the run loses.")
     return out

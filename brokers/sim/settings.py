@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from math import ceil
 from typing import Annotated
 
 import msgspec
@@ -50,6 +51,16 @@ class SimSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     intrabar: Intrabar = Intrabar.PESSIMISTIC
     """What happened first where a bar does not tell: what is worse for a trade, what a path from the open over the
     nearer extreme implies, or what is better."""
+
+
+def stressed(settings: SimSettings, times: float) -> SimSettings:
+    """Return the settings with slippage so many times as large, ticks rounded up."""
+    return msgspec.structs.replace(
+        settings,
+        slippage_bps=settings.slippage_bps * times,
+        stop_slippage_bps=settings.stop_slippage_bps * times,
+        slippage_ticks=ceil(settings.slippage_ticks * times),
+    )
 
 
 HOUSE = SimSettings(

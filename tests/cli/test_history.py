@@ -39,7 +39,7 @@ def test_from_bars_to_the_story_of_a_trade(made: int) -> None:
     table = qm(*BACKTEST)
     result = qm(*BACKTEST, "--json")
     summary = result.json
-    assert summary["schema"] == 2
+    assert summary["schema"] == 3
     assert summary["sessions"] == len(summary["days"]) == 10
     assert summary["trades"] == len(summary["closed_trades"]) > 0
     assert summary["interrupted"] is False
@@ -102,6 +102,36 @@ def test_costs_and_parameters_change_what_comes_out(made: int) -> None:
     wide = qm(*BACKTEST, "--json", "--no-save", "-p", "range_min=15", "--equity", "50000").json
     assert wide["start_equity_usd"] == 50_000
     assert wide["result_hash"] != house["result_hash"]
+
+
+def test_each_assumption_about_bars_has_its_run(made: int, tmp_path: Path) -> None:
+    run = (*BACKTEST, "--json")
+    report = tmp_path / "sheet.html"
+    every = qm(*run, "--fills", "all", "--report", str(report)).json
+    assert [each["fills"] for each in every["bounds"]] == ["pessimistic", "path", "optimistic"]
+    worst, path, best = (qm(*run, "--no-save", "--fills", each["fills"]).json for each in every["bounds"])
+    for alone, beside in zip((worst, path, best), every["bounds"], strict=True):
+        assert alone["bounds"] == [beside]
+        assert alone["fills"] == alone["settings"]["exchange"]["intrabar"] == beside["fills"]
+    # What it was run for is in its name; what was decided is not another.
+    plain = qm(*run).json
+    assert plain["journal_hash"] == every["journal_hash"] == worst["journal_hash"]
+    assert plain["run"] != every["run"]
+    assert qm("backtest", "repro", every["run"], "--json").json["same_inputs"] is True
+    words = report.read_text(encoding="utf-8")
+    for each in every["bounds"]:
+        assert f"<td>{each['fills']}</td>" in words
+    assert all(text in words for text in every["warnings"])
+
+
+def test_stress_makes_trading_dearer(made: int) -> None:
+    once, twice = (
+        qm(*BACKTEST, "--json", "--no-save", "--stress", times).json["settings"]["exchange"] for times in "12"
+    )
+    for name in ("slippage_bps", "stop_slippage_bps", "slippage_ticks"):
+        assert twice[name] == 2 * once[name] > 0
+    assert "--stress" in qm(*BACKTEST, "--stress", "-1", check=2).err
+    assert "pessimistic" in qm(*BACKTEST, "--fills", "best", check=2).err
 
 
 def test_a_part_of_the_sessions_knows_what_came_before(made: int) -> None:
@@ -194,9 +224,12 @@ def test_real_bars_give_trades_that_can_be_explained() -> None:
     qm("data", "import", str(REAL), "--dataset", "us99_1m")
     # Eight of eleven sessions make the averages that the scan asks for; the robust preset is hard to please.
     assert qm("backtest", "run", "orb_robust", "--dataset", "us99_1m", "--json").json["trades"] > 0
-    result = qm("backtest", "run", "orb_paper", "--dataset", "us99_1m", "--json").json
+    result = qm("backtest", "run", "orb_paper", "--dataset", "us99_1m", "--fills", "all", "--json").json
     assert result["sessions"] == 11
     assert result["trades"] > 5
-    assert all(trade["opened"] < trade["closed"] for trade in result["closed_trades"])
+    # Its stop is so near that the bar of an entry may tell no order of events, and all three assumptions say so.
+    assert all(each["ambiguous"] > 0 for each in result["bounds"])
+    assert len({each["result_hash"] for each in result["bounds"]}) > 1
+    assert all(trade["opened"] <= trade["closed"] for trade in result["closed_trades"])
     story = qm("explain", result["closed_trades"][-1]["trade"]).out
     assert "execution" in story
