@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from yarl import URL
 
+from brokers.alpaca.history import AlpacaHistory
 from brokers.massive.flatfiles import FlatFiles
 from brokers.massive.sigv4 import Keys
 from brokers.web.client import Client, Patience
@@ -30,6 +31,10 @@ def _massive(client: Client, settings: DownloadSettings, keys: list[Secret]) -> 
     return FlatFiles(client, settings.massive_url, settings.massive_bucket, Keys(keys[0], keys[1]))
 
 
+def _alpaca(client: Client, settings: DownloadSettings, keys: list[Secret]) -> Provider:
+    return AlpacaHistory(client, settings.alpaca_url, settings.alpaca_feed, keys[0], keys[1])
+
+
 VENDORS: Final[dict[str, _Vendor]] = {
     "massive": _Vendor(
         (
@@ -40,6 +45,14 @@ VENDORS: Final[dict[str, _Vendor]] = {
         ),
         lambda settings: settings.massive_url,
         _massive,
+    ),
+    "alpaca": _Vendor(
+        (
+            Entry("key of Alpaca", ("APCA_API_KEY_ID",), "alpaca_key_id"),
+            Entry("secret key of Alpaca", ("APCA_API_SECRET_KEY",), "alpaca_secret"),
+        ),
+        lambda settings: settings.alpaca_url,
+        _alpaca,
     ),
 }
 

@@ -6,24 +6,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from qm.errors import DataError
+from brokers.web.tables import NUMBER, STRING, WHOLE, as_parquet
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_BLOCK: Final = 1 << 24
-"""Bytes of text in memory at once."""
-
 BARS: Final = {
-    "ticker": "string",
-    "window_start": "int64",
-    **dict.fromkeys(("open", "high", "low", "close", "volume"), "double"),
-    "transactions": "int64",
+    "ticker": STRING,
+    "window_start": WHOLE,
+    **dict.fromkeys(("open", "high", "low", "close", "volume"), NUMBER),
+    "transactions": WHOLE,
 }
 TRADES: Final = {
-    **dict.fromkeys(("ticker", "conditions", "correction", "exchange", "id", "tape", "trf_id"), "string"),
-    **dict.fromkeys(("participant_timestamp", "sip_timestamp"), "int64"),
-    **dict.fromkeys(("price", "size"), "double"),
+    **dict.fromkeys(("ticker", "conditions", "correction", "exchange", "id", "tape", "trf_id"), STRING),
+    **dict.fromkeys(("participant_timestamp", "sip_timestamp"), WHOLE),
+    **dict.fromkeys(("price", "size"), NUMBER),
 }
 
 # Massive, "Conditions and indicators": its numbers for the letters of the tapes. 2 is B on the CTA's tapes and W on the
@@ -43,34 +40,13 @@ def written_anew(path: Path, columns: dict[str, str], symbols: Sequence[str]) ->
     """Write the rows of a flat file, of all symbols or only of some, beside it as Parquet; DataError when damaged."""
     import pyarrow as pa
     import pyarrow.compute as pc
-    import pyarrow.parquet as pq
-    from pyarrow import csv
 
-    made = path.with_name(f"{path.name.removesuffix('.csv.gz')}.parquet")
-    types = {name: pa.type_for_alias(kind) for name, kind in columns.items()}
-    wanted = pa.array(symbols, pa.string())
-    try:
-        with (
-            csv.open_csv(
-                path,
-                read_options=csv.ReadOptions(block_size=_BLOCK),
-                # A company may be called NA or NULL.
-                convert_options=csv.ConvertOptions(
-                    column_types=types, include_columns=list(types), strings_can_be_null=False
-                ),
-            ) as reader,
-            pq.ParquetWriter(
-                made, pa.schema([each for each in types.items() if each[0] != "trf_id"]), compression="lz4"
-            ) as writer,
-        ):
-            for batch in reader:
-                table = pa.Table.from_batches([batch])
-                if symbols:
-                    table = table.filter(pc.is_in(table.column("ticker"), wanted))
-                writer.write_table(_lettered(table) if "conditions" in types else table)
-    except (OSError, ValueError, pa.ArrowException) as error:
-        raise DataError(f"{path.name} is no flat file that is known ({error}).") from error
-    return made
+    def change(table: pa.Table) -> pa.Table:
+        if symbols:
+            table = table.filter(pc.is_in(table.column("ticker"), pa.array(symbols, pa.string())))
+        return _lettered(table) if "conditions" in columns else table
+
+    return as_parquet(path, columns, change)
 
 
 def _lettered(table: pa.Table) -> pa.Table:

@@ -225,7 +225,7 @@ def test_a_file_that_changes_on_the_way_is_never_mixed(own_folders: Path, capsys
     [
         (lambda whole: whole[:-400], "is cut short"),
         (lambda whole: b"no gz at all", "is no whole gz file"),
-        (lambda whole: gzip.compress(b"ticker,price\nA,1\n"), "is no flat file that is known"),
+        (lambda whole: gzip.compress(b"ticker,price\nA,1\n"), "is not what this vendor sends"),
         (lambda whole: whole[:50] + bytes([whole[50] ^ 255]) + whole[51:], "is no whole gz file"),
     ],
     ids=["cut short", "no gz", "other columns", "a bit turned"],

@@ -247,6 +247,10 @@ class Download:
                     if self._watcher is not None:
                         self._watcher.tell(unit, here, offer.size)
             partial.save()
+        except DataError:
+            # What makes no sense is not gone on from.
+            partial.drop()
+            raise
         except (asyncio.CancelledError, QmError):
             partial.save()
             raise

@@ -1,0 +1,1 @@
+"""Alpaca: market history over REST."""
