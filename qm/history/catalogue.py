@@ -115,6 +115,21 @@ class Catalogue:
         manifests = [self._known(dataset, each, session) for each in chosen]
         return self._cache.load(manifests, session, lambda: self._read(manifests, session))
 
+    def cached(self, dataset: str, session: dt.date, kind: str) -> Path | None:
+        """Return where the day cache keeps a session, None when a part of it is missing; DataError like `manifest`."""
+        found = [self.manifest(dataset, each, session) for each in kind.split("+")]
+        manifests = [each for each in found if each is not None]
+        return self._cache.path(manifests, session) if len(manifests) == len(found) else None
+
+    def cache_agrees(self, dataset: str, session: dt.date, kind: str) -> bool:
+        """Say whether the day cache tells of a session what its files do, record by record; DataError when damaged."""
+        manifests = [self._known(dataset, each, session) for each in kind.split("+")]
+        kept = self._cache.kept(manifests, session)
+        if kept is None:
+            return False
+        symbols, events = self._read(manifests, session)
+        return kept[0].names == symbols.names and bool(np.array_equal(kept[1].view(np.uint8), events.view(np.uint8)))
+
     def facts(self, dataset: str, kind: str) -> list[dt.date]:
         """Return the dates for which there are facts of a kind, `reference` or `splits`, in order."""
         return sorted(self._dates(dataset, kind))

@@ -35,13 +35,21 @@ class DayCache:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
+    def path(self, manifests: list[Manifest], session: dt.date) -> Path:
+        """Return where a session is kept, or would be."""
+        kinds = "+".join(manifest.kind for manifest in manifests)
+        return self.folder / manifests[0].dataset / kinds / f"{session.isoformat()}-{_digest(manifests)[:16]}.npy"
+
+    def kept(self, manifests: list[Manifest], session: dt.date) -> tuple[SymbolTable, Events] | None:
+        """Return what is kept of a session, None when nothing sound is."""
+        return _mapped(self.path(manifests, session), _digest(manifests))
+
     def load(
         self, manifests: list[Manifest], session: dt.date, read: Callable[[], tuple[SymbolTable, Events]]
     ) -> SessionData:
         """Return a session from the cache, or `read` it and keep it."""
         digest = _digest(manifests)
-        kinds = "+".join(manifest.kind for manifest in manifests)
-        path = self.folder / manifests[0].dataset / kinds / f"{session.isoformat()}-{digest[:16]}.npy"
+        path = self.path(manifests, session)
         found = _mapped(path, digest)
         if found is None:
             found = read()

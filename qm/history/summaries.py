@@ -47,15 +47,16 @@ class Summaries:
 
     def of(self, date: dt.date) -> Summed:
         """Return a session; DataError when it is missing or damaged."""
-        path = self._path(date)
+        path = self.path(date)
         found = _kept(path)
         return self._keep(path, self._catalogue.load(self._dataset, date, self._kind)) if found is None else found
 
     def keep(self, data: SessionData) -> None:
         """Sum up a session that has just been stored, while it is in memory."""
-        self._keep(self._path(data.session), data)
+        self._keep(self.path(data.session), data)
 
-    def _path(self, date: dt.date) -> Path:
+    def path(self, date: dt.date) -> Path:
+        """Return where the summary of a session is kept, or would be."""
         stamps = [self._catalogue.sha256(self._dataset, kind, date) for kind in self._kind.split("+")]
         digest = sha256(f"{VERSION} {stamps}".encode()).hexdigest()[:16]
         return self._folder / f"{date}-{digest}.npz"

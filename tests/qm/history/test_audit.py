@@ -265,7 +265,7 @@ def test_prints_tell_odd_lots_gaps_and_pauses(catalogue: Catalogue) -> None:
     price = np.full(n, 10.0)
     price[10] = 10.005
     price[20] = 16.0
-    flag = np.where(size < 100, 1, 7)
+    flag = np.where(size < 100, 4, 7)
     put(
         catalogue,
         {"ts": start + seconds * SECOND, "symbol": ["A"] * n, "price": price, "size": size, "flag": flag},
@@ -274,6 +274,7 @@ def test_prints_tell_odd_lots_gaps_and_pauses(catalogue: Catalogue) -> None:
     )
     told = found(catalogue)
     assert told["odd_lots"].count == n // 2
+    assert told["no_last"].count == n // 2
     assert told["sub_penny"].count == 1
     assert told["outlier"].count == 1
     assert told["quiet"].count == 2
