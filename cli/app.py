@@ -37,7 +37,7 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
         "journal": "cli.journal",
         "explain": "cli.explain",
     },
-    "This machine": {"doctor": "cli.doctor"},
+    "This machine": {"doctor": "cli.doctor", "cron": "cli.cron"},
 }
 """The commands as help shows them, each with its module; a module is imported when its command is asked for."""
 
