@@ -12,7 +12,7 @@ import pytest
 
 from tests.brokers.massive.flat_store import Fault, FlatStore
 from tests.cli.flat_market import FIRST, LAST, contents, flat_files
-from tests.cli.program import LONGEST_S, PROGRAM, qm
+from tests.cli.program import LONGEST_S, PROGRAM, qm, watched
 
 # Read before the tests forget the settings of the environment: QM_SOAK_KILLS=50 for the long version.
 KILLS = int(os.environ.get("QM_SOAK_KILLS", "5"))
@@ -108,3 +108,16 @@ def test_without_a_terminal_it_is_silent(own_folders: Path) -> None:
         done = qm(*[each for each in ARGUMENTS if each != "--json"])
     assert done.err == ""
     assert done.out.startswith("us: 2025-01-02 to 2025-01-06, 3 expected: 0 there, 3 fetched (3,510 rows")
+
+
+def test_on_a_terminal_it_shows_how_far_it_is(own_folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with flat_files() as store:
+        store.faults = [Fault(cut=3_000, silent=True)]
+        monkeypatch.setenv("QM_DOWNLOAD__STALL_S", "600")
+        with watched(*ARGUMENTS) as seen:
+            seen.until(f"bars_1m {FIRST}")
+            seen.until("0/3")
+            seen.interrupt()
+            code, out = seen.end()
+    assert code == 130
+    assert '"stopped":"interrupt"' in out
