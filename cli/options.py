@@ -52,7 +52,9 @@ Fills = Annotated[
         help="Where a bar tells no order of events: pessimistic, path or optimistic; all runs the three [pessimistic].",
     ),
 ]
-Stress = Annotated[float, typer.Option(metavar="TIMES", help="How many times the slippage and the spread.")]
+Stress = Annotated[
+    float, typer.Option(metavar="TIMES", help="How many times the slippage and the spreads, for what an edge survives.")
+]
 Conditions = Annotated[
     list[str] | None,
     typer.Option(metavar="CONDITION", help="Exit with 8 when it holds, e.g. 'net<0' or 'trades<100'."),

@@ -59,8 +59,12 @@ class Moment:
 class Clearing:
     """Books executions; holds the orders that work, the positions, and the count from which execution ids follow."""
 
-    def __init__(self, costs: Costs, settings: SimSettings, day: dt.date, bands: BandsOf) -> None:
-        self._bands = bands
+    def __init__(
+        self, costs: Costs, settings: SimSettings, day: dt.date, bands: BandsOf, spread: Callable[[str, float], float]
+    ) -> None:
+        self._bands, self._spread = bands, spread
+        self.widens = (settings.spread_times - 1.0) / 2.0
+        """What the far side of a quote is moved by, in spreads."""
         self._costs, self._settings = costs, settings
         self.intrabar = settings.intrabar
         self.begin(day)
@@ -95,6 +99,8 @@ class Clearing:
         slip = price * bps * 1e-4
         if settings.slippage_ticks:
             slip = max(slip, settings.slippage_ticks * float(tick_size(price, self.day)))
+        if settings.half_spread:
+            slip = max(slip, settings.spread_times * self._spread(one.order.symbol, price) / 2.0)
         return slip
 
     def fill(self, one: Resting, price: float, moment: Moment, at: int, ambiguous: bool = False) -> None:

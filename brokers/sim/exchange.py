@@ -12,6 +12,7 @@ from brokers.sim.clearing import Clearing, Costs, Moment
 from brokers.sim.fills import meet_print, meet_quote
 from brokers.sim.restrictions import hold_back, outermost, short_problem
 from brokers.sim.settings import MS, SimSettings
+from brokers.sim.spreads import spread_of
 from qm.market.market import Market, Record
 from qm.market.rows import PRINTS
 from qm.model.approved import Approved
@@ -53,7 +54,8 @@ class SimExchange:
     - Limit: on arrival it takes what a market order would get, if the limit allows. Once it has had to wait it fills
       at its limit, when a print trades a tick through it or the far side of a quote reaches it.
 
-    Where no quote prices the taking of liquidity, slippage is added, inside the limit. A cap by `participation` leaves
+    Where no quote prices the taking of liquidity, slippage is added, inside the limit: the largest of basis points,
+    ticks and half of the spread. A cap by `participation` leaves
     the rest working. A leg is held until its parent fills, and never works more shares than its parent has filled.
 
     A bar may leave it open what happened first: whether a leg was reached after its parent filled inside the bar, and
@@ -77,7 +79,7 @@ class SimExchange:
 
     def __init__(self, market: Market, costs: Costs, settings: SimSettings | None = None) -> None:
         self._settings = settings or SimSettings()
-        self._clearing = Clearing(costs, self._settings, market.session.date, self._bands)
+        self._clearing = Clearing(costs, self._settings, market.session.date, self._bands, self._spread)
         self.begin(market)
 
     def begin(self, market: Market) -> None:
@@ -275,6 +277,9 @@ class SimExchange:
     def _bands(self, symbol: str, told: bool) -> tuple[float, float]:
         row = self._market.table.row(symbol)
         return self._told_bands(row) if told else outermost(self._market, row)
+
+    def _spread(self, symbol: str, price: float) -> float:
+        return spread_of(self._market, self._market.table.row(symbol), price)
 
     def _rest(self, order: Order, now: int) -> Resting:
         row, market, settings = self._market.table.row(order.symbol), self._market, self._settings

@@ -36,7 +36,7 @@ def meet_print(
             take(one, price, to.slip(one, price), one.reach, moment, to)
         else:
             far = max(quote[1], price) if sign > 0 else min(quote[0], price)
-            take(one, far, 0.0, one.limit or far, moment, to)
+            take(one, far, to.widens * (quote[1] - quote[0]), one.limit or far, moment, to)
 
 
 def meet_quote(
@@ -56,4 +56,4 @@ def meet_quote(
             if sign * (one.limit - far) >= 0.0:
                 to.fill(one, one.limit, moment, moment.at)
         else:
-            take(one, far, 0.0, one.limit or far, moment, to)
+            take(one, far, to.widens * (ask - bid), one.limit or far, moment, to)

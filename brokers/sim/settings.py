@@ -36,6 +36,10 @@ class SimSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The same for a stop that closes a position."""
     slippage_ticks: Count = 0
     """The least slippage, in ticks, when any applies."""
+    half_spread: bool = False
+    """Slippage is at least half of the spread, as quoted last or as the dollars traded a day suggest."""
+    spread_times: Amount = 1.0
+    """How many times as wide as quoted, or suggested, spreads are taken to be."""
     participation: Share = 0.0
     """Largest share of a bar's volume that we may take; 0 caps nothing, neither here nor in the ticks."""
     tick_participation: Share = 1.0
@@ -54,12 +58,13 @@ class SimSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def stressed(settings: SimSettings, times: float) -> SimSettings:
-    """Return the settings with slippage so many times as large, ticks rounded up."""
+    """Return the settings with slippage and spreads so many times as large, ticks rounded up."""
     return msgspec.structs.replace(
         settings,
         slippage_bps=settings.slippage_bps * times,
         stop_slippage_bps=settings.stop_slippage_bps * times,
         slippage_ticks=ceil(settings.slippage_ticks * times),
+        spread_times=settings.spread_times * times,
     )
 
 
@@ -68,6 +73,7 @@ HOUSE = SimSettings(
     slippage_bps=8.0,
     stop_slippage_bps=10.0,
     slippage_ticks=1,
+    half_spread=True,
     participation=0.05,
     shorts=True,
     borrow=ShortPolicy.PROXY,
