@@ -10,6 +10,7 @@ import typer
 from cli.audit import audit
 from cli.download import download
 from cli.output import Progress, emit, emit_json, say, table
+from cli.profile import profile
 from cli.sql import sql
 from cli.upkeep import gc, verify
 
@@ -169,6 +170,7 @@ app.command("audit")(audit)
 app.command("verify")(verify)
 app.command("gc")(gc)
 app.command("sql")(sql)
+app.command("profile")(profile)
 
 
 def _import_market(path: Path, dataset: str, options: ImportOptions, as_of: str | None) -> ImportReport:
