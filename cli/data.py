@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="data",
-    help="Import market data, and list it.",
+    help="Import and download market data, look after it, and ask it.",
     rich_markup_mode=None,
     add_completion=False,
     no_args_is_help=True,
@@ -31,7 +31,7 @@ app = typer.Typer(
 
 @app.callback()
 def data() -> None:
-    """Import market data, and list it."""
+    """Import and download market data, look after it, and ask it."""
 
 
 File = Annotated[Path, typer.Argument(metavar="PATH", help="A Parquet or CSV file, or a folder of them.")]
