@@ -46,14 +46,14 @@ def bound(fills: str, summary: Summary) -> Bound:
 
 def doubts(bounds: Sequence[Bound]) -> list[str]:
     """Return what must be said of a run before its numbers are believed; `bounds` rise from the run itself."""
-    first, *others = bounds
     out = []
-    if first.ambiguous_share is not None and first.ambiguous_share > AMBIGUOUS_MOST:
-        otherwise = "" if others else ", and look at all three assumptions (--fills all)"
+    share, fills = max((each.ambiguous_share or 0.0, each.fills) for each in bounds)
+    if share > AMBIGUOUS_MOST:
+        otherwise = "" if len(bounds) > 1 else ", and look at all three assumptions (--fills all)"
         out.append(
-            f"In {first.ambiguous_share:.0%} of the trades a bar leaves the order of events open, more than"
-            f" {AMBIGUOUS_MOST:.0%}: the result rests on what was assumed ({first.fills})."
-            f" Use prints or shorter bars before you believe a number here{otherwise}."
+            f"In {share:.0%} of the trades a bar leaves the order of events open, more than {AMBIGUOUS_MOST:.0%}: the"
+            f" result rests on what was assumed ({fills}). Use prints or shorter bars before you believe a number"
+            f" here{otherwise}."
         )
     if any(later.net_usd < one.net_usd for one, later in pairwise(bounds)):
         out.append(

@@ -94,9 +94,7 @@ def _sharpe(days: DayMeasures) -> str:
 def _open_order(fills: str, of: Bound) -> str:
     if of.ambiguous_share is None:
         return f"no trade; {fills} was to be assumed"
-    return (
-        f"{of.ambiguous:,} trades ({of.ambiguous_share:.1%}) in bars that tell no order of events; {fills} is assumed"
-    )
+    return f"{of.ambiguous_share:.1%} of the trades ({of.ambiguous:,}), in bars that tell no order; taken as {fills}"
 
 
 def _bounds(bounds: Sequence[Bound]) -> None:

@@ -46,7 +46,8 @@ def wish(name: str, held: int, side: Side, kind: OrderType, price: float) -> Ord
 @settings(max_examples=150)
 @given(STEPS, st.sampled_from([0.0, 50.0]))
 def test_every_fill_lies_within_the_rules_of_its_moment(steps: list[tuple[str, Any]], slip: float) -> None:
-    desk = Desk(SimSettings(shorts=True, slippage_bps=slip, slippage_ticks=1), prior_close=PRIOR).at(0)
+    costs = SimSettings(shorts=True, slippage_bps=slip, slippage_ticks=1, spread_times=1.0 + slip)
+    desk = Desk(costs, prior_close=PRIOR).at(0)
     low, high, halted, held = 0.0, float("inf"), False, 0
     orders: dict[str, Order] = {}
     for n, (what, value) in enumerate(steps):
