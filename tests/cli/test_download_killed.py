@@ -10,28 +10,31 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.brokers.alpaca.history_server import HistoryServer
 from tests.brokers.massive.flat_store import Fault, FlatStore
+from tests.cli.alpaca_market import SYMBOLS, alpaca
 from tests.cli.flat_market import FIRST, LAST, contents, flat_files
 from tests.cli.program import LONGEST_S, PROGRAM, qm, watched
 
 # Read before the tests forget the settings of the environment: QM_SOAK_KILLS=50 for the long version.
-KILLS = int(os.environ.get("QM_SOAK_KILLS", "5"))
-ARGUMENTS = ("data", "download", "massive", "-d", "us", "--since", str(FIRST), "--until", str(LAST), "--json")
+KILLS = int(os.environ.get("QM_SOAK_KILLS", "3"))
+RANGE = ("--since", str(FIRST), "--until", str(LAST))
+ARGUMENTS = ("data", "download", "massive", "-d", "us", *RANGE, "--json")
 KINDS = ("--kind", "bars_1m,bars_1d,trades")
 
 
 class Killer:
-    """Ends a process a while after the store has sent so many bytes to it."""
+    """Ends a process a while after the store has sent so much to it."""
 
-    def __init__(self, store: FlatStore, number: int) -> None:
+    def __init__(self, store: FlatStore | HistoryServer, number: int) -> None:
         self._store = store
         self._number = number
         self._process: subprocess.Popen[bytes] | None = None
         self._timer: threading.Timer | None = None
 
-    def run(self, after_bytes: int, after_s: float) -> int:
+    def run(self, arguments: tuple[str, ...], after: int, after_s: float) -> int:
         """Start the program and return how it ended."""
-        aim, done = self._store.sent + after_bytes, threading.Event()
+        aim, done = self._store.sent + after, threading.Event()
 
         def on_sent(sent: int) -> None:
             if sent >= aim and not done.is_set():
@@ -40,7 +43,7 @@ class Killer:
                 self._timer.start()
 
         self._store.on_sent = on_sent
-        with subprocess.Popen([PROGRAM, *ARGUMENTS, *KINDS], stdout=subprocess.DEVNULL) as self._process:
+        with subprocess.Popen([PROGRAM, *arguments], stdout=subprocess.DEVNULL) as self._process:
             code = self._process.wait(LONGEST_S)
         if self._timer is not None:
             self._timer.cancel()
@@ -54,13 +57,15 @@ class Killer:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("vendor", ["massive", "alpaca"])
 def test_killed_at_random_moments_it_ends_with_the_same_bytes(
-    own_folders: Path, monkeypatch: pytest.MonkeyPatch
+    vendor: str, own_folders: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with flat_files() as store:
+    arguments = ("data", "download", vendor, "-d", "us", *RANGE, *KINDS, "--symbols", ",".join(SYMBOLS))
+    with flat_files() if vendor == "massive" else alpaca(HistoryServer(largest=7)) as server:
         monkeypatch.setenv("QM_DATA_DIR", str(own_folders / "whole"))
-        qm(*ARGUMENTS, *KINDS)
-        whole, size = contents(own_folders / "whole" / "history"), store.sent
+        qm(*arguments)
+        whole, size = contents(own_folders / "whole" / "history"), server.sent
         assert len(whole) == 3 * 3 * 2
 
         random = np.random.default_rng(7)
@@ -69,16 +74,15 @@ def test_killed_at_random_moments_it_ends_with_the_same_bytes(
         for _ in range(20 * KILLS):
             if killed == KILLS:
                 break
-            # Within the transfer, or, by the time that it is given, within the import and the writing after it.
-            code = Killer(store, signal.SIGKILL).run(
-                int(random.integers(1, size // 2)), float(random.choice([0, 0.1])) * random.random()
-            )
+            # Within the transfer or, by the time that it is given, within the import and the writing after it.
+            after_s = float(random.random()) * 0.1 * int(random.integers(0, 2))
+            code = Killer(server, signal.SIGKILL).run(arguments, int(random.integers(1, size // 2)), after_s)
             assert code in (0, -signal.SIGKILL)
             killed += code != 0
             if code == 0:
                 _forget(own_folders / "killed" / "history", random)
         assert killed == KILLS
-        qm(*ARGUMENTS, *KINDS)
+        qm(*arguments)
     assert contents(own_folders / "killed" / "history") == whole
 
 
@@ -96,7 +100,7 @@ def test_a_signal_ends_it_in_order(number: int, code: int, own_folders: Path, mo
     with flat_files() as store:
         store.faults = [Fault(cut=3_000, silent=True)]
         monkeypatch.setenv("QM_DOWNLOAD__STALL_S", "600")
-        assert Killer(store, number).run(3_000, 0.0) == code
+        assert Killer(store, number).run((*ARGUMENTS, *KINDS), 3_000, 0.0) == code
         assert [each.name for each in (own_folders / "data" / "history" / ".downloads" / "us").glob("*.state")] == [
             f"massive-bars_1m-{FIRST}.csv.gz.state"
         ]

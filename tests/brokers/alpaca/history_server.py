@@ -2,6 +2,7 @@
 
 import base64
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +25,9 @@ class HistoryServer:
     """Answers to the next requests, whatever they are."""
     asked: list[dict[str, str]] = field(default_factory=list)
     repeat_token: bool = False
+    sent: int = 0
+    """Pages that were answered."""
+    on_sent: Callable[[int], None] = lambda sent: None
     remaining: str = "199"
     today: dt.datetime = dt.datetime(2026, 1, 2, tzinfo=dt.UTC)
 
@@ -68,6 +72,8 @@ class HistoryServer:
         for symbol, row in chosen[first:last]:
             page.setdefault(symbol, []).append(row)
         more = last < len(chosen)
+        self.sent += 1
+        self.on_sent(self.sent)
         token = base64.b64encode(f"{name}|{first or last if self.repeat_token else last}".encode()).decode()
         headers = {"X-RateLimit-Limit": "10000", "X-RateLimit-Remaining": self.remaining, "X-RateLimit-Reset": "1"}
         return web.json_response({name: page, "next_page_token": token if more else None}, headers=headers)
