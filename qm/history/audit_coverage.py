@@ -21,6 +21,8 @@ _AFTER: Final = 5 * MINUTE
 """Auctions with many orders print minutes late."""
 _BUSIER: Final = 2.0
 _LEAST: Final = 0.5
+_LEAST_SYMBOLS: Final = 5
+"""Of fewer, one that opens quietly would look labelled by its end."""
 
 
 class Coverage:
@@ -133,7 +135,7 @@ def _ends(day: AuditDay) -> bool | None:
     second = _by_symbol(day, volume, day.ts == of.open_ns + step)
     before = _by_symbol(day, volume, day.ts == of.open_ns - step)
     known = (first > 0) & (second > 0)
-    if not known.any() or day.seconds != 60:
+    if known.sum() < _LEAST_SYMBOLS or day.seconds != 60:
         return None
     jumps_late = second[known] > _BUSIER * first[known]
     jumps_now = first[known] > _BUSIER * np.nan_to_num(before[known])

@@ -21,7 +21,7 @@ from qm.history.days import at_open, by_session
 from qm.history.layout import FACTS, QUOTES, TRADES, Array, SessionData, bars, events_of, length_of
 from qm.history.manifest import Manifest
 from qm.history.prints import flagged, told_once
-from qm.history.source import BARS, VENUE_QUOTES, Columns, check_called, encoded, files_of, read_columns
+from qm.history.source import BARS, QUOTE_BARS, VENUE_QUOTES, Columns, check_called, encoded, files_of, read_columns
 from qm.history.spool import Key, Spool
 from qm.history.summaries import Summaries
 from qm.model.instrument import SymbolTable
@@ -202,6 +202,8 @@ class _Reader:
             columns = at_open(columns, findings)
         elif seconds is not None and self._options.end_labels:
             columns = dataclasses.replace(columns, ts=columns.ts - seconds * SECOND)
+        elif name == QUOTE_BARS:
+            columns = _at_the_end(columns, self._options)
         elif "exchange" in columns.texts:
             venue = columns.texts["exchange"]
             numbers = [self._venues.setdefault(word, len(self._venues)) for word in venue.words]
@@ -232,7 +234,18 @@ def _name(file: Path, columns: Columns, options: ImportOptions) -> str:
 
 
 def _stored_as(name: str) -> str:
-    return QUOTES if name == VENUE_QUOTES else name
+    return QUOTES if name in (VENUE_QUOTES, QUOTE_BARS) else name
+
+
+def _at_the_end(columns: Columns, options: ImportOptions) -> Columns:
+    """Make quotes of what quote bars close at."""
+    seconds = options.seconds or bar_seconds(columns)
+    if seconds is None:
+        raise UsageError("The quote bars do not show how long they are.", "Say it with --seconds.")
+    values = {name.removesuffix("_close"): column for name, column in columns.values.items()}
+    # One ns before the end: the last one of the day still belongs to its session, and a bar of trades comes after it.
+    shift = 0 if options.end_labels else seconds * SECOND
+    return dataclasses.replace(columns, ts=columns.ts + shift - 1, values=values)
 
 
 def _checked(name: str, rows: Columns, of: Session, options: ImportOptions, findings: list[Finding]) -> Columns:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 BARS: Final = "bars"
 VENUE_QUOTES: Final = "venue quotes"
 """Best bid and offer of single venues; they become quotes once they are consolidated."""
+QUOTE_BARS: Final = "quote bars"
+"""Bid and ask as bars, as LEAN has them; what they close at are quotes, known at the end of the bar."""
 
 _NAMES: Final[dict[str, tuple[str, ...]]] = {
     "ts": ("ts", "timestamp", "datetime", "date", "time", "t"),
@@ -34,6 +36,8 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
     "size": ("size", "qty", "quantity"),
     "bid": ("bid", "bid_price"),
     "ask": ("ask", "ask_price"),
+    "bid_close": ("bid_close",),
+    "ask_close": ("ask_close",),
     "bid_size": ("bid_size",),
     "ask_size": ("ask_size",),
     "exchange": ("exchange", "venue", "exchange_code", "participant"),
@@ -43,7 +47,13 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
     "correction": ("correction", "tr_corr", "action"),
     "event_ts": ("event_ts", "participant_timestamp", "participant_ts"),
 }
-_LAYOUTS: Final = ((BARS, BAR_COLUMNS), (TRADES, TRADE_COLUMNS), (QUOTES, QUOTE_COLUMNS))
+_QUOTE_BAR_COLUMNS: Final = ("bid_close", "ask_close", "bid_size", "ask_size")
+_LAYOUTS: Final = (
+    (BARS, BAR_COLUMNS),
+    (TRADES, TRADE_COLUMNS),
+    (QUOTES, QUOTE_COLUMNS),
+    (QUOTE_BARS, _QUOTE_BAR_COLUMNS),
+)
 _EXTRAS: Final = ("trades", "vwap")
 _TEXTS: Final = {TRADES: ("exchange", "conditions", "tape", "correction"), VENUE_QUOTES: ("exchange",)}
 _ROWS: Final = 1 << 20

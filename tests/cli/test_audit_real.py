@@ -129,6 +129,7 @@ def test_samples_in_the_layouts_of_lean(tmp_path: Path, capsys: Run) -> None:
         ("lean/minute_trades.parquet", "minutes", None, None),
         ("lean/second_trades_20131007.parquet", "seconds", None, None),
         ("lean/ticks_trades_IBM_20131007.parquet", "ticks", None, None),
+        ("lean/minute_quotes.parquet", "quotes", None, None),
     ):
         take(capsys, part(tmp_path, name, (), since, until), dataset)
     # AAPL became four on 2020-08-31.
@@ -141,6 +142,7 @@ def test_samples_in_the_layouts_of_lean(tmp_path: Path, capsys: Run) -> None:
     minutes = concerns(capsys, "minutes")
     assert minutes["kinds"][0]["sessions"] == 8
     assert minutes["missing_session"]["level"] == "bad"
+    assert concerns(capsys, "quotes")["kinds"][0]["kind"] == "quotes"
     assert concerns(capsys, "seconds")["kinds"][0]["kind"] == "bars_1s"
     assert any(code.startswith("import:kept:unknown sale condition") for code in concerns(capsys, "ticks"))
 

@@ -218,8 +218,9 @@ def test_labels_at_the_end_show_in_extended_hours_too(catalogue: Catalogue, late
     volume = np.full(n, 10.0)
     volume[120:510] = 500.0
     volume[120], volume[510] = 5_000.0, 20_000.0
-    row = {"ts": ts + late * MINUTE, "symbol": ["A"] * n, "open": flat, "high": flat, "low": flat, "close": flat}
-    put(catalogue, row | {"volume": volume})
+    one = {"ts": ts + late * MINUTE, "open": flat, "high": flat, "low": flat, "close": flat, "volume": volume}
+    columns = {name: np.repeat(column, 5) for name, column in one.items()}
+    put(catalogue, columns | {"symbol": [*"ABCDE"] * n})
     assert ("end_labels" in found(catalogue)) == bool(late)
 
 

@@ -342,3 +342,28 @@ def test_more_rows_than_memory_takes_give_the_same(tmp_path: Path, monkeypatch: 
     assert catalogue.manifest("made_up", "bars_1m", DAY) == Catalogue(
         tmp_path / "1" / "history", tmp_path / "1" / "cache"
     ).manifest("made_up", "bars_1m", DAY)
+
+
+@pytest.mark.parametrize(("more", "known"), [({}, MINUTE - 1), ({"end_labels": True}, -1)])
+def test_what_quote_bars_close_at_are_quotes_known_at_their_end(
+    tmp_path: Path, more: dict[str, Any], known: int
+) -> None:
+    ts = OPEN + np.arange(3) * MINUTE
+    bid, ask = np.array([10.0, 10.1, 10.2]), np.array([10.1, 10.2, 10.3])
+    columns: dict[str, Any] = {"ts": ts, "symbol": ["A"] * 3}
+    for name in ("open", "high", "low", "close"):
+        columns |= {f"bid_{name}": bid, f"ask_{name}": ask}
+    path = parquet(tmp_path / "a.parquet", columns | {"bid_size": [100] * 3, "ask_size": [200] * 3})
+    catalogue, report = imported(tmp_path, path, **more)
+    (part,) = report.parts
+    assert (part.kind, part.rows_kept) == ("quotes", 3)
+    events = catalogue.load("made_up", DAY).events
+    assert events["ts"].tolist() == (ts + known).tolist()
+    assert events["a"].tolist() == bid.tolist()
+    assert events["b"].tolist() == ask.tolist()
+    one = parquet(
+        tmp_path / "b.parquet",
+        {name: column[:1] for name, column in (columns | {"bid_size": [1], "ask_size": [1]}).items()},
+    )
+    with pytest.raises(UsageError, match="how long they are"):
+        imported(tmp_path / "one", one)
