@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from qm.errors import DataError, UsageError
+from qm.errors import DataError, NotFoundError, UsageError
 from qm.history.audit_coverage import Coverage
 from qm.history.audit_day import AuditDay
 from qm.history.audit_facts import audit_closes
@@ -44,7 +44,7 @@ def audit(
     """
     kinds = _kinds(catalogue, dataset, kind)
     found = [_Kind(catalogue, dataset, each, since, until, tolerance, told) for each in kinds]
-    if not any(each.dates for each in found):
+    if found and not any(each.dates for each in found):
         every = [date for each in kinds for date in catalogue.sessions(dataset, kind=each)]
         raise UsageError(
             f"Dataset {dataset} has no session from {since or 'its first'} to {until or 'its last'}.",
@@ -60,7 +60,13 @@ def audit(
 
 def _kinds(catalogue: Catalogue, dataset: str, kind: str | None) -> list[str]:
     if kind is None:
-        return catalogue.kinds(dataset)
+        try:
+            return catalogue.kinds(dataset)
+        except NotFoundError:
+            # Closes and splits without a market can be looked at, too.
+            if dataset in catalogue.names():
+                return []
+            raise
     catalogue.sessions(dataset, kind=kind)
     return kind.split("+")
 
@@ -86,6 +92,7 @@ class _Kind:
         self._seconds = length_of(kind)
         self._lives, self._coverage, self._prints, self._quotes = Lives(), Coverage(), Prints(), Quotes()
         self._known: Known | None = None
+        self._guarded = True
         self._rows = self._there = self._possible = 0
 
     def audit(self) -> Audited:
@@ -173,17 +180,22 @@ class _Kind:
 
     def _splits(self, date: dt.date, manifest: Manifest, day: AuditDay) -> None:
         """Ask the guard that a run asks, whose prior close is not believed."""
-        if self._known is None:
-            self._known = Known(self._catalogue, self._dataset, [self._kind], date)
+        if not self._guarded:
+            return
         rows = day.symbol.astype(np.int32)
         events = events_of(self._kind, day.values, rows, manifest.seconds)
         data = SessionData(SymbolTable(map(str, day.names)), events, date, manifest.sha256)
         try:
+            self._known = self._known or Known(self._catalogue, self._dataset, [self._kind], date)
             doubts = self._known.before(data).doubts
         except DataError as error:
-            self.tally.add("closes", Level.WARN, 1, "sessions", error.problem, remedy=error.remedy)
+            place = Example(date.isoformat())
+            self.tally.add("closes", Level.WARN, 1, "sessions", error.problem, remedy=error.remedy, example=place)
             doubts = ()
-        self._known.add(data)
+            # Where the sessions before the first cannot be read, no later one can be judged.
+            self._guarded = self._known is not None
+        if self._known is not None:
+            self._known.add(data)
         for doubt in doubts:
             what = "look split without a file that tells it (the first: " + doubt.text.removesuffix(".") + ")"
             remedy = "Import splits: qm data import FILE --kind splits; until then it has no gap and does not rank."

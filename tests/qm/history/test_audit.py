@@ -11,12 +11,14 @@ import pytest
 from qm.clock import MINUTE, SECOND, at_ny
 from qm.errors import NotFoundError, UsageError
 from qm.history.audit import audit
-from qm.history.audit_report import Audit, Concern, Level
+from qm.history.audit_gaps import Lives
+from qm.history.audit_report import Audit, Concern, Level, Tally
 from qm.history.catalogue import Catalogue
+from qm.history.facts import import_facts
 from qm.history.importer import ImportOptions, import_files
 from qm.history.manifest import Manifest
 from qm.history.source import Columns, encoded
-from qm.rules.calendar import session
+from qm.rules.calendar import session, sessions
 from tests.qm.history.markets import DAY, NEXT, NOW, minute_bars, parquet
 
 NAMES = ("A", "B", "C")
@@ -257,6 +259,37 @@ def test_symbols_that_stop_and_holes_are_told(catalogue: Catalogue) -> None:
     assert (told["missing_symbol"].example.symbol, told["missing_symbol"].example.session) == ("C", "2025-01-10")
 
 
+@pytest.mark.parametrize(("days", "leaves"), [(120, False), (120, True), (119, False)])
+def test_a_market_that_nobody_ever_leaves_has_survivors_only(days: int, leaves: bool) -> None:
+    lives, tally = Lives(), Tally("bars_1d")
+    names = np.array([f"S{i}" for i in range(50)])
+    for i, of in enumerate(sessions(DAY, dt.date(2025, 12, 31))[:days]):
+        lives.add(of.date, names[1:] if leaves and i >= 100 else names)
+    lives.audit(tally)
+    expected = {(120, False): ["survivors_only"], (120, True): ["stops"], (119, False): []}[days, leaves]
+    assert [each.code for each in tally.concerns()] == expected
+
+
+def test_averages_outside_the_range_and_bars_over_the_open_are_told(catalogue: Catalogue) -> None:
+    hours = at_ny(DAY, "08:00") + np.arange(9) * 60 * MINUTE
+    flat = np.full(9, 10.0)
+    vwap = flat.copy()
+    vwap[3] = 10.01
+    put(
+        catalogue,
+        {"ts": hours, "symbol": ["A"] * 9, "open": flat, "high": flat, "low": flat, "close": flat}
+        | {"volume": flat, "vwap": vwap},
+        kind="bars_1h",
+        seconds=3_600,
+    )
+    told = found(catalogue)
+    assert (told["vwap"].count, told["vwap"].level) == (1, Level.NOTE)
+    assert told["straddles_open"].count == 1
+    assert told["straddles_open"].example is not None
+    assert told["straddles_open"].example.ts == at_ny(DAY, "09:00")
+    assert set(told) == {"vwap", "straddles_open"}
+
+
 def test_prints_tell_odd_lots_gaps_and_pauses(catalogue: Catalogue) -> None:
     start = at_ny(DAY, "10:00")
     # Brisk, a pause of 300 s, brisk, then quiet for 10 minutes.
@@ -310,6 +343,27 @@ def test_a_damaged_session_does_not_hide_the_others(catalogue: Catalogue, tmp_pa
     assert whole.kinds[0].rows == 391 * 3
 
 
+def test_a_damaged_session_before_those_looked_at_only_ends_the_look_for_splits(
+    catalogue: Catalogue, tmp_path: Path
+) -> None:
+    for day in (DAY, NEXT):
+        put(catalogue, whole_day(day), day)
+    path = tmp_path / "history" / "made" / "bars_1m" / f"{DAY}.parquet"
+    path.write_bytes(b"PAR1")
+    told = found(catalogue, since=NEXT)
+    assert set(told) == {"closes", "consolidated"}
+    assert str(path) in told["closes"].what
+
+
+def test_closes_without_a_market_are_looked_at(catalogue: Catalogue, tmp_path: Path) -> None:
+    closes = tmp_path / "closes.csv"
+    closes.write_text("symbol,last,ts\nA,1,2025-01-02T16:30:00-05:00\nA,9,2025-01-03T16:30:00-05:00\n")
+    import_facts(catalogue, closes, "made", "reference", NOW)
+    whole = audit(catalogue, "made")
+    assert whole.kinds == ()
+    assert [(each.code, each.count) for each in whole.concerns] == [("split", 1)]
+
+
 def test_closes_of_two_sessions_show_a_split(catalogue: Catalogue, tmp_path: Path) -> None:
     put(catalogue, whole_day())
     closes = tmp_path / "closes.csv"
@@ -317,8 +371,6 @@ def test_closes_of_two_sessions_show_a_split(catalogue: Catalogue, tmp_path: Pat
         "symbol,last,ts\nA,0.02,2025-01-02T16:30:00-05:00\nB,10,2025-01-02T16:30:00-05:00\n"
         "A,1.83,2025-01-03T16:30:00-05:00\nB,11,2025-01-03T16:30:00-05:00\n"
     )
-    from qm.history.facts import import_facts
-
     import_facts(catalogue, closes, "made", "reference", NOW)
     split = found(catalogue)["split"]
     assert (split.kind, split.count) == ("reference", 1)
