@@ -53,7 +53,9 @@ def verify(catalogue: Catalogue, dataset: str | None = None, told: Callable[[str
     `told` hears how far it is. Nothing is changed. Raises NotFoundError for an unknown dataset.
     """
     root = catalogue.folder
-    names = sorted(path.name for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
+    folders = sorted(root.iterdir()) if root.is_dir() else []
+    # Downloads on their way lie in a hidden folder beside the datasets.
+    names = [path.name for path in folders if path.is_dir() and not path.name.startswith(".")]
     if dataset is not None and dataset not in names:
         raise NotFoundError.of("dataset", dataset, names)
     faults: list[Fault] = []

@@ -96,8 +96,11 @@ def test_a_day_cache_that_tells_something_else_is_named(files: Path, capsys: Run
 
 
 def test_an_unknown_dataset_is_a_mistake(files: Path, capsys: Run) -> None:
-    done = verify(capsys, "maid")
-    assert (done.code, "Did you mean made?" in done.err) == (2, True)
+    (files.parents[1] / ".downloads" / "made" / "bars_1m").mkdir(parents=True)
+    for name in ("maid", ".downloads"):
+        done = verify(capsys, name)
+        assert (done.code, f"No dataset is called {name!r}" in done.err) == (2, True)
+    assert verify(capsys).code == 0
 
 
 def test_gc_removes_what_is_left_over_and_never_data(files: Path, tmp_path: Path, capsys: Run) -> None:
