@@ -7,8 +7,8 @@ from math import isfinite, nan
 
 from qm.engine.book import Book
 from qm.engine.closing import Closing
-from qm.market.features import features_of
 from qm.market.standing import standing
+from qm.market.symbol_features import features_of
 from qm.model.approved import Approved
 from qm.model.effects import Notify, Submit
 from qm.model.events import (

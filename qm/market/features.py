@@ -1,8 +1,7 @@
 """What the radar, the scans and the explanations compare, as of one moment.
 
 NaN is "not known" everywhere and never passes a comparison; no feature is ever infinite. The formulae are the trader's
-usual ones; volume is compared with the same symbol's own earlier days, never across vendors. They stand once, compiled,
-for one symbol or for all.
+usual ones; volume is compared with the same symbol's own earlier days, never across vendors. They stand once, compiled.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from qm.errors import NotFoundError
+from qm.market.day_facts import spy_pct, ssr_drop, usual_share, whole_share
 from qm.market.five_features import FIVES, WHOLE, fill_fives
 from qm.market.fives import BAND, HIGH
 from qm.market.market import MINUTE_NS, Market
@@ -33,7 +33,6 @@ from qm.market.price_features import (
     fill_states,
 )
 from qm.market.volume_features import MOVES, VOLUMES, fill_moves, fill_volumes
-from qm.rules.ssr import SSR_DROP
 
 __all__ = [
     "ABOUT",
@@ -44,16 +43,12 @@ __all__ = [
     "F",
     "Features",
     "features",
-    "features_of",
     "named",
-    "usual_share",
 ]
 
 Array = npt.NDArray[np.float64]
 Places = npt.NDArray[np.int64]
 
-COMPARED: Final = "SPY"
-"""Symbol whose move is that of the market."""
 _KNOWN: Final = {
     F.ADV: "adv",
     F.ATR: "atr",
@@ -156,13 +151,6 @@ def features(market: Market, out: Array | None = None, needed: Iterable[str] | N
     return Features(market.now, matrix[:-1], plan.names, market)
 
 
-def features_of(market: Market, row: int) -> dict[str, float]:
-    """Compute the features of one symbol as of the market's now."""
-    matrix = np.empty((len(NAMES), 1))
-    _fill(market, row, row + 1, _ALL, matrix)
-    return named(matrix[:, 0].tolist())
-
-
 class _Plan:
     """Which features go where, and which subjects must be computed for them."""
 
@@ -196,20 +184,18 @@ def _fill(market: Market, start: int, stop: int, plan: _Plan, out: Array) -> Non
     since_open = market.now - market.session.open_ns
     moment = (market.now, since_open, start, stop)
     if plan.prices:
-        given = (ref.prior_close, ref.dividend, ref.high_52w, _spy_pct(market))
+        given = (ref.prior_close, ref.dividend, ref.high_52w, spy_pct(market))
         fill_prices(rows, *given, moment, place, out)
     if plan.ranges:
         fill_ranges(rows, ref.atr, moment, place, out)
     if plan.states:
-        fill_states(rows, ref.prior_close, ref.ssr_carried, _drop(market), moment, place, out)
+        fill_states(rows, ref.prior_close, ref.ssr_carried, ssr_drop(market), moment, place, out)
     if plan.quotes:
         fill_quotes(rows, moment, place, out)
     if plan.pre:
         fill_pre(rows, ref.pre_volume, moment, place, out)
     if plan.volumes:
-        minute = since_open // MINUTE_NS
-        share = float(ref.curve[min(minute, len(ref.curve)) - 1]) if minute > 0 else nan
-        usual = (ref.adv, ref.atr, ref.or_volume, ref.float_shares, ref.days, share)
+        usual = (ref.adv, ref.atr, ref.or_volume, ref.float_shares, ref.days, whole_share(ref.curve, since_open))
         fill_volumes(rows, market.opening_volume, *usual, moment, place, out)
     if plan.moves:
         _fill_moves(market, moment, place, out)
@@ -253,27 +239,3 @@ def _fill_moves(market: Market, moment: tuple[int, int, int, int], place: Places
     known = (ref.prior_close, ref.dividend, ref.adv, ref.days)
     usual_5 = usual_share(curve, since_open) - usual_share(curve, ago[5] - market.session.open_ns)
     fill_moves(market.rows, closes, volumes, minutes.prints_at(ago[1]), known, usual_5, moment, place, out)
-
-
-def _spy_pct(market: Market) -> float:
-    if COMPARED not in market.table:
-        return nan
-    row = market.table.row(COMPARED)
-    opened = market.col["open"].item(row)
-    return 100.0 * (market.col["last"].item(row) / opened - 1.0) if opened > 0.0 else nan
-
-
-def _drop(market: Market) -> float:
-    drop = SSR_DROP.at(market.session.date)
-    return nan if drop is None else float(drop)
-
-
-def usual_share(curve: Array, since_open: int) -> float:
-    """Return the share of a day's regular volume that is usually done `since_open` ns after the open."""
-    if since_open <= 0:
-        return 0.0
-    minute, rest = divmod(since_open, MINUTE_NS)
-    if minute >= len(curve):
-        return float(curve[-1])
-    before = float(curve[minute - 1]) if minute else 0.0
-    return before + (float(curve[minute]) - before) * rest / MINUTE_NS

@@ -21,8 +21,9 @@ import numpy.typing as npt
 from msgspec.structs import force_setattr
 
 from qm.market.bars import Bar
-from qm.market.features import UNITS, features_of
+from qm.market.features import UNITS
 from qm.market.market import Market
+from qm.market.symbol_features import features_of
 from qm.model.order import OrderType, Side
 from qm.strategies.contract import Need, Rules
 

@@ -10,7 +10,7 @@ from math import nan, sqrt
 from typing import Final
 
 from qm.market.bars import Bar
-from qm.market.features import usual_share
+from qm.market.day_facts import usual_share
 from qm.market.market import MINUTE_NS
 from qm.market.minutes import KEPT_BARS
 from qm.rules.ticks import tick_size

@@ -17,8 +17,8 @@ from qm.history.facts import import_facts
 from qm.history.importer import import_files
 from qm.history.known import Before, Known
 from qm.history.layout import SessionData
-from qm.market.features import features_of
 from qm.market.market import Market
+from qm.market.symbol_features import features_of
 from qm.model.instrument import SymbolTable
 from qm.model.market import trade
 from qm.rules.calendar import session, sessions

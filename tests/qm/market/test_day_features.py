@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from qm.errors import NotFoundError
-from qm.market.features import features, features_of
+from qm.market.features import features
 from qm.market.market import MINUTE_NS, Market
 from qm.market.reference import Reference
+from qm.market.symbol_features import features_of
 from qm.model.instrument import SymbolTable
 from qm.model.market import bar, events, quote, trade
 from tests.qm.strategies.stage import SESSION, at

@@ -9,9 +9,10 @@ from functools import cache
 import numpy as np
 import pytest
 
-from qm.market.features import NAMES, F, Features, features, features_of
+from qm.market.features import NAMES, F, Features, features
 from qm.market.market import MINUTE_NS, Market
 from qm.market.reference import Reference
+from qm.market.symbol_features import features_of
 from qm.model.inputs import Why
 from qm.model.instrument import SymbolTable
 from qm.model.market import Events

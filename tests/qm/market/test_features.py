@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from brokers.sim.synthetic import SyntheticMarket
-from qm.market.features import ABOUT, NAMES, UNITS, features, features_of, usual_share
+from qm.market.day_facts import usual_share
+from qm.market.features import ABOUT, NAMES, UNITS, features
 from qm.market.market import MINUTE_NS, Market
 from qm.market.reference import Reference
+from qm.market.symbol_features import features_of
 from qm.model.instrument import SymbolTable
 from qm.model.market import Events, Kind, Status, bar, events, quote, status, trade
 from qm.rules.calendar import session

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from qm.market import kernel
-from qm.market.features import features_of
 from qm.market.market import Market
 from qm.market.reference import Reference
+from qm.market.symbol_features import features_of
 from qm.model.inputs import Why
 from qm.model.instrument import SymbolTable
 from qm.model.market import Print, Status, bands, events, quote, status, trade

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qm.market.features import NAMES, features_of
+from qm.market.features import NAMES
 from qm.market.market import MINUTE_NS, Market
 from qm.market.reference import Reference
+from qm.market.symbol_features import features_of
 from qm.model.instrument import SymbolTable
 from qm.model.market import Kind, Print, bar, cancel, correction, events, trade
 from tests.qm.strategies.stage import SESSION, at
