@@ -188,11 +188,11 @@ def _import_facts(path: Path, dataset: str, kind: str, options: FactOptions) -> 
     from cli.markets import catalogue
     from qm.clock import now_ns
     from qm.errors import NotFoundError
+    from qm.history.fact_columns import COLUMNS
     from qm.history.facts import import_facts
-    from qm.history.layout import FACTS
 
-    if kind not in FACTS:
-        raise NotFoundError.of("kind of facts", kind, FACTS)
+    if kind not in COLUMNS:
+        raise NotFoundError.of("kind of facts", kind, COLUMNS)
     return import_facts(catalogue(), path, dataset, kind, now_ns(), options)
 
 

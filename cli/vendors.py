@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from yarl import URL
 
-from brokers.alpaca.history import AlpacaHistory
+from brokers.alpaca.history import AlpacaHistory, Hosts
 from brokers.massive.flatfiles import FlatFiles
 from brokers.massive.sigv4 import Keys
 from brokers.web.client import Client, Patience
@@ -23,7 +23,8 @@ _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 class _Vendor(NamedTuple):
     keys: tuple[Entry, ...]
-    url: Callable[[DownloadSettings], str]
+    urls: tuple[str, ...]
+    """Settings that hold the addresses to which its keys are sent."""
     make: Callable[[Client, DownloadSettings, list[Secret]], Provider]
 
 
@@ -32,7 +33,8 @@ def _massive(client: Client, settings: DownloadSettings, keys: list[Secret]) -> 
 
 
 def _alpaca(client: Client, settings: DownloadSettings, keys: list[Secret]) -> Provider:
-    return AlpacaHistory(client, settings.alpaca_url, settings.alpaca_feed, keys[0], keys[1])
+    hosts = Hosts(settings.alpaca_url, settings.alpaca_trading_url)
+    return AlpacaHistory(client, hosts, settings.alpaca_feed, keys[0], keys[1])
 
 
 VENDORS: Final[dict[str, _Vendor]] = {
@@ -43,7 +45,7 @@ VENDORS: Final[dict[str, _Vendor]] = {
             ),
             Entry("secret key of Massive's flat files", ("QM_MASSIVE_SECRET", "MASSIVE_SECRET_KEY"), "massive_secret"),
         ),
-        lambda settings: settings.massive_url,
+        ("massive_url",),
         _massive,
     ),
     "alpaca": _Vendor(
@@ -51,7 +53,7 @@ VENDORS: Final[dict[str, _Vendor]] = {
             Entry("key of Alpaca", ("APCA_API_KEY_ID",), "alpaca_key_id"),
             Entry("secret key of Alpaca", ("APCA_API_SECRET_KEY",), "alpaca_secret"),
         ),
-        lambda settings: settings.alpaca_url,
+        ("alpaca_url", "alpaca_trading_url"),
         _alpaca,
     ),
 }
@@ -63,9 +65,12 @@ async def vendor(name: str, settings: DownloadSettings) -> AsyncIterator[Provide
     if name not in VENDORS:
         raise NotFoundError.of("vendor", name, VENDORS)
     chosen = VENDORS[name]
-    url = URL(chosen.url(settings))
-    if url.scheme != "https" and not (url.scheme == "http" and url.host in _LOOPBACK):
-        raise ConfigError(f"download.{name}_url is {url}, and keys are only sent over https.", "Correct the address.")
+    for setting in chosen.urls:
+        url = URL(getattr(settings, setting))
+        if url.scheme != "https" and not (url.scheme == "http" and url.host in _LOOPBACK):
+            raise ConfigError(
+                f"download.{setting} is {url}, and keys are only sent over https.", "Correct the address."
+            )
     keys = secrets(chosen.keys)
     patience = Patience(
         per_minute=settings.per_minute,

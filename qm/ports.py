@@ -71,6 +71,10 @@ class Provider(Protocol):
         """Return what the name of a fetched file ends with, `.csv` or `.csv.gz`."""
         ...
 
+    def has(self, unit: Unit, now: int) -> bool:
+        """Say whether the vendor can tell it at all at `now`, ns UTC: of some it knows only how they are today."""
+        ...
+
     def due_ns(self, unit: Unit) -> int:
         """Return from when on the vendor should have it, whole, ns UTC."""
         ...

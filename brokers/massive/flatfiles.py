@@ -1,7 +1,8 @@
 """Massive's flat files: one gz of CSV per kind and date, behind an S3-compatible store.
 
-Facts: bucket `flatfiles`, `us_stocks_sip/{minute_aggs_v1,day_aggs_v1,trades_v1}/YYYY/MM/YYYY-MM-DD.csv.gz`, raw prices,
-times in ns at the start of a bar, published about 11:00 in New York on the next day, sometimes published again.
+Facts: bucket `flatfiles`, `us_stocks_sip/{minute_aggs_v1,day_aggs_v1,trades_v1,quotes_v1}/YYYY/MM/YYYY-MM-DD.csv.gz`,
+raw prices, times in ns at the start of a bar, published about 11:00 in New York on the next day, sometimes published
+again.
 """
 
 from __future__ import annotations
@@ -11,16 +12,19 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from yarl import URL
 
-from brokers.massive.rows import BARS, TRADES, written_anew
+from brokers.massive.rows import BARS, QUOTES, TRADES, as_told, lettered, standing, written_anew
 from brokers.massive.sigv4 import Keys, signed
 from brokers.web.client import Client
 from qm.clock import SECOND, at_ny, now_ns
 from qm.errors import DataError, UnavailableError
 from qm.model.downloads import Offer, Piece, Reached, Reading, StaleOfferError, Unit
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _READY: Final = "11:00"
 """In New York, on the day after."""
@@ -31,14 +35,17 @@ class _File(NamedTuple):
     columns: dict[str, str]
     seconds: int | None
     called: dict[str, str]
+    change: Callable[[pa.Table, dt.date], pa.Table] = as_told
 
 
 _BARS: Final = {"ts": "window_start", "symbol": "ticker", "trades": "transactions"}
 _TRADES: Final = {"ts": "sip_timestamp", "event_ts": "participant_timestamp", "symbol": "ticker"}
+_QUOTES: Final = {"ts": "sip_timestamp", "symbol": "ticker", "bid": "bid_price", "ask": "ask_price"}
 _FILES: Final[dict[str, _File]] = {
     "bars_1m": _File("minute_aggs_v1", BARS, 60, _BARS),
     "bars_1d": _File("day_aggs_v1", BARS, 86_400, _BARS),
-    "trades": _File("trades_v1", TRADES, None, _TRADES),
+    "trades": _File("trades_v1", TRADES, None, _TRADES, lettered),
+    "quotes": _File("quotes_v1", QUOTES, None, _QUOTES, standing),
 }
 
 
@@ -56,12 +63,19 @@ class FlatFiles:
     def suffix(self, kind: str) -> str:
         return ".csv.gz"
 
+    def has(self, unit: Unit, now: int) -> bool:
+        return True
+
     def due_ns(self, unit: Unit) -> int:
         return at_ny(unit.session + dt.timedelta(days=1), _READY)
 
     def reading(self, unit: Unit, path: Path) -> Reading:
         file = _FILES[unit.kind]
-        return Reading(written_anew(path, file.columns, unit.symbols), file.seconds, file.called)
+
+        def changed(table: pa.Table) -> pa.Table:
+            return file.change(table, unit.session)
+
+        return Reading(written_anew(path, file.columns, unit.symbols, changed), file.seconds, file.called)
 
     async def look(self, unit: Unit) -> Offer | None:
         url = self._url(unit)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import datetime as dt
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
+from brokers.web.quotations import IN_SHARES_FROM, LOT, SMALL_LOTS_FROM
 from brokers.web.tables import NUMBER, STRING, WHOLE, as_parquet
 
 if TYPE_CHECKING:
@@ -22,6 +26,13 @@ TRADES: Final = {
     **dict.fromkeys(("participant_timestamp", "sip_timestamp"), WHOLE),
     **dict.fromkeys(("price", "size"), NUMBER),
 }
+QUOTES: Final = {
+    "ticker": STRING,
+    "sip_timestamp": WHOLE,
+    **dict.fromkeys(("bid_price", "ask_price", "bid_size", "ask_size"), NUMBER),
+    "conditions": STRING,
+}
+"""Of the best bid and offer of all exchanges; its indicators tell price bands, and not whom one can deal with."""
 
 # Massive, "Conditions and indicators": its numbers for the letters of the tapes. 2 is B on the CTA's tapes and W on the
 # UTP's. A number that is not here stands for itself as an unknown letter: its shares count, and it sets no price.
@@ -30,26 +41,37 @@ _NUMBERED: Final = (
     "35V 36Y 37I 389 41X 52V 537"
 )
 _LETTERS: Final = {int(each[:-1]): each[-1] for each in _NUMBERED.split()}
+_NOT_DEALABLE: Final = frozenset(str(each) for each in (15, *range(18, 33)))
+"""Conditions of quotations, which have numbers of their own: closed (15, 19), an indication (18), not firm (20), told
+during a halt (21 to 32)."""
 _AVERAGE: Final = "2"
 _UNKNOWN: Final = "?"
 _UTP: Final = "3"
 """Tape C, as Massive numbers them."""
 
 
-def written_anew(path: Path, columns: dict[str, str], symbols: Sequence[str]) -> Path:
-    """Write the rows of a flat file, of all symbols or only of some, beside it as Parquet; DataError when damaged."""
+def written_anew(
+    path: Path, columns: dict[str, str], symbols: Sequence[str], change: Callable[[pa.Table], pa.Table]
+) -> Path:
+    """Write the rows of a flat file, of all symbols or only of some, beside it as Parquet; DataError when damaged.
+
+    `change` is given a stretch of them at a time.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    def change(table: pa.Table) -> pa.Table:
-        if symbols:
-            table = table.filter(pc.is_in(table.column("ticker"), pa.array(symbols, pa.string())))
-        return _lettered(table) if "conditions" in columns else table
+    def some(table: pa.Table) -> pa.Table:
+        return table.filter(pc.is_in(table.column("ticker"), pa.array(symbols, pa.string())))
 
-    return as_parquet(path, columns, change)
+    return as_parquet(path, columns, (lambda table: change(some(table))) if symbols else change)
 
 
-def _lettered(table: pa.Table) -> pa.Table:
+def as_told(table: pa.Table, _date: dt.date) -> pa.Table:
+    """Return rows as they are."""
+    return table
+
+
+def lettered(table: pa.Table, _date: dt.date) -> pa.Table:
     """Put letters for the numbers of conditions, and a venue for each facility that reports trades."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -64,9 +86,28 @@ def _lettered(table: pa.Table) -> pa.Table:
     return table.set_column(table.column_names.index("exchange"), "exchange", venue).drop_columns(["trf_id"])
 
 
+def standing(table: pa.Table, date: dt.date) -> pa.Table:
+    """Tell sizes of quotations in shares, and those that nobody has to honour as gone."""
+    conditions = table.column("conditions").combine_chunks().dictionary_encode()
+    stands = np.array([_NOT_DEALABLE.isdisjoint(_numbers(each)) for each in conditions.dictionary.to_pylist()], bool)
+    dealable = stands[conditions.indices.to_numpy()] if len(table) else np.empty(0, bool)
+    for side in ("bid", "ask"):
+        price, size = (table.column(f"{side}_{name}").to_numpy() for name in ("price", "size"))
+        if date < IN_SHARES_FROM:
+            size = np.where(price > SMALL_LOTS_FROM, size, size * LOT)
+        for name, values in (("price", price), ("size", size)):
+            place = table.column_names.index(f"{side}_{name}")
+            # Left out, they would let the quotation before them stand.
+            table = table.set_column(place, f"{side}_{name}", [np.where(dealable, values, 0.0)])
+    return table.drop_columns(["conditions"])
+
+
 def _letters(numbers: str, tape: str) -> str:
-    found = [each.strip() for each in numbers.replace("[", "").replace("]", "").split(",") if each.strip()]
-    return "".join(_letter(each, tape) for each in found)
+    return "".join(_letter(each, tape) for each in _numbers(numbers))
+
+
+def _numbers(text: str) -> list[str]:
+    return [each.strip() for each in text.replace("[", "").replace("]", "").split(",") if each.strip()]
 
 
 def _letter(number: str, tape: str) -> str:

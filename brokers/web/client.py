@@ -22,6 +22,8 @@ from qm.log import clean
 
 _CHUNK: Final = 1 << 17
 _CONNECT_S: Final = 15.0
+_MOST: Final = 1 << 28
+"""Bytes of an answer that is kept in memory."""
 _SAID: Final = 200
 """Letters of a refusal that are passed on."""
 FOUND: Final = (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT)
@@ -83,14 +85,22 @@ class Client:
             return None if answer is None else answer.headers
 
     async def whole(self, url: URL, sign: Sign) -> bytes | None:
-        """Return what is at `url`, None when nothing is; a connection that breaks is tried again like a refused one."""
+        """Return what is at `url`, None when nothing is; a connection that breaks is tried again like a refused one.
+
+        DataError where an answer without end would fill the memory.
+        """
         async for attempt in self._tries():
             with attempt:
                 answer = await self._ask("GET", url, sign)
                 if answer is None:
                     return None
+                body = bytearray()
                 async with answer:
-                    return b"".join([chunk async for chunk in self.chunks(answer)])
+                    async for chunk in self.chunks(answer):
+                        body += chunk
+                        if len(body) > _MOST:
+                            raise DataError(f"{self._name} sends more than {_MOST:,} bytes at once for {url.path}.")
+                return bytes(body)
         raise AssertionError
 
     @asynccontextmanager

@@ -8,10 +8,11 @@ from typing import Final
 import numpy as np
 
 from qm.errors import DataError
+from qm.history.actions import splits
 from qm.history.audit_report import Example, Level, Tally
 from qm.history.catalogue import Catalogue
 from qm.history.doubts import doubted
-from qm.history.layout import REFERENCE, SPLITS, Array
+from qm.history.layout import REFERENCE, Array
 from qm.market.reference import Reference
 from qm.model.instrument import SymbolTable
 
@@ -61,9 +62,4 @@ def _compare(before: dict[str, Array], now: dict[str, Array], date: dt.date, tol
 
 
 def _told(catalogue: Catalogue, dataset: str, after: dt.date, upto: dt.date) -> set[str]:
-    found: set[str] = set()
-    for date in catalogue.facts(dataset, SPLITS):
-        if after < date <= upto:
-            columns = catalogue.fact(dataset, SPLITS, date)
-            found.update(str(name) for name in columns["names"][columns["symbol"]])
-    return found
+    return {split.symbol for split in splits(catalogue, dataset) if after < split.date <= upto}

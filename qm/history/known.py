@@ -9,10 +9,12 @@ from typing import NamedTuple
 import numpy as np
 
 from qm.errors import DataError
+from qm.history import actions
+from qm.history.auctions import Official, official
 from qm.history.catalogue import Catalogue
 from qm.history.doubts import Doubt, doubted, first_prices, without
-from qm.history.layout import DIVIDENDS, REFERENCE, SPLITS, SessionData
-from qm.history.reference import YEAR, ReferenceBuilder, Split
+from qm.history.layout import REFERENCE, SessionData
+from qm.history.reference import YEAR, ReferenceBuilder
 from qm.history.summaries import Summaries, kind_of
 from qm.history.summary import hours
 from qm.market.reference import Column, Reference
@@ -47,12 +49,15 @@ class Known:
     def __init__(self, catalogue: Catalogue, dataset: str, kinds: Sequence[str], first: dt.date) -> None:
         self._catalogue = catalogue
         self._dataset = dataset
-        self._splits = _splits(catalogue, dataset)
+        self._splits = actions.splits(catalogue, dataset)
+        self._renamed = actions.renamed(catalogue, dataset)
+        """Those that the builder does not know yet."""
         self._builder = ReferenceBuilder(self._splits)
         self._files: dict[dt.date, _Closes] = {}
         kind = kind_of(list(kinds))
         summaries = Summaries(catalogue, dataset, kind)
         for date in [each for each in catalogue.sessions(dataset, kind=kind) if each < first][-YEAR:]:
+            self._rename(date)
             self._builder.add_summary(date, *summaries.of(date))
 
     def before(self, data: SessionData) -> Before:
@@ -68,25 +73,28 @@ class Known:
         older = self._file(dates[-2]) if len(dates) > 1 else None
         if newest is not None and older is not None:
             self._builder.forget(_renamed(older, newest))
+        earlier = self._rename(on)
         reference = self._builder.reference(symbols, on)
         own = reference.prior_close.copy()
         fresh = newest is not None and newest.of == _before(on)
-        if newest is not None and not fresh and self._builder.last != _before(on):
+        closes = self._official_closes(on, known_by)
+        if newest is not None and not fresh and self._builder.last != _before(on) and not closes:
             raise DataError(
                 f"The closes of {self._dataset} that were known before {on} are those of {newest.of}, not those of "
                 f"{_before(on)}, the session before.",
                 "Import the closes of the session before: qm data import FILE --kind reference.",
             )
-        last_is_own = self._builder.last is not None and newest is not None and self._builder.last == newest.of
+        compared = self._builder.last is not None and (fresh or closes) and self._builder.last == _before(on)
         self._dividends(reference, symbols, on, known_by)
         if newest is not None:
             self._take(reference, symbols, newest, on, known_by, fresh=fresh)
+        self._take_official(reference, symbols, closes, earlier, on, known_by)
         found = doubted(
             symbols,
             reference,
             first_prices(data.events, len(symbols)),
             shares=_shares(symbols, older, newest),
-            own_close=own if fresh and last_is_own else np.full(len(symbols), np.nan),
+            own_close=own if compared else np.full(len(symbols), np.nan),
             sure=self._sure(symbols, on, known_by),
         )
         without(reference, [symbols.row(doubt.symbol) for doubt in found])
@@ -121,10 +129,7 @@ class Known:
     def _take(
         self, known: Reference, symbols: SymbolTable, file: _Closes, on: dt.date, known_by: int, *, fresh: bool
     ) -> None:
-        factors: dict[str, float] = {}
-        for split in self._splits:
-            if file.of < split.date <= on and split.known_at <= known_by:
-                factors[split.symbol] = factors.get(split.symbol, 1.0) * split.factor
+        factors = self._factors(file.of, on, known_by)
         for row, name in enumerate(symbols):
             place = file.row.get(name)
             if place is None:
@@ -136,13 +141,48 @@ class Known:
                 known.split_factor[row] = factor
                 known.known_at[row] = max(int(known.known_at[row]), int(file.known_at[place]))
 
+    def _rename(self, on: dt.date) -> dict[str, str]:
+        """Give the builder the names that hold in a session; returns what those that are new today were called."""
+        due = [each for each in self._renamed if each.date <= on]
+        self._renamed = [each for each in self._renamed if each.date > on]
+        for date in sorted({each.date for each in due}):
+            self._builder.rename({each.symbol: each.becomes for each in due if each.date == date})
+        return {each.becomes: each.symbol for each in due if each.date == on and each.becomes}
+
+    def _official_closes(self, on: dt.date, known_by: int) -> dict[str, Official]:
+        before = _before(on)
+        if before is None:
+            return {}
+        found = official(self._catalogue, self._dataset, before, "close")
+        return {name: each for name, each in found.items() if each.known_at <= known_by}
+
+    def _take_official(
+        self,
+        known: Reference,
+        symbols: SymbolTable,
+        closes: dict[str, Official],
+        earlier: dict[str, str],
+        on: dt.date,
+        known_by: int,
+    ) -> None:
+        factors = self._factors(_before(on) or on, on, known_by)
+        for row, name in enumerate(symbols):
+            close = closes.get(earlier.get(name, name))
+            if close is not None:
+                known.prior_close[row] = close.price * factors.get(name, 1.0)
+                known.split_factor[row] = factors.get(name, 1.0)
+                known.known_at[row] = max(int(known.known_at[row]), close.known_at)
+
+    def _factors(self, after: dt.date, on: dt.date, known_by: int) -> dict[str, float]:
+        factors: dict[str, float] = {}
+        for split in self._splits:
+            if after < split.date <= on and split.known_at <= known_by:
+                factors[split.symbol] = factors.get(split.symbol, 1.0) * split.factor
+        return factors
+
     def _dividends(self, known: Reference, symbols: SymbolTable, on: dt.date, known_by: int) -> None:
-        if on not in self._catalogue.facts(self._dataset, DIVIDENDS):
-            return
-        columns = self._catalogue.fact(self._dataset, DIVIDENDS, on)
-        names = columns["names"][columns["symbol"]].tolist()
-        for name, amount, known_at in zip(names, columns["amount"].tolist(), columns["ts"].tolist(), strict=True):
-            if known_at <= known_by and name in symbols:
+        for name, amount in actions.dividends(self._catalogue, self._dataset, on, known_by).items():
+            if name in symbols:
                 known.dividend[symbols.row(name)] = amount
 
     def _sure(self, symbols: SymbolTable, on: dt.date, known_by: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
@@ -152,16 +192,6 @@ class Known:
             if split.date == on and split.factor == 1.0 and split.known_at <= known_by and split.symbol in symbols:
                 sure[symbols.row(split.symbol)] = True
         return sure
-
-
-def _splits(catalogue: Catalogue, dataset: str) -> list[Split]:
-    found: list[Split] = []
-    for date in catalogue.facts(dataset, SPLITS):
-        columns = catalogue.fact(dataset, SPLITS, date)
-        names = columns["names"][columns["symbol"]]
-        told = zip(names.tolist(), columns["factor"].tolist(), columns["ts"].tolist(), strict=True)
-        found += [Split(str(name), date, factor, known_at) for name, factor, known_at in told]
-    return found
 
 
 def _before(on: dt.date) -> dt.date | None:

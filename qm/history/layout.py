@@ -29,7 +29,13 @@ SPLITS: Final = "splits"
 """Splits, by their first session."""
 DIVIDENDS: Final = "dividends"
 """Cash dividends, by the session on which they go ex."""
-FACTS: Final = (REFERENCE, SPLITS, DIVIDENDS)
+AUCTIONS: Final = "auctions"
+"""Prints of opening and closing auctions and of official prices, by the session that they are of."""
+ACTIONS: Final = "actions"
+"""Corporate actions, by the first session in their light."""
+ASSETS: Final = "assets"
+"""The universe as a vendor told it, by the session in which it was asked."""
+FACTS: Final = (REFERENCE, SPLITS, DIVIDENDS, AUCTIONS, ACTIONS, ASSETS)
 """Kinds of what is known beside the market; they are not fed."""
 
 _UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
@@ -71,7 +77,14 @@ def is_kind(name: str) -> bool:
 
 def columns_of(kind: str) -> tuple[str, ...]:
     """Return the numeric columns that a kind must have, beside `ts` and `symbol`."""
-    facts = {REFERENCE: ("close", "shares", "float_shares", "id"), SPLITS: ("factor",), DIVIDENDS: ("amount",)}
+    facts = {
+        REFERENCE: ("close", "shares", "float_shares", "id"),
+        SPLITS: ("factor",),
+        DIVIDENDS: ("amount",),
+        AUCTIONS: ("price", "size"),
+        ACTIONS: ("factor", "amount", "ends"),
+        ASSETS: ("active", "tradable", "marginable", "shortable", "easy_to_borrow", "fractionable"),
+    }
     return {TRADES: TRADE_COLUMNS, QUOTES: QUOTE_COLUMNS, **facts}.get(kind, BAR_COLUMNS)
 
 

@@ -124,6 +124,21 @@ class ReferenceBuilder:
         for column in (*columns, *(side for span in self._spans for side in span)):
             column[..., [row for row in rows if row < column.shape[-1]]] = np.nan
 
+    def rename(self, names: Mapping[str, str]) -> None:
+        """Carry the past of symbols on under other names, all at once; what a new name meant before is forgotten.
+
+        A symbol that becomes "" ends: its name means another series from now on.
+        """
+        carried = {new: old for old, new in names.items() if new and old in self._row}
+        self.forget([*(old for old, new in names.items() if not new), *(new for new in carried if new not in names)])
+        rows = {new: self._row.pop(old) for new, old in carried.items()}
+        for new in rows:
+            if new in self._row:
+                # Each row keeps a name, because rows are counted by their names; nobody asks for this one.
+                row = self._row.pop(new)
+                self._row[f" {row}"] = row
+        self._row |= rows
+
     def reference(
         self,
         symbols: SymbolTable,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from qm.errors import DataError
 
@@ -71,3 +72,44 @@ class Reading:
     """Length of bars."""
     called: dict[str, str] = field(default_factory=dict)
     """What the file calls our columns."""
+
+
+AUCTIONS: Final = {
+    "symbol": "string",
+    "ts": "int64",
+    "side": "string",
+    "price": "double",
+    "size": "double",
+    "exchange": "string",
+    "condition": "string",
+}
+"""Prints of opening and closing auctions and of what they made official, by column and its type: `side` is open or
+close, `exchange` a letter of the tapes, `condition` O or 6 for the auction itself, Q or M for the official price."""
+
+ACTIONS: Final = {
+    "symbol": "string",
+    "day": "string",
+    "what": "string",
+    "becomes": "string",
+    "ends": "int64",
+    "factor": "double",
+    "amount": "double",
+    "id": "string",
+}
+"""Corporate actions, by column and its type: `day` is the first date in their light, `becomes` the name from then on,
+`ends` 1 where the symbol is none any more, `factor` what earlier prices are multiplied with, `amount` cash that goes
+ex, $ per share; empty where an action has none."""
+
+ASSETS: Final = {
+    "symbol": "string",
+    "ts": "int64",
+    "listing": "string",
+    **dict.fromkeys(
+        ("active", "tradable", "marginable", "shortable", "easy_to_borrow", "fractionable"),
+        "int64",
+    ),
+    "id": "string",
+    "name": "string",
+}
+"""The universe as a vendor tells it, by column and its type: `ts` is when it was asked, `listing` the exchange that
+lists it as a letter of the tapes, what is 1 or 0 is yes or no."""

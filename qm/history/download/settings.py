@@ -15,6 +15,8 @@ class DownloadSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Of the flat files; keys come from the keyring or the environment, never from here."""
     massive_bucket: str = "flatfiles"
     alpaca_url: str = "https://data.alpaca.markets"
+    alpaca_trading_url: str = "https://paper-api.alpaca.markets"
+    """Tells the assets; keys of an account with real money need https://api.alpaca.markets."""
     alpaca_feed: Literal["sip", "iex", "otc", "boats"] = "sip"
     """Whose prints: all venues (sip, free when older than 15 minutes) or one."""
     per_minute: Annotated[int, Meta(ge=1, le=100_000)] = 180
