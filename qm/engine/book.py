@@ -29,6 +29,7 @@ from qm.portfolio.portfolio import Portfolio
 from qm.radar.radar import Radar
 from qm.radar.regime import Regime
 from qm.risk.gate import Gate
+from qm.rules.day_rules import day_rules
 from qm.scanner.scanner import Scanner
 from qm.strategies.allocator import Allocator
 from qm.strategies.api import Strategy
@@ -112,6 +113,8 @@ class Book:
     def open(self, market: Market) -> None:
         """Take the market of a session."""
         self.market = market
+        self.rules = day_rules(market.session)
+        """The rules of the market on this day."""
         self.radar.open(market)
         self.regime.open(market)
         self.desk.open(market)

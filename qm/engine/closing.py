@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable
 from decimal import Decimal
+from functools import lru_cache
 
 from qm.engine.book import Book
 from qm.execution.orders import Working
@@ -89,13 +91,15 @@ class Closing:
             return
         trade = book.trades.open.get(symbol)
         row = book.market.table.row(symbol)
-        awaited = [w for w in book.orders.stops(symbol) if self.awaits(w)]
-        to_cover = max(0, abs(held) - book.orders.leaving(symbol) - book.leaving.waiting(symbol))
-        if trade is not None and not awaited:
-            self._adjust(trade, held, to_cover)
-        # While a replacement is on its way, what it replaces goes on covering.
-        awaited = [w for w in awaited if not self._replacing(w)]
-        bare = to_cover - book.orders.protecting(symbol, held)
+        bare = to_cover = max(0, abs(held) - book.orders.leaving(symbol) - book.leaving.waiting(symbol))
+        stops = book.orders.stops(symbol)
+        awaited = [w for w in stops if self.awaits(w)]
+        if stops:
+            if trade is not None and not awaited:
+                self._adjust(trade, held, to_cover)
+            # While a replacement is on its way, what it replaces goes on covering.
+            awaited = [w for w in awaited if not self._replacing(w)]
+            bare = to_cover - book.orders.protecting(symbol, held)
         if bare <= 0:
             return
         if trade is None:
@@ -166,15 +170,13 @@ class Closing:
 
     def price(self, price: float) -> Decimal:
         """Return a price as an order may carry it."""
-        return round_to_tick(price, Rounding.NEAREST, self.book.market.session.date)
+        return _nearest(price, self.book.market.session.date)
 
     def order_id(self, strategy: str, symbol: str, leg: str) -> str:
         """Return the id of the next order: derived, and never used before."""
-        day = self.book.market.session.date.isoformat().replace("-", "")
-        name = strategy.replace("_", "")[:6]
+        day = self.book.market.session.date
         # Counting in the fold, and not in memory, is what keeps an id from being used twice after a restart.
-        plain = symbol.replace(".", "").replace("-", "")[:6]
-        return f"{self.id_prefix}-{name}-{day}-{plain}-{self.book.orders.count + 1}{leg}"
+        return f"{self.id_prefix}-{_about(strategy, day, symbol)}-{self.book.orders.count + 1}{leg}"
 
     def awaits(self, w: Working) -> bool:
         """Say whether an order's next report is on its way: its fate, its waking after its parent's fill, or the end of
@@ -264,3 +266,15 @@ class Closing:
     def _cancel(self, order_id: str, reason: str, cause: int) -> None:
         self.book.state(CancelAsked(order_id, reason), cause)
         self.book.effects.append(Cancel(order_id))
+
+
+@lru_cache(maxsize=4096)
+def _nearest(price: float, day: dt.date) -> Decimal:
+    # The stop of a trade is compared with its orders at every report.
+    return round_to_tick(price, Rounding.NEAREST, day)
+
+
+@lru_cache(maxsize=4096)
+def _about(strategy: str, day: dt.date, symbol: str) -> str:
+    name, plain = strategy.replace("_", ""), symbol.replace(".", "").replace("-", "")
+    return f"{name[:6]}-{day:%Y%m%d}-{plain[:6]}"

@@ -26,13 +26,15 @@ from qm.model.market import Kind, Status
 from qm.model.order import Order, OrderType, Purpose, Side
 from qm.risk.gate import Picture
 from qm.risk.sizing import size
-from qm.rules.day_rules import DayRules, day_rules
+from qm.rules.day_rules import DayRules
 from qm.strategies.api import Alert, Done, Enter, Exit, Group, Held, Plan, Protect, View, Wishes, Withdraw
 from qm.strategies.desk import Work
 
 ASKING = Why.TOUCH | Why.CLOSE | Why.BAR | Why.NEXT
 """Wakes that can concern a strategy: where bars are all there is, a fill becomes known with its bar's close, and levels
 that were armed on the fill must meet that close, too."""
+ONE_SYMBOL = (Exit, Plan, Protect, Withdraw)
+"""Wishes for the symbol that was asked about, or those that they list."""
 ALERT_CHARACTERS = 300
 UNTIL = "until"
 """Key of the timers that end entries; the order id follows."""
@@ -145,11 +147,7 @@ class Trading:
 
     def _grant(self, strategy: str, row: int | None, wishes: Wishes) -> None:
         for wish in wishes:
-            at = (
-                row
-                if isinstance(wish, Exit | Plan | Protect | Withdraw)
-                else (wish.row if wish.row is not None else row)
-            )
+            at = row if isinstance(wish, ONE_SYMBOL) or wish.row is None else wish.row
             if isinstance(wish, Plan):
                 self._plan(strategy, at, wish)
             elif at is None:
@@ -354,7 +352,7 @@ class Trading:
         net, gross = book.portfolio.marks()
         notional, risk = book.orders.reserved()
         mine = book.orders.open(symbol)
-        rules = day_rules(market.session)
+        rules = book.rules
         return Picture(
             now=market.now,
             open_ns=market.session.open_ns,
@@ -372,20 +370,25 @@ class Trading:
             attempts=book.attempts.made(symbol, work.strategy) + 1,
             per_day=book.desk.strategies[work.strategy].per_day,
             unknown=book.orders.unknown(),
-            used_usd=self._used(rules) + notional * max(rules.long, rules.short),
+            used_usd=self._used(rules, net, gross) + notional * max(rules.long, rules.short),
             standing=standing(market, row),
             rules=rules,
             banned=book.watchlist.is_banned(symbol),
         )
 
-    def _used(self, rules: DayRules) -> float:
+    def _used(self, rules: DayRules, net: float, gross: float) -> float:
         """What the positions tie up of the equity, $; one without a price makes it unknown."""
         book, last = self.book, self.book.market.col["last"]
-        table = book.market.table
-        return sum(
-            rules.required(p.qty, last.item(table.row(symbol)) if symbol in table else nan)
-            for symbol, p in book.portfolio.positions.items()
-        )
+        if book.portfolio.stranded:
+            return nan
+        if net == gross:
+            # Without a short position nothing depends on the single one.
+            return gross * rules.long
+        used = 0.0
+        for symbol, position in book.portfolio.positions.items():
+            price = last.item(book.market.table.row(symbol))
+            used += rules.required(position.qty, price) if price > 0.0 else nan
+        return used
 
     def _group(self, rows: list[int]) -> Group:
         works = self.book.desk.works

@@ -66,6 +66,8 @@ class Portfolio:
         self.day_realized = ZERO
         self.positions: dict[str, Position] = {}
         """Open positions only."""
+        self.stranded: tuple[str, ...] = ()
+        """Those whose symbol is not in this session: they have no price."""
         self._market: Market | None = None
         self._held = np.zeros(0)
 
@@ -77,6 +79,7 @@ class Portfolio:
         """Take the market of a new session; positions keep their shares."""
         self._market = market
         self._held = np.zeros(len(market.table))
+        self.stranded = tuple([symbol for symbol in self.positions if symbol not in market.table])
         for symbol, position in self.positions.items():
             # What the session does not know has no price either: it counts at cost.
             if symbol in market.table:
