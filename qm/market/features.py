@@ -12,27 +12,12 @@ from math import isfinite, nan
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from qm.errors import NotFoundError
-from qm.market.day_facts import spy_pct, ssr_drop, usual_share, whole_share
-from qm.market.five_features import FIVES, WHOLE, fill_fives
-from qm.market.fives import BAND, HIGH
-from qm.market.market import MINUTE_NS, Market
+from qm.market.blocks import Array, Places
+from qm.market.filling import SUBJECTS, Wanted, fill
+from qm.market.market import Market
 from qm.market.names import ABOUT, FLAGS, NAMES, UNITS, F
-from qm.market.price_features import (
-    PRE,
-    PRICES,
-    QUOTES,
-    RANGES,
-    STATES,
-    fill_pre,
-    fill_prices,
-    fill_quotes,
-    fill_ranges,
-    fill_states,
-)
-from qm.market.volume_features import MOVES, VOLUMES, fill_moves, fill_volumes
 
 __all__ = [
     "ABOUT",
@@ -45,24 +30,6 @@ __all__ = [
     "features",
     "named",
 ]
-
-Array = npt.NDArray[np.float64]
-Places = npt.NDArray[np.int64]
-
-_KNOWN: Final = {
-    F.ADV: "adv",
-    F.ATR: "atr",
-    F.REF_DAYS: "days",
-    F.FLOAT_SHARES: "float_shares",
-    F.PREV_HIGH: "prev_high",
-    F.PREV_LOW: "prev_low",
-    F.PREV_CLOSE: "prior_close",
-    F.HIGH_52W: "high_52w",
-    F.NR7: "nr7",
-    F.INSIDE_DAY: "inside_day",
-}
-"""What is known before the session and does not change."""
-
 
 SHOWN: Final = ("last", "chg_pct", "dollar_volume", "pre_dollar_volume", "halted", "new_high")
 """What every ranking shows or asks of a symbol."""
@@ -117,7 +84,7 @@ def _moment(market: Market | None) -> tuple[int, int, int]:
 def _subject(name: str) -> tuple[str, ...]:
     """Return the features that are computed in one go with this one; KeyError."""
     wanted = F[name.upper()]
-    for subject in (PRICES, RANGES, STATES, QUOTES, PRE, VOLUMES, MOVES, FIVES):
+    for subject in SUBJECTS:
         if wanted in subject:
             return tuple(f.name.lower() for f in subject)
     return (name,)
@@ -140,32 +107,22 @@ def features(market: Market, out: Array | None = None, needed: Iterable[str] | N
     in the order of `NAMES`, which is faster. Raises NotFoundError for a name that is none.
     """
     symbols = len(market.table)
-    if needed is None:
-        matrix = np.empty((len(NAMES), symbols)) if out is None else out
-        _fill(market, 0, symbols, _ALL, matrix)
-        return Features(market.now, matrix)
-    plan = _plan(frozenset(needed))
-    # Features of the same subject are computed together; those that nobody asked for go to a row that nobody reads.
-    matrix = np.empty((len(plan.names) + 1, symbols))
-    _fill(market, 0, symbols, plan, matrix)
-    return Features(market.now, matrix[:-1], plan.names, market)
+    plan = _ALL if needed is None else _plan(frozenset(needed))
+    matrix = np.empty((len(plan.names), symbols)) if out is None else out
+    fill(market, (0, symbols), plan.place, plan.wanted, matrix)
+    return Features(market.now, matrix, plan.names, market)
 
 
 class _Plan:
-    """Which features go where, and which subjects must be computed for them."""
+    """Which features go where, and which subjects must be looked at for them."""
 
-    def __init__(self, wanted: frozenset[F]) -> None:
-        picked = [f for f in F if f in wanted]
+    def __init__(self, features: frozenset[F]) -> None:
+        picked = [f for f in F if f in features]
         self.names = tuple(f.name.lower() for f in picked)
-        self.place: Places = np.full(len(F), len(picked), np.int64)
+        self.place: Places = np.full(len(F), -1, np.int64)
         for n, f in enumerate(picked):
             self.place[f] = n
-        self.wanted = wanted
-        self.prices, self.ranges, self.states, self.quotes, self.pre, self.volumes, self.moves, self.fives = (
-            not wanted.isdisjoint(subject) for subject in (PRICES, RANGES, STATES, QUOTES, PRE, VOLUMES, MOVES, FIVES)
-        )
-        self.whole = [(int(self.place[f]), known) for f, known in WHOLE.items() if f in wanted]
-        self.known = [(int(self.place[f]), column) for f, column in _KNOWN.items() if f in wanted]
+        self.wanted = Wanted.of(features)
 
 
 @lru_cache(maxsize=64)
@@ -177,65 +134,3 @@ def _plan(names: frozenset[str]) -> _Plan:
 
 
 _ALL: Final = _Plan(frozenset(F))
-
-
-def _fill(market: Market, start: int, stop: int, plan: _Plan, out: Array) -> None:
-    ref, rows, place = market.reference, market.rows, plan.place
-    since_open = market.now - market.session.open_ns
-    moment = (market.now, since_open, start, stop)
-    if plan.prices:
-        given = (ref.prior_close, ref.dividend, ref.high_52w, spy_pct(market))
-        fill_prices(rows, *given, moment, place, out)
-    if plan.ranges:
-        fill_ranges(rows, ref.atr, moment, place, out)
-    if plan.states:
-        fill_states(rows, ref.prior_close, ref.ssr_carried, ssr_drop(market), moment, place, out)
-    if plan.quotes:
-        fill_quotes(rows, moment, place, out)
-    if plan.pre:
-        fill_pre(rows, ref.pre_volume, moment, place, out)
-    if plan.volumes:
-        usual = (ref.adv, ref.atr, ref.or_volume, ref.float_shares, ref.days, whole_share(ref.curve, since_open))
-        fill_volumes(rows, market.opening_volume, *usual, moment, place, out)
-    if plan.moves:
-        _fill_moves(market, moment, place, out)
-    if plan.fives:
-        fives, known = market.minutes.fives, market.minutes.fives.known
-        fill_fives(rows, fives.opening, known[BAND], known[HIGH], ref.atr, moment, place, out)
-    _copy(market, start, stop, plan, out)
-
-
-def _copy(market: Market, start: int, stop: int, plan: _Plan, out: Array) -> None:
-    """Fill in what does not change from beat to beat, or is the same for all."""
-    ref, place = market.reference, plan.place
-    for at, n in plan.whole:
-        out[at] = market.minutes.fives.known[n, start:stop]
-    for at, name in plan.known:
-        out[at] = getattr(ref, name)[start:stop]
-    if F.ADV_DOLLAR in plan.wanted:
-        out[place[F.ADV_DOLLAR]] = ref.adv[start:stop] * ref.prior_close[start:stop]
-    if F.ATR_PCT in plan.wanted:
-        prior = ref.prior_close[start:stop]
-        out[place[F.ATR_PCT]] = 100.0 * ref.atr[start:stop] / np.where(prior > 0.0, prior, nan)
-    if F.MINS_SINCE_OPEN in plan.wanted:
-        out[place[F.MINS_SINCE_OPEN]] = (market.now - market.session.open_ns) / MINUTE_NS
-    if F.MINS_BELOW_VWAP in plan.wanted:
-        out[place[F.MINS_BELOW_VWAP]] = market.minutes.below_at(market.now // MINUTE_NS * MINUTE_NS)[start:stop]
-
-
-def _fill_moves(market: Market, moment: tuple[int, int, int, int], place: Places, out: Array) -> None:
-    ref, minutes, curve = market.reference, market.minutes, market.reference.curve
-    since_open = market.now - market.session.open_ns
-    boundary = market.now // MINUTE_NS * MINUTE_NS
-    ago = {n: boundary - n * MINUTE_NS for n in (1, 2, 5, 10, 15)}
-    closes = (
-        minutes.close_at(ago[1]),
-        minutes.close_at(ago[2]),
-        minutes.close_at(ago[5]),
-        minutes.close_at(ago[10]),
-        minutes.close_at(ago[15]),
-    )
-    volumes = (minutes.volume_at(ago[5]), minutes.volume_at(ago[10]))
-    known = (ref.prior_close, ref.dividend, ref.adv, ref.days)
-    usual_5 = usual_share(curve, since_open) - usual_share(curve, ago[5] - market.session.open_ns)
-    fill_moves(market.rows, closes, volumes, minutes.prints_at(ago[1]), known, usual_5, moment, place, out)

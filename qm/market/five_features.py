@@ -7,10 +7,9 @@ from typing import Final
 import numba
 import numpy as np
 
+from qm.market.blocks import LAST, OPEN, Array, Target, put, put_part, put_pct
 from qm.market.fives import EXP_STREAK, GREEN, RANGE_EXP, RED, RSI
 from qm.market.names import F
-from qm.market.price_features import Array, Moment, Places, pct, ratio
-from qm.market.rows import Rows
 
 FIVES: Final = (F.OR_HIGH, F.OR_LOW, F.OR_WIDTH_ATR, F.OR_DIR, F.OR_BREAK_PCT, F.BB_LOW_DIST_PCT, F.NEW_5M_HIGH)
 WHOLE: Final = {
@@ -25,19 +24,20 @@ WHOLE: Final = {
 
 @numba.njit(cache=True, error_model="numpy", nogil=True)
 def fill_fives(
-    rows: Rows, opening: Array, band: Array, bar_high: Array, atr: Array, moment: Moment, place: Places, out: Array
+    b: Array, opening: tuple[Array, Array, Array], band: Array, bar_high: Array, atr: Array, to: Target
 ) -> None:
     """Compute `FIVES` from high, low and close of the first five minutes, the lower band and the last bar's high."""
-    _, _, start, stop = moment
-    for s in range(start, stop):
-        r = rows[s]
-        k = s - start
-        last = r["last"]
-        high, low = opening[0, s], opening[1, s]
-        out[place[F.OR_HIGH], k] = high
-        out[place[F.OR_LOW], k] = low
-        out[place[F.OR_WIDTH_ATR], k] = ratio(high - low, atr[s])
-        out[place[F.OR_DIR], k] = np.sign(opening[2, s] - r["open"])
-        out[place[F.OR_BREAK_PCT], k] = pct(last, high)
-        out[place[F.BB_LOW_DIST_PCT], k] = pct(last, band[s])
-        out[place[F.NEW_5M_HIGH], k] = (1.0 if last > bar_high[s] else 0.0) if bar_high[s] > 0.0 else np.nan
+    out, place, first, n = to
+    high, low, close = opening
+    put(to, F.OR_HIGH, high)
+    put(to, F.OR_LOW, low)
+    put_part(to, F.OR_WIDTH_ATR, high, low, atr)
+    put_pct(to, F.OR_BREAK_PCT, b[LAST], high)
+    put_pct(to, F.BB_LOW_DIST_PCT, b[LAST], band)
+    if place[F.OR_DIR] >= 0:
+        for k in range(n):
+            out[place[F.OR_DIR], first + k] = np.sign(close[k] - b[OPEN, k])
+    if place[F.NEW_5M_HIGH] >= 0:
+        for k in range(n):
+            above = 1.0 if b[LAST, k] > bar_high[k] else 0.0
+            out[place[F.NEW_5M_HIGH], first + k] = above if bar_high[k] > 0.0 else np.nan

@@ -34,7 +34,7 @@ class Fives:
 
     `known` is float64[9, symbol]: expansion of the last bar's range, bars in a row that were expanded, red, green, the
     relative strength index of the closes, the lower Bollinger band in $, the high of the last bar in $, and the mean
-    gain and loss behind the index.
+    gain and loss behind the index. `read` brings it up to the last bar: most bars of most symbols are never asked for.
     """
 
     def __init__(self, symbols: int) -> None:
@@ -48,6 +48,7 @@ class Fives:
         self.opening = np.full((3, symbols), np.nan)
         """High, low and close of the first five minutes, once they are over."""
         self.known = np.full((9, symbols), np.nan)
+        self._read = np.zeros(symbols, np.int64)
         self._begun = True
 
     def add(self, bar: Array, minute: int) -> None:
@@ -62,9 +63,13 @@ class Fives:
             period = minute // MINUTES - 1
             if not period:
                 self.opening[:] = self.building[1:]
-            _close(self.building, self.bars, self.count, self.period, period, self.known)
+            _close(self.building, self.bars, self.count, self.period, period)
         self.building[:] = np.nan
         self._begun = True
+
+    def read(self, start: int, stop: int) -> None:
+        """Bring `known` of the rows from `start` to before `stop` up to their last bar."""
+        _catch_up(self.bars, self.count, self._read, self.known, start, stop)
 
     def leave_out(self) -> None:
         """Forget the bar that is being built: minutes of it were not seen."""
@@ -95,8 +100,7 @@ class Fives:
         if traded:
             bars[:, at], periods[at] = bar, period
         self.known[:, row] = np.nan
-        for n in range(1, count + 1):
-            read(self.bars[row], n, self.known[:, row])
+        self._read[row] = 0
 
 
 @numba.njit(cache=True, error_model="numpy", nogil=True)
@@ -113,7 +117,7 @@ def _build(building: Array, bar: Array) -> None:
 
 
 @numba.njit(cache=True, error_model="numpy", nogil=True)
-def _close(building: Array, bars: Array, count: Counts, periods: Counts, period: int, known: Array) -> None:
+def _close(building: Array, bars: Array, count: Counts, periods: Counts, period: int) -> None:
     for s in range(building.shape[1]):
         n = count[s]
         if not building[1, s] > 0.0 or n >= KEPT:
@@ -121,11 +125,18 @@ def _close(building: Array, bars: Array, count: Counts, periods: Counts, period:
         bars[s, :, n] = building[:, s]
         periods[s, n] = period
         count[s] = n + 1
-        read(bars[s], n + 1, known[:, s])
 
 
 @numba.njit(cache=True, error_model="numpy", nogil=True)
-def read(bars: Array, n: int, known: Array) -> None:
+def _catch_up(bars: Array, count: Counts, seen: Counts, known: Array, start: int, stop: int) -> None:
+    for s in range(start, stop):
+        while seen[s] < count[s]:
+            seen[s] += 1
+            _read(bars[s], seen[s], known[:, s])
+
+
+@numba.njit(cache=True, error_model="numpy", nogil=True)
+def _read(bars: Array, n: int, known: Array) -> None:
     """Bring one symbol's `known` from the bar before the last to the last of its first `n` bars."""
     last = n - 1
     opened, high, low, close = bars[0, last], bars[1, last], bars[2, last], bars[3, last]

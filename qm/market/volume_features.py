@@ -8,10 +8,26 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from qm.market.blocks import (
+    ANCHOR,
+    LAST,
+    MORE,
+    PDD,
+    PRIOR,
+    PV,
+    SCRATCH,
+    TRADES,
+    VOLUME,
+    Array,
+    Target,
+    put,
+    put_part,
+    put_pct,
+    put_ratio,
+    ratio,
+)
 from qm.market.kernel import MINUTE
 from qm.market.names import F
-from qm.market.price_features import Array, Moment, Places, before_dividend, pct, ratio
-from qm.market.rows import PRINTS, Rows
 
 Days = npt.NDArray[np.int64]
 
@@ -38,83 +54,102 @@ def _usual(adv: float, days: int) -> float:
 
 @numba.njit(cache=True, error_model="numpy", nogil=True)
 def fill_volumes(
-    rows: Rows,
+    b: Array,
     opening_volume: Array,
-    adv: Array,
-    atr: Array,
-    or_volume: Array,
-    float_shares: Array,
+    usual: tuple[Array, Array, Array, Array],
     days: Days,
     share: float,
-    moment: Moment,
-    place: Places,
-    out: Array,
+    to: Target,
 ) -> None:
-    """Compute `VOLUMES`; `share` of a day's volume is usually done by the end of this minute."""
-    _, _, start, stop = moment
-    for s in range(start, stop):
-        r = rows[s]
-        k = s - start
-        last, volume, pv = r["last"], r["volume"], r["pv"]
-        vwap = ratio(pv, volume)
-        # About the anchor the squares are small, so that their difference keeps its digits; the last ones are noise.
-        squares, away = ratio(r["pdd"], volume), (vwap - r["anchor"]) ** 2
-        variance = squares - away
-        sigma = np.sqrt(variance if variance > NOISE * squares else 0.0) if variance == variance else np.nan
-        out[place[F.RVOL], k] = ratio(volume, _usual(adv[s], days[s]) * share)
-        out[place[F.OPENING_RVOL], k] = ratio(opening_volume[s], or_volume[s])
-        out[place[F.VOLUME], k] = volume
-        out[place[F.DOLLAR_VOLUME], k] = pv
-        out[place[F.FLOAT_ROTATION], k] = ratio(volume, float_shares[s])
-        out[place[F.RVOL_DAY], k] = ratio(volume, adv[s])
-        out[place[F.PROJ_VOLUME], k] = ratio(volume, share)
-        out[place[F.VWAP], k] = vwap
-        out[place[F.VWAP_DIST_PCT], k] = pct(last, vwap)
-        out[place[F.VWAP_DIST_ATR], k] = ratio(last - vwap, atr[s])
-        out[place[F.VWAP_SIGMA], k] = sigma
-        out[place[F.VWAP_Z], k] = ratio(last - vwap, sigma)
+    """Compute `VOLUMES`.
+
+    `usual` are average volume, true range, opening volume and shares free to trade; `share` of a day's volume is
+    usually done by the end of this minute.
+    """
+    out, place, first, n = to
+    adv, atr, or_volume, float_shares = usual
+    put_ratio(to, F.OPENING_RVOL, opening_volume, or_volume)
+    put(to, F.VOLUME, b[VOLUME])
+    put(to, F.DOLLAR_VOLUME, b[PV])
+    put_ratio(to, F.FLOAT_ROTATION, b[VOLUME], float_shares)
+    put_ratio(to, F.RVOL_DAY, b[VOLUME], adv)
+    if place[F.RVOL] >= 0:
+        for k in range(n):
+            out[place[F.RVOL], first + k] = ratio(b[VOLUME, k], _usual(adv[k], days[k]) * share)
+    if place[F.PROJ_VOLUME] >= 0:
+        for k in range(n):
+            out[place[F.PROJ_VOLUME], first + k] = ratio(b[VOLUME, k], share)
+    _fill_vwap(b, atr, to)
+
+
+@numba.njit(cache=True, error_model="numpy", nogil=True)
+def _fill_vwap(b: Array, atr: Array, to: Target) -> None:
+    _, place, _, n = to
+    if max(place[F.VWAP], place[F.VWAP_DIST_PCT], place[F.VWAP_DIST_ATR], place[F.VWAP_SIGMA], place[F.VWAP_Z]) < 0:
+        return
+    vwap, sigma = b[SCRATCH], b[MORE]
+    for k in range(n):
+        vwap[k] = ratio(b[PV, k], b[VOLUME, k])
+    put(to, F.VWAP, vwap)
+    put_pct(to, F.VWAP_DIST_PCT, b[LAST], vwap)
+    put_part(to, F.VWAP_DIST_ATR, b[LAST], vwap, atr)
+    if place[F.VWAP_SIGMA] >= 0 or place[F.VWAP_Z] >= 0:
+        for k in range(n):
+            # About the anchor the squares are small, so that their difference keeps its digits; the last are noise.
+            squares, away = ratio(b[PDD, k], b[VOLUME, k]), (vwap[k] - b[ANCHOR, k]) ** 2
+            variance = squares - away
+            sigma[k] = np.sqrt(variance if variance > NOISE * squares else 0.0) if variance == variance else np.nan
+        put(to, F.VWAP_SIGMA, sigma)
+        put_part(to, F.VWAP_Z, b[LAST], vwap, sigma)
 
 
 @numba.njit(cache=True, error_model="numpy", nogil=True)
 def fill_moves(
-    rows: Rows,
+    b: Array,
     closes: tuple[Array, Array, Array, Array, Array],
-    volumes: tuple[Array, Array],
-    prints: Array,
-    known: tuple[Array, Array, Array, Days],
-    usual_5: float,
-    moment: Moment,
-    place: Places,
-    out: Array,
+    before: tuple[Array, Array, Array],
+    usual: tuple[Array, Days, float],
+    moment: tuple[int, int],
+    to: Target,
 ) -> None:
-    """Compute `MOVES`.
+    """Compute `MOVES` at a moment: now, and the time since the open, ns.
 
-    `closes` are the prices 1, 2, 5, 10 and 15 boundaries ago, `volumes` the shares up to 5 and 10, `prints` those up to
-    one ago, `known` prior close, dividend, average volume and days; `usual_5` is the share of a day's volume that is
-    usually done since five boundaries ago.
+    `closes` are the prices 1, 2, 5, 10 and 15 boundaries ago, `before` the shares up to 5 and 10 ago and the prints up
+    to one; `usual` are average volume, days, and the share of a day's volume that is usually done since five ago.
     """
-    now, since_open, start, stop = moment
+    out, place, first, n = to
     close_1, close_2, close_5, close_10, close_15 = closes
-    volume_5, volume_10 = volumes
-    prior_close, dividend, adv, days = known
+    volume_5, volume_10, prints = before
+    adv, days, usual_5 = usual
+    now, since_open = moment
     # Inside a minute the last five are up to six: paces are compared, not sums.
     part = (now % MINUTE) / MINUTE
     fives = 5.0 + part
-    whole_ten = since_open // MINUTE >= 10
-    for s in range(start, stop):
-        r = rows[s]
-        k = s - start
-        last = r["last"]
-        vol_5, vol_before = r["volume"] - volume_5[s], volume_5[s] - volume_10[s]
-        out[place[F.MOM_1_PCT], k] = pct(last, close_1[s])
-        out[place[F.MOM_2_PCT], k] = pct(last, close_2[s])
-        out[place[F.MOM_5_PCT], k] = pct(last, close_5[s])
-        out[place[F.MOM_10_PCT], k] = pct(last, close_10[s])
-        out[place[F.MOM_15_PCT], k] = pct(last, close_15[s])
-        out[place[F.CHG_1_AGO_PCT], k] = pct(close_1[s], before_dividend(prior_close[s], dividend[s]))
-        out[place[F.VELOCITY], k] = (last - close_1[s]) / (1.0 + part)
-        out[place[F.PRINTS_PER_MIN], k] = (r["prints"] - prints[s]) / (1.0 + part) if r["source"] == PRINTS else np.nan
-        out[place[F.VOL_5M], k] = vol_5
-        out[place[F.RVOL_5M], k] = ratio(vol_5, _usual(adv[s], days[s]) * usual_5)
-        out[place[F.VOL_5M_PCT], k] = 100.0 * FIVE_MINUTES_OF_A_DAY * ratio(vol_5 * 5.0, adv[s] * fives)
-        out[place[F.VOL_SURGE], k] = ratio(vol_5 * 5.0, vol_before * fives) if whole_ten else np.nan
+    put_pct(to, F.MOM_1_PCT, b[LAST], close_1)
+    put_pct(to, F.MOM_2_PCT, b[LAST], close_2)
+    put_pct(to, F.MOM_5_PCT, b[LAST], close_5)
+    put_pct(to, F.MOM_10_PCT, b[LAST], close_10)
+    put_pct(to, F.MOM_15_PCT, b[LAST], close_15)
+    put_pct(to, F.CHG_1_AGO_PCT, close_1, b[PRIOR])
+    if place[F.VELOCITY] >= 0:
+        for k in range(n):
+            out[place[F.VELOCITY], first + k] = (b[LAST, k] - close_1[k]) / (1.0 + part)
+    if place[F.PRINTS_PER_MIN] >= 0:
+        for k in range(n):
+            out[place[F.PRINTS_PER_MIN], first + k] = (b[TRADES, k] - prints[k]) / (1.0 + part)
+    vol_5 = b[SCRATCH]
+    for k in range(n):
+        vol_5[k] = b[VOLUME, k] - volume_5[k]
+    put(to, F.VOL_5M, vol_5)
+    if place[F.RVOL_5M] >= 0:
+        for k in range(n):
+            out[place[F.RVOL_5M], first + k] = ratio(vol_5[k], _usual(adv[k], days[k]) * usual_5)
+    if place[F.VOL_5M_PCT] >= 0:
+        for k in range(n):
+            pace = ratio(vol_5[k] * 5.0, adv[k] * fives)
+            out[place[F.VOL_5M_PCT], first + k] = 100.0 * FIVE_MINUTES_OF_A_DAY * pace
+    if place[F.VOL_SURGE] >= 0:
+        whole_ten = since_open // MINUTE >= 10
+        for k in range(n):
+            surge = ratio(vol_5[k] * 5.0, (volume_5[k] - volume_10[k]) * fives)
+            out[place[F.VOL_SURGE], first + k] = surge if whole_ten else np.nan

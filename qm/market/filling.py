@@ -1,0 +1,207 @@
+"""The features of some symbols, or of one, in one compiled call."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from qm.market.blocks import (
+    BLOCK,
+    COLUMNS,
+    PRIOR,
+    Array,
+    Places,
+    Target,
+    put,
+    put_product,
+    take,
+    take_pre,
+    take_quotes,
+    take_states,
+)
+from qm.market.day_facts import spy_pct, ssr_drop, usual_share, whole_share
+from qm.market.five_features import FIVES, WHOLE, fill_fives
+from qm.market.fives import BAND, EXP_STREAK, GREEN, HIGH, RANGE_EXP, RED, RSI
+from qm.market.kernel import MINUTE
+from qm.market.market import Market
+from qm.market.names import F
+from qm.market.price_features import (
+    PRE,
+    PRICES,
+    QUOTES,
+    RANGES,
+    STATES,
+    fill_pre,
+    fill_prices,
+    fill_quotes,
+    fill_ranges,
+    fill_states,
+)
+from qm.market.rows import Rows
+from qm.market.volume_features import MOVES, VOLUMES, fill_moves, fill_volumes
+
+Days = npt.NDArray[np.int64]
+Prices = tuple[Array, Array, Array, Array, Array]
+"""Prior close, dividend, 52-week high, and high and low of the session before."""
+Usual = tuple[Array, Array, Array, Array, Array, Days]
+"""Average volume, true range, opening volume, pre-market volume, shares free to trade, days behind the averages."""
+Marks = tuple[Array, Array, Array]
+"""A restriction of short sales carried over, narrowest range of seven, inside day."""
+Closes = tuple[Array, Array, Array, Array, Array]
+"""Prices 1, 2, 5, 10 and 15 boundaries ago."""
+Before = tuple[Array, Array, Array, Array, Array]
+"""Shares up to 5 and 10 boundaries ago, prints up to one ago, minutes below the VWAP, shares of the first five."""
+Day = tuple[float, float, float, float]
+"""Change of SPY, fall that restricts short sales, usual share of the day by now and since five boundaries ago."""
+
+SUBJECTS: Final = (PRICES, RANGES, STATES, QUOTES, PRE, VOLUMES, MOVES, (*FIVES, *WHOLE))
+"""Features that are made of the same parts."""
+_AGO: Final = (1, 2, 5, 10, 15)
+
+
+class Wanted(NamedTuple):
+    """Which subjects are worth looking at."""
+
+    prices: bool
+    ranges: bool
+    states: bool
+    quotes: bool
+    pre: bool
+    volumes: bool
+    moves: bool
+    fives: bool
+
+    @classmethod
+    def of(cls, features: frozenset[F]) -> Wanted:
+        """Return the subjects of some features."""
+        return cls(*(not features.isdisjoint(subject) for subject in SUBJECTS))
+
+
+def fill(market: Market, rows: tuple[int, int], place: Places, wanted: Wanted, out: Array) -> None:
+    """Compute features of the rows from the first to before the second, as of the market's now.
+
+    A feature goes into the row of `out` that `place` holds at its number, -1 for none; float64[place, row].
+    """
+    ref, minutes, curve = market.reference, market.minutes, market.reference.curve
+    now, opens = market.now, market.session.open_ns
+    boundary = now // MINUTE * MINUTE
+    one, two, five, ten, fifteen = [boundary - n * MINUTE for n in _AGO]
+    close_at, volume_at = minutes.close_at, minutes.volume_at
+    if wanted.fives:
+        minutes.fives.read(*rows)
+    _fill(
+        market.rows,
+        (ref.prior_close, ref.dividend, ref.high_52w, ref.prev_high, ref.prev_low),
+        (ref.adv, ref.atr, ref.or_volume, ref.pre_volume, ref.float_shares, ref.days),
+        (ref.ssr_carried, ref.nr7, ref.inside_day),
+        (close_at(one), close_at(two), close_at(five), close_at(ten), close_at(fifteen)),
+        (volume_at(five), volume_at(ten), minutes.prints_at(one), minutes.below_at(boundary), market.opening_volume),
+        (minutes.fives.opening, minutes.fives.known),
+        (spy_pct(market), ssr_drop(market), whole_share(curve, now - opens),
+         usual_share(curve, now - opens) - usual_share(curve, five - opens)),
+        (now, now - opens, *rows),
+        place,
+        tuple(wanted),
+        out,
+    )  # fmt: skip
+
+
+@numba.njit(cache=True, error_model="numpy", nogil=True)
+def _fill(
+    rows: Rows,
+    prices: Prices,
+    usual: Usual,
+    marks: Marks,
+    closes: Closes,
+    before: Before,
+    fives: tuple[Array, Array],
+    day: Day,
+    moment: tuple[int, int, int, int],
+    place: Places,
+    wanted: tuple[bool, bool, bool, bool, bool, bool, bool, bool],
+    out: Array,
+) -> None:
+    now, since_open, start, stop = moment
+    prior_close, dividend, high_52w, _, _ = prices
+    adv, atr, or_volume, pre_volume, float_shares, days = usual
+    close_1, close_2, close_5, close_10, close_15 = closes
+    volume_5, volume_10, prints, _, opening_volume = before
+    opening, known = fives
+    spy, drop, share, usual_5 = day
+    of_prices, of_ranges, of_states, of_quotes, of_pre, of_volumes, of_moves, of_fives = wanted
+    b = np.empty((COLUMNS, min(BLOCK, stop - start)))
+    for s in range(start, stop, BLOCK):
+        e = min(s + BLOCK, stop)
+        n = e - s
+        to = (out, place, s - start, n)
+        take(rows, s, n, now, b)
+        for k in range(n):
+            b[PRIOR, k] = prior_close[s + k] - dividend[s + k] if dividend[s + k] > 0.0 else prior_close[s + k]
+        if of_prices:
+            fill_prices(b, high_52w[s:e], spy, since_open, to)
+        if of_ranges:
+            fill_ranges(b, atr[s:e], to)
+        if of_states:
+            take_states(rows, s, n, now, b)
+            fill_states(b, prior_close[s:e], marks[0][s:e], drop, to)
+        if of_quotes:
+            take_quotes(rows, s, n, now, b)
+            fill_quotes(b, to)
+        if of_pre:
+            take_pre(rows, s, n, b)
+            fill_pre(b, pre_volume[s:e], to)
+        if of_volumes:
+            compared = (adv[s:e], atr[s:e], or_volume[s:e], float_shares[s:e])
+            fill_volumes(b, opening_volume[s:e], compared, days[s:e], share, to)
+        if of_moves:
+            ago = (close_1[s:e], close_2[s:e], close_5[s:e], close_10[s:e], close_15[s:e])
+            earlier = (volume_5[s:e], volume_10[s:e], prints[s:e])
+            fill_moves(b, ago, earlier, (adv[s:e], days[s:e], usual_5), (now, since_open), to)
+        if of_fives:
+            first = (opening[0, s:e], opening[1, s:e], opening[2, s:e])
+            fill_fives(b, first, known[BAND, s:e], known[HIGH, s:e], atr[s:e], to)
+            _put_bars(known, s, e, to)
+        _put_known(prices, usual, marks, before, since_open, s, e, to)
+
+
+@numba.njit(cache=True, error_model="numpy", nogil=True)
+def _put_bars(known: Array, s: int, e: int, to: Target) -> None:
+    """Put down what changes only with a whole bar: `WHOLE`."""
+    put(to, F.RANGE_EXP_5M, known[RANGE_EXP, s:e])
+    put(to, F.RANGE_EXP_STREAK, known[EXP_STREAK, s:e])
+    put(to, F.RED_BARS_5M, known[RED, s:e])
+    put(to, F.GREEN_BARS_5M, known[GREEN, s:e])
+    put(to, F.RSI2_5M, known[RSI, s:e])
+
+
+@numba.njit(cache=True, error_model="numpy", nogil=True)
+def _put_known(
+    prices: Prices, usual: Usual, marks: Marks, before: Before, since_open: int, s: int, e: int, to: Target
+) -> None:
+    """Put down what does not change from beat to beat, or is the same for all."""
+    out, place, first, n = to
+    prior_close, _, high_52w, prev_high, prev_low = prices
+    adv, atr, _, _, float_shares, days = usual
+    _, nr7, inside_day = marks
+    put(to, F.ADV, adv[s:e])
+    put(to, F.ATR, atr[s:e])
+    put(to, F.REF_DAYS, days[s:e])
+    put(to, F.FLOAT_SHARES, float_shares[s:e])
+    put(to, F.PREV_HIGH, prev_high[s:e])
+    put(to, F.PREV_LOW, prev_low[s:e])
+    put(to, F.PREV_CLOSE, prior_close[s:e])
+    put(to, F.HIGH_52W, high_52w[s:e])
+    put(to, F.NR7, nr7[s:e])
+    put(to, F.INSIDE_DAY, inside_day[s:e])
+    put_product(to, F.ADV_DOLLAR, adv[s:e], prior_close[s:e])
+    put(to, F.MINS_BELOW_VWAP, before[3][s:e])
+    if place[F.ATR_PCT] >= 0:
+        for k in range(n):
+            prior = prior_close[s + k]
+            out[place[F.ATR_PCT], first + k] = 100.0 * atr[s + k] / prior if prior > 0.0 else np.nan
+    if place[F.MINS_SINCE_OPEN] >= 0:
+        for k in range(n):
+            out[place[F.MINS_SINCE_OPEN], first + k] = since_open / MINUTE
