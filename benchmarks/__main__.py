@@ -6,6 +6,7 @@ import argparse
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,9 @@ README = Path(__file__).with_name("README.md")
 BEGIN, END = "<!-- results: written by `make bench` -->", "<!-- end of results -->"
 
 
-def run(name: str) -> bool:
+def run(name: str, options: Sequence[str] = ()) -> bool:
     """Run one benchmark as a process of its own; says whether it succeeded."""
-    return subprocess.run([sys.executable, "-m", MODULES[name]], cwd=ROOT, check=False).returncode == 0
+    return subprocess.run([sys.executable, "-m", MODULES[name], *options], cwd=ROOT, check=False).returncode == 0
 
 
 def section(result: dict[str, Any]) -> str:
@@ -41,16 +42,19 @@ def main() -> None:
     """Run what was asked for, all by default; ends with code 1 when one failed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(ALL)}; default: all")
-    names = parser.parse_args().names or list(ALL)
+    parser.add_argument("--sizes", metavar="N,N", help="symbols of the common job, instead of 1,20,100,500")
+    parser.add_argument("--rounds", metavar="N", help="rounds of the common job, instead of 3")
+    arguments = parser.parse_args()
+    names = arguments.names or list(ALL)
     unknown = [name for name in names if name not in ALL]
     if unknown:
         parser.error(f"there is no benchmark {unknown[0]!r}; there are {', '.join(ALL)}")
-    if (
-        "common_job" in names
-        and subprocess.run([sys.executable, "-m", "benchmarks.setup"], cwd=ROOT, check=False).returncode
-    ):
-        sys.exit("the peers' environments could not be built; run the others by name")
-    failed = [name for name in names if not run(name)]
+    asked = {"--symbols": arguments.sizes, "--rounds": arguments.rounds}
+    job = [word for option, value in asked.items() if value for word in (option, value)]
+    if "common_job" in names:
+        # A peer that cannot be built is told in the table, and the others are measured.
+        run("setup")
+    failed = [name for name in names if not run(name, job if name == "common_job" else ())]
     write()
     if failed:
         sys.exit(f"failed: {', '.join(failed)}")

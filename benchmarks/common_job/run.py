@@ -4,7 +4,8 @@ Bars a second are of processor time: every engine is pinned to one processor, an
 clock on the wall measures them as well.
 
 Every run is a process of its own; the engines take turns (A B C A B C ...), so that a slow moment of the machine hits
-all of them. Ends with code 1 when an engine fails or its trades differ from the reference.
+all of them. One that takes long is run once. Ends with code 1 when an engine fails or its trades differ from the
+reference; a peer that cannot be installed here is named in the table, and is no failure.
 """
 
 from __future__ import annotations
@@ -23,10 +24,25 @@ from benchmarks.measure import ROOT, report
 PACKAGE = "benchmarks.common_job"
 REFERENCE = "reference"
 OURS = "qm"
+ENOUGH_S = 30.0
+"""An engine whose run took longer than this is not run again: its share of a slow moment is small."""
 ENGINES: dict[str, tuple[Path, str]] = {
     OURS: (Path(sys.executable), f"{PACKAGE}.ours"),
     **{peer: (setup.python(peer), f"{PACKAGE}.peers.{peer}") for peer in setup.PEERS},
 }
+
+COLUMNS = (
+    "symbols x days",
+    "bars/s",
+    "processor s",
+    "clock s",
+    "qm is faster, times",
+    "import s",
+    "peak MB",
+    "trades",
+    "P&L $",
+    "runs",
+)
 
 Run = dict[str, Any]
 
@@ -44,21 +60,27 @@ def run(name: str, symbols: int, days: int, cpu: int | None) -> Run | None:
     return row
 
 
-def side_by_side(names: list[str], symbols: int, days: int, rounds: int, cpu: int | None) -> dict[str, Run]:
-    """Run the engines in turn; returns each engine's medians. An engine that fails or differs is left out."""
+def side_by_side(names: list[str], symbols: int, days: int, rounds: int, cpu: int | None) -> dict[str, list[Run]]:
+    """Run the engines in turn; returns each engine's runs. An engine that fails or differs is left out."""
     right = run(REFERENCE, symbols, days, cpu)
     if right is None:
         sys.exit(1)
     runs: dict[str, list[Run]] = {name: [] for name in names}
-    for turn in range(rounds):
-        for name, rows in runs.items():
-            if len(rows) < turn:
+    for _ in range(rounds):
+        for name, rows in list(runs.items()):
+            if rows and rows[0]["run_s"] > ENOUGH_S:
                 continue
             row = run(name, symbols, days, cpu)
             if row is not None and same(row, right):
                 rows.append(row)
-    complete = {name: rows for name, rows in runs.items() if len(rows) == rounds}
-    return {name: {key: middle([row[key] for row in rows]) for key in rows[0]} for name, rows in complete.items()}
+            else:
+                del runs[name]
+    return runs
+
+
+def medians(rows: list[Run]) -> Run:
+    """Return the medians of an engine's runs, and how many they are."""
+    return {key: middle([row[key] for row in rows]) for key in rows[0]} | {"runs": len(rows)}
 
 
 def same(row: Run, right: Run) -> bool:
@@ -87,6 +109,7 @@ def cells(name: str, row: Run, ours: Run | None) -> list[str]:
         f"{row['peak_mb']:,.0f}",
         f"{row['trades']:,.0f}",
         f"{row['pnl_usd']:,.2f}",
+        f"{row['runs']}",
     ]
 
 
@@ -99,27 +122,20 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--cpu", type=int, default=0, help="processor that every engine is pinned to; -1: none")
     arguments = parser.parse_args()
-    names = arguments.engines.split(",")
     cpu = None if arguments.cpu < 0 else arguments.cpu
-    rows, figures, missing = [], [], 0
+    asked = arguments.engines.split(",")
+    lacking = {name: reason for name in asked if name in setup.PEERS and (reason := setup.missing(name))}
+    names = [name for name in asked if name not in lacking]
+    rows, figures, failed = [], [], 0
     for symbols in map(int, arguments.symbols.split(",")):
-        medians = side_by_side(names, symbols, arguments.days, arguments.rounds, cpu)
-        missing += len(names) - len(medians)
-        rows += [cells(name, row, medians.get(OURS)) for name, row in medians.items()]
-        figures += list(medians.values())
-    columns = [
-        "symbols x days",
-        "bars/s",
-        "processor s",
-        "clock s",
-        "qm is faster, times",
-        "import s",
-        "peak MB",
-        "trades",
-        "P&L $",
-    ]
-    report("common_job", columns, rows, figures)
-    sys.exit(1 if missing else 0)
+        runs = side_by_side(names, symbols, arguments.days, arguments.rounds, cpu)
+        found = {name: medians(each) for name, each in runs.items()}
+        failed += len(names) - len(found)
+        rows += [cells(name, row, found.get(OURS)) for name, row in found.items()]
+        figures += list(found.values())
+    rows += [[f"{name}: {reason}", *[""] * (len(COLUMNS) - 1)] for name, reason in lacking.items()]
+    report("common_job", COLUMNS, rows, figures)
+    sys.exit(1 if failed else 0)
 
 
 if __name__ == "__main__":
