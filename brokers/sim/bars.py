@@ -108,8 +108,9 @@ class BarMatch:
                 one.stop = None
             leg = one.leg
             doubt = leg is not None and self._leaves_open(leg, price, _heading(gone))
-            take(one, price, 0.0 if one.patient else to.slip(one, price), one.reach, moment, to, doubt)
-            inside = inside or one.patient
+            slip = 0.0 if one.patient or one.auction is not None else to.slip(one, price)
+            take(one, price, slip, one.reach, moment, to, doubt)
+            inside = inside or (one.patient and one.auction is None)
             if leg is not None and leg.since == moment.number and not leg.done:
                 inside = self._wake(leg, price) or inside
         if inside:
@@ -133,7 +134,13 @@ class BarMatch:
 
     def _pass(self, *, stops: bool, first: bool = False) -> None:
         for one in self.orders:
-            if one.done or one.held or one.since >= self.moment.number or (one.stop is not None) is not stops:
+            if (
+                one.done
+                or one.held
+                or one.auction is not None
+                or one.since >= self.moment.number
+                or (one.stop is not None) is not stops
+            ):
                 continue
             gone = self.bar.gone(one.live)
             if gone < 1.0 and not (first and not self._precedes(one)):

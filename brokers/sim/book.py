@@ -7,15 +7,13 @@ from math import inf
 from typing import NamedTuple
 
 from qm.market.levels import Levels
-from qm.model.order import Order, OrderStatus, OrderType, Purpose, Side
+from qm.model.order import FOR_AUCTIONS, LIMITS, STOPS, Order, OrderStatus, OrderType, Purpose, Side
 from qm.rules.ticks import on_tick, tick_size
 
 OWNER = "exchange"
 """Under this name the exchange arms levels; no strategy may have it."""
 
 BUY, ENTRY = Side.BUY, Purpose.ENTRY
-STOPS = frozenset({OrderType.STOP, OrderType.STOP_LIMIT})
-LIMITS = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})
 ALMOST = 1.0 - 1e-6
 """A tick, as seen by a float comparison."""
 
@@ -40,6 +38,15 @@ Plain = tuple[Order, str | None, int, OrderStatus, int | None, int, bool]
 """A `Working` from a room that does not know its name."""
 
 
+class Traded(NamedTuple):
+    """A trade that may stand for a closing auction that nobody tells."""
+
+    at: int
+    """ns UTC."""
+    price: float
+    volume: float
+
+
 class Resting:
     """One order at the exchange.
 
@@ -48,12 +55,16 @@ class Resting:
     """
 
     __slots__ = (
-        "active", "done", "filled", "halted", "held", "leg", "limit", "live", "order", "parent", "patient", "reach",
-        "reduces", "shorts", "sign", "since", "stop", "told",
+        "active", "auction", "done", "filled", "halted", "held", "leg", "limit", "live", "met", "order", "parent",
+        "patient", "reach", "reduces", "shorts", "sign", "since", "stop", "told",
     )  # fmt: skip
 
     def __init__(self, order: Order, live: int, since: int, shorts: bool, day: dt.date) -> None:
         self.order = order
+        self.auction = order.type.time_in_force if order.type in FOR_AUCTIONS else None
+        """Where alone it trades, or None."""
+        self.met = False
+        """Its auction was seen."""
         self.sign = 1 if order.side is BUY else -1
         self.limit = None if order.limit is None else float(order.limit)
         self.reach = 0.0
@@ -86,12 +97,16 @@ class Resting:
 class Book:
     """The resting orders of one symbol, in the order in which they came."""
 
-    __slots__ = ("_down", "_up", "_waiting", "orders", "shorts")
+    __slots__ = ("_down", "_up", "_waiting", "close", "orders", "shorts", "special")
 
     def __init__(self) -> None:
         self.orders: list[Resting] = []
         self.shorts = False
         """Some of them opened, or may open, a short position."""
+        self.special = False
+        """Some of them wait for an auction, or are worked in extended hours as well."""
+        self.close: Traded | None = None
+        """What would stand for the closing auction if nobody told it, while something waits for that."""
         self._up, self._down, self._waiting = inf, -inf, False
 
     def settle(self, levels: Levels, row: int) -> None:
@@ -103,7 +118,7 @@ class Book:
                 continue
             if one.stop is not None:
                 level, rises = one.stop, one.sign > 0
-            elif one.limit is None:
+            elif one.limit is None or one.auction is not None:
                 waiting = True
                 continue
             else:
@@ -138,6 +153,8 @@ def problem(order: Order, position: int, shorts: bool, day: dt.date) -> str:
             return f"{price} is not a price"
         if not on_tick(price, day):
             return f"{price} is not a multiple of {tick_size(price, day)}"
+    if order.extended and order.type is not OrderType.LIMIT:
+        return f"only limit orders may be marked for extended hours, not {order.type.in_words} orders"
     if order.parent is not None:
         return ""
     after = position + (order.qty if order.side is BUY else -order.qty)
@@ -154,6 +171,8 @@ def unfit(old: Resting, new: Order) -> str:
         return "it is not of the same symbol and side"
     if old.parent is not None:
         return "its parent still works"
+    if old.auction is not None or new.type in FOR_AUCTIONS:
+        return "orders for an auction are not replaced"
     if old.order.stop is not None and old.stop is None:
         return "its stop was met"
     left = old.active - old.filled

@@ -140,9 +140,9 @@ class Clearing:
             self.positions.pop(order.symbol, None)
         self._after(one, moment, at)
 
-    def end(self, one: Resting, why: str, now: int, reports: list[AnyReport]) -> None:
+    def end(self, one: Resting, why: str, now: int, reports: list[AnyReport], expired: bool = False) -> None:
         """Report an order gone, and with it a leg that can never wake."""
-        reports.append(Gone(one.order.id, now, why))
+        reports.append(Gone(one.order.id, now, why, expired))
         self._finish(one, now, reports)
 
     def _after(self, one: Resting, moment: Moment, at: int) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from math import inf
 
+from brokers.sim.auctions import OVER, above_bid, is_over, of_bar, of_print, remember, settle_untold, worked
 from brokers.sim.bars import Bar, BarMatch
-from brokers.sim.book import Book, Plain, Resting, problem, unfit
+from brokers.sim.book import Book, Plain, Resting, Traded, problem, unfit
 from brokers.sim.clearing import Clearing, Costs, Moment
 from brokers.sim.fills import meet_print, meet_quote
 from brokers.sim.restrictions import hold_back, outermost, short_problem
@@ -16,9 +17,10 @@ from brokers.sim.spreads import spread_of
 from qm.market.market import Market, Record
 from qm.market.rows import PRINTS
 from qm.model.approved import Approved
-from qm.model.inputs import Accepted, AnyReport, Gone, Refusal, StopMet, Wake
+from qm.model.inputs import Accepted, AnyReport, CancelRefusal, Gone, Refusal, StopMet, Wake
 from qm.model.market import Kind, Print, Status
-from qm.model.order import Order, OrderStatus, OrderType, Purpose, Side
+from qm.model.order import FOR_AUCTIONS, Order, OrderStatus, Purpose, Side
+from qm.rules.auctions import may_cancel, may_enter
 
 BAR, TRADE, QUOTE, STATUS = int(Kind.BAR), int(Kind.TRADE), int(Kind.QUOTE), int(Kind.STATUS)
 HALTED = int(Status.HALTED)
@@ -30,9 +32,10 @@ class SimExchange:
     """A `Venue` on armed levels; construct with a market, a fee schedule and the assumptions.
 
     Never: at the record during which an order was submitted, before it is live (`latency_ns`), while its symbol is
-    halted or paused, outside the volatility bands, outside regular hours (unless `extended_hours`, and then only limit
-    orders), at a price off the tick, beyond a limit, across zero for an order that is not an entry, short what cannot
-    be borrowed, or short into the bid while short sales are restricted.
+    halted or paused, outside the volatility bands, outside regular hours (unless marked for extended hours, which only
+    limit orders can be), at a price off the tick, beyond a limit, across zero for an order that is not an entry, short
+    what cannot be borrowed, or short into the bid while short sales are restricted. Orders for an auction fill in it
+    alone, see `brokers.sim.auctions`; they are taken, and given back, until the cut-offs of the listing exchange.
 
     Where the feed tells bands, a print or the far side of a quote beyond them fills nothing. Where it tells none, what
     it shows as traded was inside them, and only slippage on top of that stops at the bands as they are estimated.
@@ -94,9 +97,7 @@ class SimExchange:
         self._last_ts = market.col["ts"]
         self._source, self._status = market.col["source"], market.col["status"]
         self._low, self._high = market.col["band_low"], market.col["band_high"]
-        extended = self._settings.extended_hours
-        self._opens = market.session.pre_ns if extended else market.session.open_ns
-        self._closes = market.session.post_ns if extended else market.session.close_ns
+        self._opens, self._closes = market.session.open_ns, market.session.close_ns
 
     def restore(
         self,
@@ -123,6 +124,8 @@ class SimExchange:
             row = self._market.table.row(order.symbol)
             met = max(self._last_ts.item(row), self._quote_ts.item(row))
             one.patient = one.limit is not None and one.live < met
+            if one.auction is not None:
+                self._recall_close(row, one)
             if filled or triggered:
                 one.stop, one.told = None, True
         for order, leg_of, *_ in working:
@@ -141,9 +144,9 @@ class SimExchange:
         """
         parent, child = order.value, leg.value if leg is not None else None
         if parent.id not in self._clearing.orders:
-            why = self._refuses(parent)
+            why = self._refuses(parent, now)
             if child is not None and not why:
-                why = self._refuses(child) or ("" if child.symbol == parent.symbol else "a leg of another symbol")
+                why = self._refuses(child, now) or ("" if child.symbol == parent.symbol else "a leg of another symbol")
             if why:
                 return [Refusal(one.id, now, why) for one in (parent, child) if one is not None]
             one = self._rest(parent, now)
@@ -157,10 +160,17 @@ class SimExchange:
         return (accepted, Accepted(child.id, now, "sim-" + child.id, held=True))
 
     def cancel(self, order_id: str, now: int) -> Sequence[AnyReport]:
-        """Cancel the rest of an order at once; one that has ended was reported before, so nothing is said of it."""
+        """Cancel the rest of an order at once; one that has ended was reported before, so nothing is said of it.
+
+        After the cut-off of its auction an order goes on, and the answer says so.
+        """
         one = self._clearing.orders.get(order_id)
         if one is None:
             return ()
+        if one.auction is not None:
+            allowed = may_cancel(one.order.type, self._market.session, now)
+            if not allowed.ok:
+                return (CancelRefusal(order_id, now, allowed.reason),)
         reports: list[AnyReport] = []
         self._clearing.end(one, "canceled", now, reports)
         self._settle(self._market.table.row(one.order.symbol))
@@ -169,7 +179,7 @@ class SimExchange:
     def replace(self, order_id: str, order: Approved[Order], now: int) -> Sequence[AnyReport]:
         """Let an order take the place of one that waits for its stop or limit; else refuse it and change nothing."""
         new, old = order.value, self._clearing.orders.get(order_id)
-        why = "there is nothing to replace" if old is None else self._refuses(new) or unfit(old, new)
+        why = "there is nothing to replace" if old is None else self._refuses(new, now) or unfit(old, new)
         if old is None or why:
             return [Refusal(new.id, now, why)]
         reports: list[AnyReport] = []
@@ -179,9 +189,15 @@ class SimExchange:
         return [*reports, Accepted(new.id, now, "sim-" + new.id)]
 
     def end_session(self, now: int) -> Sequence[AnyReport]:
-        """Expire what still works, in the order of submission: all orders are day orders."""
+        """Expire what still works, in the order of submission, once a closing auction that nobody told is settled."""
         orders = self._clearing.orders
-        reports = [Gone(name, now, "end of the session", expired=True) for name in orders]
+        reports: list[AnyReport] = []
+        if orders:
+            moment = Moment(now, now, self._market.consumed, inf, reports)
+            for row, book in self._books.items():
+                if book.close is not None and self._status.item(row) < HALTED:
+                    settle_untold(book, self._market.session, moment, self._clearing)
+            reports += [Gone(name, now, "end of the session", expired=True) for name in orders]
         for one in orders.values():
             one.done = True
         orders.clear()
@@ -199,15 +215,16 @@ class SimExchange:
         if kind == STATUS:
             _mark(book, at, halted=record[5] >= HALTED)
             return ()
-        if self._status.item(row) >= HALTED or not self._opens <= at < self._closes:
+        regular = self._opens <= at < self._closes
+        if self._status.item(row) >= HALTED or not (regular or book.special):
             return ()
         reports: list[AnyReport] = []
         moment = Moment(wake.ts, at, market.consumed, inf, reports)
         orders = book.orders
         if book.shorts and hold_back(orders, market, row, self._clearing, reports):
             orders = [one for one in orders if not one.done]
-        if not market.session.open_ns <= at < market.session.close_ns:
-            orders = [one for one in orders if one.order.type is OrderType.LIMIT]
+        if book.special:
+            orders = self._special(book, orders, row, record, moment)
         if kind == BAR:
             self._bar(orders, row, record, moment)
         elif kind == TRADE:
@@ -218,13 +235,37 @@ class SimExchange:
             if one.stop is None and not (one.told or one.done or one.filled):
                 one.told = True
                 reports.append(StopMet(one.order.id, wake.ts))
+        if book.special:
+            self._expire(book, at, kind, moment)
         self._settle(row)
         return reports
 
+    def _special(self, book: Book, orders: list[Resting], row: int, record: Record, moment: Moment) -> list[Resting]:
+        """Let a print fill the orders of its auction; return those that the record may fill otherwise."""
+        of = self._market.session
+        remember(book, record, of)
+        if record[3] == BAR:
+            return above_bid(of_bar(orders, record, of), record[6], self._market, row)
+        if record[3] == TRADE:
+            auction = above_bid(of_print(orders, record, of), record[6], self._market, row)
+            moment.room = self._clearing.room(record[7])
+            for one in auction:
+                if one.since < moment.number and not one.held:
+                    self._clearing.fill(one, record[6], moment, moment.at)
+        return [one for one in orders if worked(one, moment.at, of)]
+
+    def _expire(self, book: Book, at: int, kind: int, moment: Moment) -> None:
+        for one in book.orders:
+            if one.auction is not None and not one.done and is_over(one, at, kind, self._market.session):
+                self._clearing.end(one, OVER, moment.now, moment.reports, expired=True)
+
     def _bar(self, orders: list[Resting], row: int, record: Record, moment: Moment) -> None:
         ts, start, _, _, _, seconds, opened, high, low, close, volume = record
-        if self._source.item(row) == PRINTS or self._quote_ts.item(row) > start:
+        if self._source.item(row) == PRINTS:
             return
+        if self._quote_ts.item(row) > start:
+            # An auction has one price, whatever was quoted around it.
+            orders = [one for one in orders if one.auction is not None]
         if not (0.0 < low <= opened <= high and low <= close <= high and volume > 0.0):
             return
         moment.room = self._clearing.room(volume)
@@ -266,9 +307,15 @@ class SimExchange:
         low, high = self._low.item(row), self._high.item(row)
         return (low, high) if low < high else (-inf, inf)
 
-    def _refuses(self, order: Order) -> str:
+    def _refuses(self, order: Order, now: int) -> str:
         if order.symbol not in self._market.table:
             return f"{order.symbol} is not traded here"
+        if order.type in FOR_AUCTIONS:
+            allowed = may_enter(order.type, self._market.session, now)
+            if not allowed.ok:
+                return allowed.reason
+        if order.extended and not self._settings.extended_hours:
+            return "no order is worked in extended hours here"
         position = self._clearing.positions.get(order.symbol, 0)
         why = problem(order, position, self._settings.shorts, self._market.session.date)
         opens = order.purpose is Purpose.ENTRY and order.side is Side.SELL and position - order.qty < 0
@@ -291,7 +338,14 @@ class SimExchange:
             book = self._books[row] = Book()
         book.orders.append(one)
         book.shorts = book.shorts or one.shorts
+        book.special = book.special or one.auction is not None or bool(order.extended)
         return one
+
+    def _recall_close(self, row: int, one: Resting) -> None:
+        col = self._market.col
+        at, price = col["at"].item(row), col["last"].item(row)
+        if one.live <= at < self._closes and at >= self._opens:
+            self._books[row].close = Traded(at, price, col["bar_volume"].item(row))
 
     def _settle(self, row: int) -> None:
         book = self._books[row]

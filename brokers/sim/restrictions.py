@@ -11,9 +11,9 @@ from brokers.sim.clearing import Clearing
 from qm.market.market import Market
 from qm.market.standing import bands_of, restricted, standing
 from qm.model.inputs import AnyReport
-from qm.model.order import Order, OrderType
+from qm.model.order import Order
 from qm.rules.borrow import Shares, ShortPolicy, may_short
-from qm.rules.ssr import lowest_short_price
+from qm.rules.ssr import LIMITED, lowest_short_price
 
 RESTRICTED: Final = "short sales are restricted"
 
@@ -39,7 +39,7 @@ def short_problem(order: Order, market: Market, policy: ShortPolicy) -> str:
     if not seen.restricted:
         return ""
     bid = seen.bid if seen.bid is not None else seen.price
-    if order.type is not OrderType.LIMIT or order.limit is None or bid is None:
+    if order.type not in LIMITED or order.limit is None or bid is None:
         return f"{RESTRICTED}: only limit orders above the bid may be sent"
     lowest = lowest_short_price(Decimal(repr(bid)), market.session.date)
     return (
@@ -58,7 +58,7 @@ def hold_back(orders: list[Resting], market: Market, row: int, to: Clearing, rep
     for one in shorts:
         if to.positions.get(one.order.symbol, 0) >= one.active - one.filled:
             continue
-        if one.order.type is OrderType.LIMIT:
+        if one.order.type in LIMITED:
             one.patient = True
         else:
             to.end(one, RESTRICTED, market.now, reports)

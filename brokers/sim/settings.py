@@ -51,7 +51,7 @@ class SimSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     borrow: ShortPolicy = ShortPolicy.ANY
     """Whose shares can be borrowed for it: any, or etb_proxy, where large liquid stocks stand for the broker's list."""
     extended_hours: bool = False
-    """Limit orders also fill outside regular hours."""
+    """Orders that are marked for extended hours are taken, and worked there as well."""
     intrabar: Intrabar = Intrabar.PESSIMISTIC
     """What happened first where a bar does not tell: what is worse for a trade, what a path from the open over the
     nearer extreme implies, or what is better."""

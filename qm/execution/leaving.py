@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from qm.execution.orders import Orders
+from qm.execution.orders import Orders, Working
 from qm.model.events import Entry, Flattened, FlattenStarted, Intended, SessionStarted, Signal, TradeClosed
-from qm.model.order import OrderStatus, Purpose
+from qm.model.order import FOR_AUCTIONS, OrderStatus, Purpose
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +80,14 @@ class Leaving:
         part = self.parts.get(symbol)
         return part.shares if part else 0
 
-    def step(self, symbol: str, held: int, orders: Orders) -> Step:
+    def step(self, symbol: str, held: int, orders: Orders, at_close: bool = False) -> Step:
         """Return the next step for a symbol that is to become flat; `held` in signed shares.
 
         Working entries and protection go first, and their end is awaited: shares that another order may still sell are
-        not sold twice. An order of unknown outcome is waited for too.
+        not sold twice. An order of unknown outcome is waited for too. So are exits that wait for an auction, unless the
+        closing auction is what is wanted (`at_close`) or they cannot be taken back any more.
         """
-        pending = [w for w in orders.open(symbol) if w.order.purpose not in (Purpose.EXIT, Purpose.FLATTEN)]
+        pending = [w for w in orders.open(symbol) if _in_the_way(w, at_close)]
         to_cancel = tuple(w.order.id for w in pending if not w.asked and w.status is not OrderStatus.INTENDED)
         if to_cancel:
             return Step(cancel=to_cancel)
@@ -158,3 +159,9 @@ class Leaving:
         wish = self.wishes.get(body.symbol)
         if wish is not None and wish.purpose is Purpose.EXIT:
             del self.wishes[body.symbol]
+
+
+def _in_the_way(w: Working, at_close: bool) -> bool:
+    if w.order.purpose not in (Purpose.EXIT, Purpose.FLATTEN):
+        return True
+    return w.order.type in FOR_AUCTIONS and not (at_close or w.bound)

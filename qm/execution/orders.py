@@ -11,6 +11,7 @@ from qm.model.events import (
     Anomaly,
     CancelAsked,
     Canceled,
+    CancelRefused,
     Entry,
     Expired,
     Filled,
@@ -20,10 +21,20 @@ from qm.model.events import (
     Triggered,
     WentUnknown,
 )
-from qm.model.inputs import Accepted, AnyReport, Fill, Gone, LegActive, NoAnswer, Refusal, StopMet
+from qm.model.inputs import (
+    Accepted,
+    AnyReport,
+    CancelRefusal,
+    Fill,
+    Gone,
+    LegActive,
+    NoAnswer,
+    Refusal,
+    StopMet,
+)
 from qm.model.order import MOVES, TERMINAL, Execution, Order, OrderStatus, Purpose
 
-Fact = Acked | Activated | Triggered | Rejected | Canceled | Expired | WentUnknown | Anomaly | Execution
+Fact = Acked | Activated | Triggered | Rejected | Canceled | CancelRefused | Expired | WentUnknown | Anomaly | Execution
 """What a report amounts to; an Execution still needs the portfolio to become a Filled."""
 
 
@@ -37,6 +48,7 @@ class Working:
     __slots__ = (
         "active",
         "asked",
+        "bound",
         "broker_id",
         "filled",
         "note",
@@ -69,6 +81,8 @@ class Working:
         """Shares that it may fill: a leg grows with its parent's fills, a replacement waits for the other to end."""
         self.asked = False
         """A cancel was asked for."""
+        self.bound = False
+        """It cannot be taken back any more."""
         self.broker_id = ""
         self.note = ""
         self.triggered = False
@@ -123,6 +137,7 @@ class Orders:
             Expired: self._on_end,
             WentUnknown: self._on_unknown,
             CancelAsked: self._on_cancel_asked,
+            CancelRefused: self._on_cancel_refused,
             Filled: self._on_filled,
         }
 
@@ -190,18 +205,17 @@ class Orders:
             return None if w.done or w.triggered else Triggered(report.order)
         if isinstance(report, NoAnswer):
             return None if w.done else WentUnknown(report.order, report.reason)
-        wanted = OrderStatus.REJECTED if isinstance(report, Refusal) else OrderStatus.CANCELED
-        if w.done or wanted not in MOVES[w.status]:
-            return None
-        if isinstance(report, Refusal):
-            # What has filled was not refused: only its rest is gone, and more fills may be on their way.
-            return Canceled(report.order, report.reason) if w.filled else Rejected(report.order, report.reason)
-        assert isinstance(report, Gone)
-        return Expired(report.order) if report.expired else Canceled(report.order, report.reason)
+        if isinstance(report, CancelRefusal):
+            return None if w.done or w.bound else CancelRefused(report.order, report.reason)
+        return _ended(w, report)
 
     def state(self) -> object:
         """Return what must be equal after a restart."""
-        return [[w.order.id, w.status, w.filled, w.active, w.asked, w.seq] for w in self.all.values()]
+        # What hardly any order is stands in the digest only where it is, so that journals keep their hashes.
+        return [
+            [w.order.id, w.status, w.filled, w.active, w.asked, w.seq, *(["bound"] if w.bound else [])]
+            for w in self.all.values()
+        ]
 
     def _on_session(self, entry: Entry) -> None:
         self.all = {w.order.id: w for orders in self._open.values() for w in orders}
@@ -263,6 +277,16 @@ class Orders:
         assert isinstance(body, CancelAsked)
         self._touch(body.order, entry).asked = True
 
+    def _on_cancel_refused(self, entry: Entry) -> None:
+        body = entry.body
+        assert isinstance(body, CancelRefused)
+        w = self._touch(body.order, entry)
+        w.bound, w.note = True, body.reason
+        if OrderStatus.WORKING in MOVES[w.status]:
+            # Who refuses to take an order back has it.
+            w.status = OrderStatus.WORKING
+            self._unknown.pop(body.order, None)
+
     def _on_end(self, entry: Entry) -> None:
         body = entry.body
         assert isinstance(body, Rejected | Canceled | Expired)
@@ -322,3 +346,13 @@ class Orders:
                     other.active = other.order.qty
             if not orders:
                 del self._open[w.order.symbol]
+
+
+def _ended(w: Working, report: Refusal | Gone) -> Rejected | Canceled | Expired | None:
+    refused = isinstance(report, Refusal)
+    if w.done or (OrderStatus.REJECTED if refused else OrderStatus.CANCELED) not in MOVES[w.status]:
+        return None
+    if isinstance(report, Refusal):
+        # What has filled was not refused: only its rest is gone, and more fills may be on their way.
+        return Canceled(report.order, report.reason) if w.filled else Rejected(report.order, report.reason)
+    return Expired(report.order) if report.expired else Canceled(report.order, report.reason)

@@ -8,13 +8,16 @@ from typing import Final
 from qm.clock import ny
 from qm.errors import QmError
 from qm.model.events import Entry, Intended, Refused
-from qm.model.order import Side
+from qm.model.order import OrderType, Side
 from qm.model.standing import Standing
-from qm.rules.calendar import session
+from qm.risk.market_rules import CUTOFF_CHECKS
+from qm.rules.auctions import AUCTIONS, first_to_refuse, may_enter
+from qm.rules.calendar import Session, session
 from qm.rules.limits import Tier
 from qm.rules.lookup import Applies, Facts, what_applies
 from qm.rules.margin import Broker
 
+_KIND_OF: Final = {name: kind for kind, name in CUTOFF_CHECKS.items()}
 LABEL: Final = "rule "
 """How every line of a rule begins."""
 
@@ -39,7 +42,11 @@ def rulings(entry: Entry) -> list[str]:
     except QmError:
         return []
     applies = what_applies(facts_of(symbol, seen), of, entry.ts)
-    return [LABEL + line for line in _lines(applies, seen, side)]
+    lines = _lines(applies, seen, side)
+    kind = next((_KIND_OF[check.name] for check in body.checks if check.name in _KIND_OF), None)
+    if kind is not None:
+        lines.insert(1, _auction(kind, applies, entry.ts, of))
+    return [LABEL + line for line in lines]
 
 
 def facts_of(symbol: str, seen: Standing) -> Facts:
@@ -59,7 +66,7 @@ def facts_of(symbol: str, seen: Standing) -> Facts:
 
 
 def _lines(applies: Applies, seen: Standing, side: Side | None) -> list[str]:
-    kinds = ", ".join(sorted(kind.replace("_", " ") for kind in applies.order_types)) or "nothing"
+    kinds = ", ".join(sorted(kind.in_words for kind in applies.order_types)) or "nothing"
     lines = [
         _sourced(f"hours {applies.phase}: {kinds}", applies, "order types by trading hours"),
         _sourced(f"tick ${applies.tick}" if applies.tick else "tick not known", applies, "tick size"),
@@ -87,6 +94,11 @@ def _sourced(text: str, applies: Applies, rule: str) -> str:
     read = applies.source(rule)
     until = f" to {read.valid_to}" if read.valid_to else ""
     return f"{text} [{rule}, from {read.valid_from}{until}: {read.source.rstrip('.')}]"
+
+
+def _auction(kind: OrderType, applies: Applies, ns: int, of: Session) -> str:
+    table = AUCTIONS[first_to_refuse(kind, of)]
+    return _sourced(f"{may_enter(kind, of, ns).reason}, wherever it is listed", applies, table.name)
 
 
 def _lot(applies: Applies) -> str:

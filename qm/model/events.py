@@ -314,6 +314,13 @@ class CancelAsked(Event, frozen=True, gc=False, tag="cancel_asked"):
     reason: str
 
 
+class CancelRefused(Event, frozen=True, gc=False, tag="cancel_refused"):
+    """The broker says that the order cannot be taken back any more: it goes on working, and is not asked again."""
+
+    order: str
+    reason: str
+
+
 class Canceled(Event, frozen=True, gc=False, tag="canceled"):
     """The broker says the rest of the order is gone."""
 
@@ -468,11 +475,10 @@ class Checkpoint(Event, frozen=True, gc=False, tag="checkpoint"):
 ClockEvent = SessionStarted | SessionEnded | Assigned | Minute | Beat | TapeRead | Checkpoint | Commanded
 FindEvent = Hit | HitEnded | HitRefreshed | HitRejected | Watched | Unwatched | Banned | Unbanned
 DeskEvent = NotStarted | Allocated | Released | Planned | Woke | Alerted | Signal | Refused | StopMoved | StrategyFailed
-SentEvent = (
-    Intended | Acked | Activated | Triggered | Rejected | CancelAsked | Canceled | Expired | WentUnknown | Anomaly
-)
+SentEvent = Intended | Acked | Activated | Triggered | Rejected | CancelAsked | CancelRefused
+GoneEvent = Canceled | Expired | WentUnknown | Anomaly
 HeldEvent = Filled | TradeClosed | Unprotected | EntriesStopped | EntriesResumed | FlattenStarted | Flattened
-AnyEvent = ClockEvent | FindEvent | DeskEvent | SentEvent | HeldEvent
+AnyEvent = ClockEvent | FindEvent | DeskEvent | SentEvent | GoneEvent | HeldEvent
 """Every event there is; the journal refuses anything else."""
 
 

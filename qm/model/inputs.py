@@ -84,11 +84,17 @@ class Gone(Report, frozen=True, gc=False, tag="gone"):
     expired: bool = False
 
 
+class CancelRefusal(Report, frozen=True, gc=False, tag="cancel_refusal"):
+    """Definitive: the order cannot be taken back any more, and goes on working."""
+
+    reason: str
+
+
 class NoAnswer(Report, frozen=True, gc=False, tag="no_answer"):
     """A send or cancel ended without an answer: the outcome is unknown."""
 
     reason: str
 
 
-AnyReport = Accepted | LegActive | StopMet | Refusal | Fill | Gone | NoAnswer
+AnyReport = Accepted | LegActive | StopMet | Refusal | Fill | Gone | CancelRefusal | NoAnswer
 Input = Wake | AnyReport | AnyCommand

@@ -62,12 +62,15 @@ class Kind(IntEnum):
 
 
 class Print(IntFlag):
-    """What a trade print may change, by its sale conditions."""
+    """What a trade print may change, by its sale conditions; and whether it is that of an auction."""
 
     LAST = 1
     HIGH_LOW = 2
     VOLUME = 4
     ALL = 7
+    OPENING = 8
+    """The print of an opening auction."""
+    CLOSING = 16
 
 
 class Status(IntEnum):

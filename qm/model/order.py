@@ -25,13 +25,52 @@ class Side(StrEnum):
         return Side.SELL if self is Side.BUY else Side.BUY
 
 
+class TimeInForce(StrEnum):
+    """How long an order is worked."""
+
+    DAY = "day"
+    """From its arrival until the end of regular hours."""
+    OPG = "opg"
+    """In the opening auction, and nowhere else."""
+    CLS = "cls"
+    """In the closing auction, and nowhere else."""
+
+
 class OrderType(StrEnum):
-    """How an order finds its price."""
+    """How an order finds its price, and where: four of them trade in an auction only."""
 
     MARKET = "market"
     LIMIT = "limit"
     STOP = "stop"
     STOP_LIMIT = "stop_limit"
+    MOO = "market_on_open"
+    LOO = "limit_on_open"
+    MOC = "market_on_close"
+    LOC = "limit_on_close"
+
+    @property
+    def time_in_force(self) -> TimeInForce:
+        """The auction that it is for, or the day."""
+        return _IN_FORCE.get(self, TimeInForce.DAY)
+
+    @property
+    def in_words(self) -> str:
+        """Its name as it is read: `market on close`."""
+        return self.value.replace("_", " ")
+
+
+_IN_FORCE = {
+    OrderType.MOO: TimeInForce.OPG,
+    OrderType.LOO: TimeInForce.OPG,
+    OrderType.MOC: TimeInForce.CLS,
+    OrderType.LOC: TimeInForce.CLS,
+}
+FOR_AUCTIONS = frozenset(_IN_FORCE)
+"""Types that trade in an auction only."""
+STOPS = frozenset({OrderType.STOP, OrderType.STOP_LIMIT})
+"""Types that have a trigger price."""
+LIMITS = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT, OrderType.LOO, OrderType.LOC})
+"""Types that have a limit price."""
 
 
 class Purpose(StrEnum):
@@ -97,6 +136,9 @@ class Order(msgspec.Struct, frozen=True, gc=False):
     """The trade (flat to flat) to which its executions belong: the id of the entry order that opened it."""
     replaces: str | None = None
     """The working order whose place this one takes, so that both never work at once, or None."""
+    extended: bool | msgspec.UnsetType = msgspec.UNSET
+    """Marked for extended hours, in which it is worked as well; limit orders only. Without the mark it waits for the
+    open. Unset and not False, so that an order without it keeps the encoding, and with it the hash, that it had."""
 
 
 class Execution(msgspec.Struct, frozen=True, gc=False):
@@ -113,4 +155,4 @@ class Execution(msgspec.Struct, frozen=True, gc=False):
     ts: int
     """When it happened, ns UTC."""
     ambiguous: bool = False
-    """The data left the order of events inside the bar undetermined; the pessimistic order was taken."""
+    """The data leave the order of events inside a bar, or the price of an auction, undetermined."""

@@ -95,7 +95,7 @@ class Gate:
         stop = signal.stop
         # Three cents are three cents, whatever their binary fractions say.
         gap = None if stop is None else round(signal.side.sign * (price - stop), 8)
-        minute = (seen.now - seen.open_ns) / MINUTE_NS
+        minute = (seen.rules.trades_ns(signal.type, seen.now) - seen.open_ns) / MINUTE_NS
         last = (seen.close_ns - seen.open_ns) / MINUTE_NS - lim.last_entry_min
         notional = price * sizing.shares
         least = round(lim.min_stop_ticks * seen.rules.tick_at(price), 8)

@@ -10,17 +10,19 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final
 
+from qm.clock import MINUTE
 from qm.model.events import Check, Signal
-from qm.model.order import OrderType, Side
+from qm.model.order import FOR_AUCTIONS, OrderType, Side
 from qm.model.standing import Standing
 from qm.risk.limits import MarginRegime, RiskSettings
 from qm.rules.borrow import ShortPolicy
 from qm.rules.calendar import phase
 from qm.rules.day_rules import DayRules
 from qm.rules.margin import REGIMES, Broker, Regime
-from qm.rules.ssr import lowest_short_price
+from qm.rules.ssr import LIMITED, lowest_short_price
 
 HOURS_CHECK: Final = "order type worked now"
+CUTOFF_CHECKS: Final = {kind: f"cut-off of {kind.in_words} orders" for kind in OrderType if kind in FOR_AUCTIONS}
 BAND_CHECK: Final = "room to the volatility band"
 ESTIMATED_CHECK: Final = "room to the estimated volatility band"
 MARKET_CHECK: Final = "fall of the market, by SPY"
@@ -35,6 +37,10 @@ ABOVE_BID_CHECK: Final = "restricted short sale above the bid"
 
 RULES: Final[dict[str, str]] = {
     HOURS_CHECK: "order types by trading hours",
+    CUTOFF_CHECKS[OrderType.MOO]: "Nasdaq auction cut-offs",
+    CUTOFF_CHECKS[OrderType.LOO]: "Nasdaq auction cut-offs",
+    CUTOFF_CHECKS[OrderType.MOC]: "NYSE auction cut-offs",
+    CUTOFF_CHECKS[OrderType.LOC]: "NYSE auction cut-offs",
     BAND_CHECK: "limit-up limit-down plan",
     ESTIMATED_CHECK: "limit-up limit-down plan",
     MARKET_CHECK: "market-wide circuit breakers",
@@ -50,7 +56,16 @@ RULES: Final[dict[str, str]] = {
 
 
 def in_these_hours(signal: Signal, now: int, rules: DayRules) -> Check:
-    """Check that an order of this type is worked when it is sent now; the engine marks none for extended hours."""
+    """Check that an order of this type is worked when it is sent now; the engine marks none for extended hours.
+
+    One for an auction must come before the cut-off of the exchange; where a share is listed is not known here, so that
+    the earliest of all holds. Value and limit are minutes since the open.
+    """
+    times = rules.auctions.get(signal.type)
+    if times is not None:
+        minute, last = ((ns - rules.of.open_ns) / MINUTE for ns in (now, times.enter_until_ns))
+        taken = rules.of.pre_ns <= now < times.enter_until_ns
+        return Check(CUTOFF_CHECKS[signal.type], minute, last, taken, "min")
     hours = rules.hours[phase(rules.of, now)]
     taken = signal.type in hours.types and not hours.flagged
     return Check(HOURS_CHECK, 1.0 if taken else 0.0, 1.0, taken)
@@ -136,5 +151,5 @@ def _restriction(signal: Signal, seen: Standing, rules: DayRules, policy: ShortP
     if bid is None:
         return [Check(ABOVE_BID_CHECK, None, None, passed=False, unit="$")]
     lowest = float(lowest_short_price(Decimal(repr(bid)), rules.of.date))
-    limit = signal.limit if signal.type is OrderType.LIMIT else None
+    limit = signal.limit if signal.type in LIMITED else None
     return [Check(ABOVE_BID_CHECK, limit, lowest, limit is not None and limit >= lowest, "$")]

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from qm.clock import SECOND
-from qm.rules.calendar import Session
+from qm.clock import SECOND, ny
+from qm.errors import DataError
+from qm.model.order import FOR_AUCTIONS, OrderType, TimeInForce
+from qm.rules.allowed import Allowed, no, yes
+from qm.rules.calendar import Session, next_session
 from qm.rules.dated import Schedule, schedule
 
 
@@ -42,6 +45,9 @@ class Until(NamedTuple):
     enter_s: int
     cancel_s: int
 
+
+EXCHANGES: Final = (Venue.NYSE, Venue.NASDAQ, Venue.ARCA)
+"""Where shares are listed; the earliest cut-off of them holds for a share whose listing is not known."""
 
 Cutoffs = dict[AuctionOrder, Until]
 
@@ -165,13 +171,67 @@ def auction_times(venue: Venue, order: AuctionOrder, of: Session) -> AuctionTime
     return AuctionTimes(auction, auction - until.enter_s * SECOND, auction - until.cancel_s * SECOND)
 
 
-def may_enter(venue: Venue, order: AuctionOrder, of: Session, ns: int) -> bool:
-    """Say whether the order is taken at `ns` for the auction of this session, from the start of its extended hours."""
-    times = auction_times(venue, order, of)
-    return times is not None and of.pre_ns <= ns < times.enter_until_ns
+def earliest_times(kind: OrderType, of: Session, listing: Venue | None = None) -> AuctionTimes | None:
+    """Return the times of an auction order at its listing exchange, and where that is unknown the earliest of all.
+
+    None for an order that is not for an auction.
+    """
+    if kind not in FOR_AUCTIONS:
+        return None
+    known = [times for _, times in _times(kind, of, listing)]
+    return AuctionTimes(
+        known[0].auction_ns,
+        min(times.enter_until_ns for times in known),
+        min(times.cancel_until_ns for times in known),
+    )
 
 
-def may_cancel(venue: Venue, order: AuctionOrder, of: Session, ns: int) -> bool:
-    """Say whether the order can still be taken back at `ns`."""
-    times = auction_times(venue, order, of)
-    return times is not None and ns < times.cancel_until_ns
+def first_to_refuse(kind: OrderType, of: Session) -> Venue:
+    """Return the exchange that takes an auction order no longer before the others do not."""
+    return min(_times(kind, of, None), key=lambda known: known[1].enter_until_ns)[0]
+
+
+def may_enter(kind: OrderType, of: Session, ns: int, listing: Venue | None = None) -> Allowed:
+    """Say whether an auction order is taken at `ns` for the auction of this session, from 04:00 on, else when again."""
+    times = earliest_times(kind, of, listing)
+    if times is None:
+        return no(f"a {kind.in_words} order is not for an auction")
+    auction = "opening" if kind.time_in_force is TimeInForce.OPG else "closing"
+    if of.pre_ns <= ns < times.enter_until_ns:
+        return yes(f"the {auction} auction takes {kind.in_words} orders until {_clock(times.enter_until_ns)}")
+    if ns < of.pre_ns:
+        return no(f"the {auction} auction takes {kind.in_words} orders from {_clock(of.pre_ns)} on")
+    over = f"the {auction} auction took {kind.in_words} orders until {_clock(times.enter_until_ns)}"
+    return no(f"{over}; {_again(kind, of, auction, listing)}")
+
+
+def may_cancel(kind: OrderType, of: Session, ns: int, listing: Venue | None = None) -> Allowed:
+    """Say whether an order can still be taken back at `ns`: orders for an auction only until a while before it."""
+    times = earliest_times(kind, of, listing)
+    if times is None:
+        return yes(f"{kind.in_words} orders can be taken back as long as they work")
+    until = _clock(times.cancel_until_ns)
+    if ns < times.cancel_until_ns:
+        return yes(f"{kind.in_words} orders can be taken back until {until}")
+    return no(f"{kind.in_words} orders could be taken back until {until}; it ends with the auction")
+
+
+def _times(kind: OrderType, of: Session, listing: Venue | None) -> list[tuple[Venue, AuctionTimes]]:
+    order = AuctionOrder(kind.value)
+    found = [(venue, auction_times(venue, order, of)) for venue in (EXCHANGES if listing is None else (listing,))]
+    return [(venue, times) for venue, times in found if times is not None]
+
+
+def _again(kind: OrderType, of: Session, auction: str, listing: Venue | None) -> str:
+    try:
+        following = next_session(of.date)
+    except DataError:
+        return f"the calendar knows no later {auction} auction"
+    times = earliest_times(kind, following, listing)
+    assert times is not None
+    since, until = _clock(following.pre_ns), _clock(times.enter_until_ns)
+    return f"the next one, of {following.date}, takes them from {since} to {until}"
+
+
+def _clock(ns: int) -> str:
+    return ny(ns).strftime("%H:%M:%S").removesuffix(":00")

@@ -25,6 +25,8 @@ ODD_LOT: Final = "I"
 REGULAR: Final = "@"
 _PRICE: Final = Print.LAST | Print.HIGH_LOW
 
+_AUCTION: Final = {"O": Print.OPENING, "6": Print.CLOSING}
+"""Prints of auctions, as all exchanges mark their own; the official ones (Q, M) repeat one of them."""
 _EXTENDED: Final = frozenset("TU")
 """Prints of extended hours: T in its order, U late."""
 
@@ -100,7 +102,7 @@ class Eligible(NamedTuple):
 
 
 def eligible(codes: str, day: dt.date, *, regular: bool, tape: Tape | None = None) -> Eligible:
-    """Return what a print with these letters may change; all of them must allow it.
+    """Return what a print with these letters may change, all of them must allow it, and which auction it is of.
 
     `codes` are letters of the tape as `letters` finds them, none is a regular sale. `regular` says whether the print
     happened in regular hours: a print of extended hours (T) sets prices only outside them. Without `tape` only what
@@ -136,4 +138,7 @@ def _eligible(codes: str, day: dt.date, regular: bool, tape: Tape | None) -> Eli
             bits &= each
         if code in _EXTENDED and regular:
             bits &= ~_PRICE
+    if bits & _PRICE == _PRICE:
+        for code in codes:
+            bits |= _AUCTION.get(code, NOTHING)
     return Eligible(bits, unknown)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
+from qm.model.order import OrderType
+from qm.rules.auctions import AuctionTimes, earliest_times
 from qm.rules.borrow import BORROW
 from qm.rules.calendar import Phase, Session
 from qm.rules.extended import HOURS, HoursRule
@@ -21,6 +23,8 @@ class DayRules:
 
     of: Session
     hours: dict[Phase, HoursRule]
+    auctions: dict[OrderType, AuctionTimes]
+    """Of the orders that trade in an auction only, wherever a share may be listed."""
     tick_edge: float
     """$ from which `tick` holds, and `fine` below it."""
     tick: float
@@ -48,6 +52,11 @@ class DayRules:
     """Day trades in five business days that make a pattern day trader."""
     pattern_equity_usd: float
 
+    def trades_ns(self, kind: OrderType, now: int) -> int:
+        """Return when an order sent now trades at the earliest: at once, or in its auction."""
+        times = self.auctions.get(kind)
+        return now if times is None else times.auction_ns
+
     def tick_at(self, price: float) -> float:
         """Return the smallest step of prices there, $."""
         return self.tick if price >= self.tick_edge else self.fine
@@ -73,6 +82,7 @@ def day_rules(of: Session) -> DayRules:
     return DayRules(
         of=of,
         hours=HOURS.at(day),
+        auctions={kind: times for kind in OrderType if (times := earliest_times(kind, of)) is not None},
         tick_edge=float(tick.edge),
         tick=float(tick.coarse),
         fine=float(tick.fine),

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from qm.model.order import OrderType
+from qm.model.order import FOR_AUCTIONS, OrderType
 from qm.rules.allowed import Allowed, no, yes
+from qm.rules.auctions import may_enter
 from qm.rules.calendar import Phase, Session, phase
 from qm.rules.dated import schedule
 
-ALL_TYPES: Final = frozenset(OrderType)
+ALL_TYPES: Final = frozenset(OrderType) - FOR_AUCTIONS
+"""Those that can be worked at once; orders for an auction have their own cut-offs."""
 LIMITS: Final = frozenset({OrderType.LIMIT})
 
 
@@ -58,13 +60,20 @@ def hours_rule(of: Session, ns: int) -> HoursRule:
 
 
 def may_send(kind: OrderType, flagged: bool, of: Session, ns: int) -> Allowed:
-    """Say whether an order of this type, marked for extended hours or not, is worked when it is sent at `ns`."""
+    """Say whether an order of this type, marked for extended hours or not, is worked when it is sent at `ns`.
+
+    An order for an auction is worked when the auction still takes it.
+    """
+    if flagged and kind not in LIMITS:
+        return no(f"only limit orders may be marked for extended hours, not {kind.in_words} orders")
+    if kind in FOR_AUCTIONS:
+        return may_enter(kind, of, ns)
     where = phase(of, ns)
     rule = HOURS.at(of.date)[where]
     if not rule.types:
         return no(f"nothing is worked in the hours called {where}")
     if kind not in rule.types:
-        return no(f"only limit orders are worked in the hours called {where}, not {kind}")
+        return no(f"only limit orders are worked in the hours called {where}, not {kind.in_words} orders")
     if rule.flagged and not flagged:
         return no(f"in the hours called {where} an order must be marked for extended hours")
-    return yes(f"{kind} orders are worked in the hours called {where}")
+    return yes(f"{kind.in_words} orders are worked in the hours called {where}")

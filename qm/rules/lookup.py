@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from qm.model.order import OrderType
 from qm.rules.access import ACCESS_FEE, access_fee_cap
-from qm.rules.auctions import AUCTIONS, AuctionOrder, Venue, auction_times
+from qm.rules.auctions import AUCTIONS, EXCHANGES, AuctionOrder, Venue, auction_times
 from qm.rules.borrow import BORROW
 from qm.rules.calendar import Phase, Session, phase
 from qm.rules.dated import Schedule
@@ -157,9 +157,8 @@ def _tables(facts: Facts) -> list[Schedule[Any]]:
     tables = [*_COMMON, REGIMES[facts.broker]]
     if facts.broker in HOUSE:
         tables.append(HOUSE[facts.broker])
-    if facts.listing is not None:
-        tables.append(AUCTIONS[facts.listing])
-    return tables
+    listings = EXCHANGES if facts.listing is None else (facts.listing,)
+    return [*tables, *(AUCTIONS[venue] for venue in listings)]
 
 
 def _read(table: Schedule[Any], day: dt.date) -> Read:

@@ -6,6 +6,7 @@ import datetime as dt
 from decimal import Decimal
 from typing import Final
 
+from qm.model.order import LIMITS, STOPS
 from qm.rules.calendar import Session, next_session, previous_session
 from qm.rules.dated import schedule
 from qm.rules.ticks import Rounding, round_to_tick, tick_size
@@ -20,6 +21,10 @@ SSR_DROP: Final = schedule(
     ),
 )
 """Fall from the prior close, as a fraction, that restricts short sales for the rest of the day and the next session."""
+
+
+LIMITED: Final = LIMITS - STOPS
+"""Types of order that may sell short under it: those with a limit from the start, auctions included."""
 
 
 def ssr_trigger(prior_close: Decimal, day: dt.date) -> Decimal | None:

@@ -14,6 +14,7 @@ from qm.model.events import (
     Assigned,
     Banned,
     Canceled,
+    CancelRefused,
     Check,
     Commanded,
     EntriesResumed,
@@ -43,7 +44,8 @@ from qm.model.events import (
     Watched,
     WentUnknown,
 )
-from qm.model.order import Order, Purpose, Side
+from qm.model.order import FOR_AUCTIONS, Order, Purpose, Side, TimeInForce
+from qm.risk.market_rules import CUTOFF_CHECKS
 
 OrderOf = Callable[[str], Order | None]
 """Finds an order by its client order id; None when it is not known."""
@@ -62,7 +64,14 @@ _FAILED: Final = {
     "easy to borrow, as the broker says": "not known to be easy to borrow",
     "short sales restricted": "not known whether short sales are restricted",
     "restricted short sale above the bid": "short sales are restricted",
+    **{
+        name: f"too late for a {kind.in_words} order: the next such auction is in the next session"
+        for kind, name in CUTOFF_CHECKS.items()
+    },
 }
+
+
+_AUCTION: Final = {TimeInForce.OPG: " in the opening auction", TimeInForce.CLS: " in the closing auction"}
 
 
 def say(event: AnyEvent, order_of: OrderOf) -> Said | None:
@@ -195,18 +204,21 @@ def _intended(event: Intended, _: OrderOf) -> Said | None:
     order = event.order
     # A leg comes with its entry; why a trade is left was said by the signal, or by what began to flatten.
     # A stop is replaced when it is moved, or when a part is sold: those have lines of their own, too.
-    if order.purpose in (Purpose.EXIT, Purpose.FLATTEN) or order.parent or order.replaces:
+    leaves = order.purpose in (Purpose.EXIT, Purpose.FLATTEN)
+    if order.parent or order.replaces or (leaves and order.type not in FOR_AUCTIONS):
         return None
     entering = order.purpose is Purpose.ENTRY
     risk = f", risk {usd(event.sizing.risk_usd)[1:]}" if event.sizing and entering else ""
-    aim = "" if entering else " to protect the position"
+    aim = "" if entering or leaves else " to protect the position"
     return "info", order.symbol, f"{order.symbol}: {_order(order)}{risk}{aim} ({order.strategy})"
 
 
 def _order(order: Order) -> str:
     stop = "" if order.stop is None else f" at stop {price(float(order.stop))}"
     limit = "" if order.limit is None else f"{',' if stop else ' at'} limit {price(float(order.limit))}"
-    return f"{order.side} {order.qty:,}{stop}{limit}" + ("" if stop or limit else " at market")
+    where = _AUCTION.get(order.type.time_in_force, "")
+    hours = ", also in extended hours" if order.extended else ""
+    return f"{order.side} {order.qty:,}{stop}{limit}" + ("" if stop or limit else " at market") + where + hours
 
 
 def _filled(event: Filled, order_of: OrderOf) -> Said:
@@ -227,6 +239,10 @@ def _canceled(event: Canceled, order_of: OrderOf) -> Said | None:
     if order is None or order.purpose is not Purpose.ENTRY:
         return None
     return "info", order.symbol, f"{order.symbol}: {_order(order)} canceled ({order.strategy})"
+
+
+def _cancel_refused(event: CancelRefused, order_of: OrderOf) -> Said:
+    return "warn", *_about(event.order, order_of, f"cannot be taken back: {event.reason}")
 
 
 def _expired(event: Expired, order_of: OrderOf) -> Said:
@@ -318,6 +334,7 @@ _SPEAKERS: Final[dict[type, Callable[[Any, OrderOf], Said | None]]] = {
     Filled: _filled,
     Rejected: _rejected,
     Canceled: _canceled,
+    CancelRefused: _cancel_refused,
     Expired: _expired,
     WentUnknown: _unknown,
     Anomaly: _anomaly,

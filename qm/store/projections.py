@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import Final
+from typing import Final, get_args
 
 import msgspec
 
@@ -220,8 +220,8 @@ class Projection:
         return row
 
 
-_OrderEvent = ev.Acked | ev.Activated | ev.Rejected | ev.Canceled | ev.Expired | ev.WentUnknown
-_ORDER_EVENTS: Final = (ev.Acked, ev.Activated, ev.Rejected, ev.Canceled, ev.Expired, ev.WentUnknown)
+_OrderEvent = ev.Acked | ev.Activated | ev.Rejected | ev.CancelRefused | ev.Canceled | ev.Expired | ev.WentUnknown
+_ORDER_EVENTS: Final = get_args(_OrderEvent)
 
 
 def _moved(row: OrderRow, event: _OrderEvent) -> bool:
@@ -243,6 +243,8 @@ def _moved(row: OrderRow, event: _OrderEvent) -> bool:
 _STATUS_AFTER: Final = {
     ev.Rejected: OrderStatus.REJECTED,
     ev.Canceled: OrderStatus.CANCELED,
+    # Who refuses to take an order back has it.
+    ev.CancelRefused: OrderStatus.WORKING,
     ev.WentUnknown: OrderStatus.UNKNOWN,
 }
 

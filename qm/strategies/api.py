@@ -24,7 +24,7 @@ from qm.market.bars import Bar
 from qm.market.features import UNITS
 from qm.market.market import Market
 from qm.market.symbol_features import features_of
-from qm.model.order import OrderType, Side
+from qm.model.order import LIMITS, STOPS, OrderType, Side
 from qm.strategies.contract import Need, Rules
 
 __all__ = [
@@ -47,8 +47,6 @@ __all__ = [
     "Wishes",
     "Withdraw",
 ]
-STOPS = frozenset({OrderType.STOP, OrderType.STOP_LIMIT})
-LIMITS = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})
 
 
 class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -15,7 +15,13 @@ from tui.widgets.columns import Column, faint, number, words
 OVER = frozenset({"filled", "canceled", "expired", "rejected"})
 """Statuses after which nothing more is expected; whatever else there is may still fill."""
 TONES = {"filled": "", "rejected": "down", "unknown": "alert", "canceled": "dim", "expired": "dim", "held": "dim"}
-TYPES = {"stop_limit": "stop lmt"}
+TYPES = {
+    "stop_limit": "stop lmt",
+    "market_on_open": "MOO",
+    "limit_on_open": "LOO",
+    "market_on_close": "MOC",
+    "limit_on_close": "LOC",
+}
 
 
 class OrdersPane(TablePane[OrderView]):

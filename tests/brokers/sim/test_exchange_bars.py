@@ -233,26 +233,6 @@ def test_bar_inside_which_a_quote_was_seen_has_nothing_left_to_decide() -> None:
     assert desk.feed(minute(0, 10, 10.6, 9.9, 10.2)) == []
 
 
-def test_only_regular_hours_fill_unless_extended_hours_are_on() -> None:
-    early = minute(-5, 10, 11, 9, 10)
-    for extended in (False, True):
-        desk = Desk(SimSettings(extended_hours=extended)).at(-5)
-        desk.send(order(kind=LIMIT, limit="10.50"))
-        assert bool(fills(desk.feed(early))) is extended
-        assert bool(fills(desk.feed(minute(0, 10, 11, 9, 10)))) is not extended
-
-
-def test_only_limit_orders_work_in_extended_hours() -> None:
-    desk = Desk(SimSettings(extended_hours=True)).at(-5)
-    desk.send(order())
-    desk.send(order(kind=STOP, stop="10.50", name="E2"))
-    desk.send(order(kind=STOP_LIMIT, stop="10.50", limit="11", name="E3"))
-    assert desk.feed(minute(-5, 10, 11, 9, 10)) == []
-    # They are worked from the open on.
-    assert told(desk.feed(minute(0, 10, 10.2, 9.9, 10.1))) == ["E1 100 at 10.00"]
-    assert told(desk.feed(minute(1, 10, 10.6, 9.9, 10.1))) == ["E2 100 at 10.50", "E3 100 at 10.50"]
-
-
 def test_armed_levels_keep_the_exchange_asleep_until_the_stop() -> None:
     desk = Desk().at(0)
     desk.send(order(kind=STOP, stop="10.50"))

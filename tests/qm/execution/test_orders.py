@@ -12,6 +12,7 @@ from qm.model.events import (
     Activated,
     Anomaly,
     Canceled,
+    CancelRefused,
     Entry,
     Expired,
     Filled,
@@ -20,7 +21,7 @@ from qm.model.events import (
     SessionStarted,
     WentUnknown,
 )
-from qm.model.inputs import Accepted, AnyReport, Fill, Gone, LegActive, NoAnswer, Refusal
+from qm.model.inputs import Accepted, AnyReport, CancelRefusal, Fill, Gone, LegActive, NoAnswer, Refusal
 from qm.model.order import TERMINAL, Execution, Order, OrderStatus, OrderType, Purpose, Side
 
 NAME = "E"
@@ -39,8 +40,9 @@ REPORTS: dict[str, AnyReport] = {
     "gone": Gone(NAME, 0, "canceled"),
     "expired": Gone(NAME, 0, "day", expired=True),
     "no answer": NoAnswer(NAME, 0, "timed out"),
+    "stays": CancelRefusal(NAME, 0, "its auction is near"),
 }
-FACTS = (Acked, Activated, Rejected, Canceled, Expired, WentUnknown)
+FACTS = (Acked, Activated, Rejected, Canceled, CancelRefused, Expired, WentUnknown)
 
 
 class Desk:
@@ -93,6 +95,7 @@ AFTER: dict[tuple[OrderStatus, str], OrderStatus] = {
     (S.UNKNOWN, "accepted"): S.WORKING,
     (S.UNKNOWN, "held"): S.HELD,
     **{(s, "no answer"): S.UNKNOWN for s in (S.INTENDED, S.HELD, S.WORKING)},
+    **{(s, "stays"): S.WORKING for s in (S.INTENDED, S.HELD, S.UNKNOWN)},
     **{(s, "refusal"): S.REJECTED for s in (S.INTENDED, S.HELD, S.WORKING, S.UNKNOWN)},
     **{(s, "gone"): S.CANCELED for s in (S.INTENDED, S.HELD, S.WORKING, S.UNKNOWN)},
     **{(s, "expired"): S.EXPIRED for s in (S.INTENDED, S.HELD, S.WORKING, S.UNKNOWN)},
@@ -147,6 +150,16 @@ def test_fills_add_up_to_the_order_and_not_beyond() -> None:
 
 def test_a_report_of_an_unknown_order_is_an_anomaly() -> None:
     assert isinstance(Desk().orders.judge(Accepted("stranger", 0, "b")), Anomaly)
+
+
+def test_an_order_that_cannot_be_taken_back_goes_on_and_is_known_as_such() -> None:
+    desk = reach(S.WORKING)
+    before = desk.orders.state()
+    assert desk.tell(REPORTS["stays"]) == CancelRefused(NAME, "its auction is near")
+    assert (desk.order.status, desk.order.left, desk.order.bound) == (S.WORKING, 100, True)
+    assert desk.order.note == "its auction is near"
+    assert desk.orders.state() != before
+    assert desk.fill(100) == execution(100)
 
 
 def test_a_leg_grows_with_its_parent_and_never_shrinks() -> None:

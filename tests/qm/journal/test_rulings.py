@@ -7,9 +7,10 @@ from typing import Any
 
 from qm.journal.explain import step
 from qm.journal.rulings import rulings
-from qm.model.events import Entry, Intended, Refused, SessionEnded
+from qm.model.events import Check, Entry, Intended, Refused, SessionEnded
 from qm.model.order import Order, OrderType, Purpose, Side
 from qm.model.standing import Standing
+from qm.risk.market_rules import CUTOFF_CHECKS
 from qm.rules.calendar import session
 
 NOVEMBER = session(dt.date(2026, 11, 20))
@@ -77,6 +78,18 @@ def test_a_purchase_is_not_told_about_short_sales_and_a_restricted_sale_is_told_
     restricted: Any = Standing(price=9.0, prior_close=10.0, day_usd=None, bid=8.99, restricted=True)
     assert not [each for each in sent(Side.BUY, restricted) if "short sale" in each]
     assert [each for each in sent(Side.SELL, restricted) if "restricted: not below 9.00" in each]
+
+
+def test_an_order_for_an_auction_is_told_its_cutoff_the_next_auction_and_their_source() -> None:
+    check = Check(CUTOFF_CHECKS[OrderType.MOC], 385.0, 380.0, False, "min")
+    late = Entry(1, NOVEMBER.close_ns - HOUR // 12, 0, 0, Refused("AAA", "s", (check,), None, KNOWN))
+    told = line(late, "auction")
+    assert told.startswith(
+        "rule the closing auction took market on close orders until 15:50; "
+        "the next one, of 2026-11-23, takes them from 04:00 to 15:50, wherever it is listed [NYSE auction cut-offs, "
+    )
+    assert "34-85021" in told
+    assert not [each for each in rulings(refusal()) if "auction" in each]
 
 
 def test_other_entries_and_those_of_earlier_versions_have_none() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from qm.model.events import Check, Entry, SessionStarted, Signal, TradeClosed
-from qm.model.order import OrderType, Side
+from qm.model.order import FOR_AUCTIONS, OrderType, Side
 from qm.risk import market_rules as rules
 from qm.risk.gate import Gate
 from qm.risk.limits import MarginRegime, RiskSettings
@@ -35,10 +35,56 @@ def stands(**facts: Any) -> dict[str, Any]:
 
 
 def test_every_type_is_worked_in_regular_hours_and_nothing_unmarked_outside() -> None:
-    for kind in OrderType:
+    for kind in set(OrderType) - FOR_AUCTIONS:
         assert checks(changed(SIGNAL, type=kind))[rules.HOURS_CHECK].passed
         for ns in (OF.open_ns - 1, OF.close_ns, OF.pre_ns - 1):
             assert not checks(changed(SIGNAL, type=kind), now=ns)[rules.HOURS_CHECK].passed
+
+
+@pytest.mark.parametrize(
+    ("kind", "minute", "passed"),
+    [
+        (OrderType.MOO, -330.0, True),
+        (OrderType.MOO, -2.001, True),
+        (OrderType.MOO, -2.0, False),
+        (OrderType.LOO, -0.5, False),
+        (OrderType.MOC, 379.999, True),
+        (OrderType.MOC, 380.0, False),
+        (OrderType.LOC, 380.0, False),
+        (OrderType.LOC, 391.0, False),
+        (OrderType.MOO, -330.001, False),
+    ],
+)
+def test_an_order_for_an_auction_comes_before_the_first_cutoff_of_all_exchanges(
+    kind: OrderType, minute: float, passed: bool
+) -> None:
+    found = checks(changed(SIGNAL, type=kind), now=OF.open_ns + round(minute * MINUTE))
+    assert rules.HOURS_CHECK not in found
+    check = found[rules.CUTOFF_CHECKS[kind]]
+    assert (check.passed, check.unit) == (passed, "min")
+    assert check.value == pytest.approx(minute)
+
+
+def test_an_order_for_an_auction_opens_its_position_when_that_trades() -> None:
+    early = OF.open_ns - 5 * MINUTE
+    assert not checks(now=early)["minutes since the open"].passed
+    assert checks(changed(SIGNAL, type=OrderType.MOO), now=early)["minutes since the open"].value == 0.0
+    # One for the close would be held over night, whenever it was sent.
+    noon = checks(changed(SIGNAL, type=OrderType.MOC))["minutes since the open"]
+    assert (noon.value, noon.passed) == (390.0, False)
+
+
+def test_a_restricted_short_sale_in_an_auction_has_a_limit_above_the_bid() -> None:
+    held = stands(restricted=True)
+    for kind, limit, passed in (
+        (OrderType.MOO, None, False),
+        (OrderType.LOO, 19.99, False),
+        (OrderType.LOO, 20.0, True),
+        (OrderType.LOC, 20.0, True),
+        (OrderType.STOP_LIMIT, 20.0, False),
+    ):
+        found = checks(changed(SHORT, type=kind, limit=limit), **held)
+        assert found[rules.ABOVE_BID_CHECK].passed is passed
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,18 @@ import datetime as dt
 import pytest
 
 from qm.clock import at_ny
-from qm.rules.auctions import AUCTIONS, OFFICIAL, AuctionOrder, Venue, auction_times, may_cancel, may_enter
+from qm.model.order import FOR_AUCTIONS, OrderType
+from qm.rules.auctions import (
+    AUCTIONS,
+    OFFICIAL,
+    AuctionOrder,
+    Venue,
+    auction_times,
+    earliest_times,
+    first_to_refuse,
+    may_cancel,
+    may_enter,
+)
 from qm.rules.calendar import session
 
 D = dt.date
@@ -49,18 +60,62 @@ def test_cutoffs(venue: Venue, order: AuctionOrder, date: dt.date, enter: str, c
     assert times is not None
     assert times.auction_ns == (of.open_ns if order.opening else of.close_ns)
     assert (times.enter_until_ns, times.cancel_until_ns) == (at_ny(date, enter), at_ny(date, cancel))
-    assert may_enter(venue, order, of, at_ny(date, enter) - 1)
-    assert not may_enter(venue, order, of, at_ny(date, enter))
-    assert not may_enter(venue, order, of, of.pre_ns - 1)
-    assert may_cancel(venue, order, of, at_ny(date, cancel) - 1)
-    assert not may_cancel(venue, order, of, at_ny(date, cancel))
+    if order is AuctionOrder.IO_CLOSE:
+        return
+    kind = OrderType(order.value)
+    assert may_enter(kind, of, at_ny(date, enter) - 1, venue).ok
+    assert not may_enter(kind, of, at_ny(date, enter), venue).ok
+    assert not may_enter(kind, of, of.pre_ns - 1, venue).ok
+    assert may_cancel(kind, of, at_ny(date, cancel) - 1, venue).ok
+    assert not may_cancel(kind, of, at_ny(date, cancel), venue).ok
 
 
 def test_what_a_venue_does_not_take() -> None:
     of = session(D(2026, 11, 23))
     assert auction_times(Venue.ALPACA, AuctionOrder.IO_CLOSE, of) is None
-    assert not may_enter(Venue.ALPACA, AuctionOrder.IO_CLOSE, of, of.open_ns)
-    assert not may_cancel(Venue.ALPACA, AuctionOrder.IO_CLOSE, of, of.open_ns)
+
+
+@pytest.mark.parametrize(
+    ("kind", "enter", "cancel", "first"),
+    [
+        (OrderType.MOO, "09:28", "09:25", Venue.NASDAQ),
+        (OrderType.LOO, "09:29:30", "09:25", Venue.NASDAQ),
+        (OrderType.MOC, "15:50", "15:50", Venue.NYSE),
+        (OrderType.LOC, "15:50", "15:50", Venue.NYSE),
+    ],
+)
+def test_where_the_listing_is_not_known_the_earliest_cutoff_holds(
+    kind: OrderType, enter: str, cancel: str, first: Venue
+) -> None:
+    date = D(2026, 11, 23)
+    times = earliest_times(kind, session(date))
+    assert times is not None
+    assert (times.enter_until_ns, times.cancel_until_ns) == (at_ny(date, enter), at_ny(date, cancel))
+    assert first_to_refuse(kind, session(date)) is first
+
+
+def test_who_comes_too_late_is_told_when_the_next_auction_takes_the_order() -> None:
+    # Thanksgiving is closed, and the day after it a half day.
+    wednesday = session(D(2026, 11, 25))
+    assert may_enter(OrderType.MOC, wednesday, wednesday.close_ns - 1).reason == (
+        "the closing auction took market on close orders until 15:50; "
+        "the next one, of 2026-11-27, takes them from 04:00 to 12:50"
+    )
+    assert may_enter(OrderType.LOO, wednesday, wednesday.open_ns).reason == (
+        "the opening auction took limit on open orders until 09:29:30; "
+        "the next one, of 2026-11-27, takes them from 04:00 to 09:29:30"
+    )
+    assert "until 15:50; it ends with the auction" in may_cancel(OrderType.MOC, wednesday, wednesday.close_ns).reason
+    last = session(D(2027, 12, 31))
+    assert "the calendar knows no later closing auction" in may_enter(OrderType.MOC, last, last.close_ns).reason
+
+
+def test_other_orders_are_for_no_auction_and_can_always_be_taken_back() -> None:
+    of = session(D(2026, 11, 23))
+    for kind in set(OrderType) - FOR_AUCTIONS:
+        assert earliest_times(kind, of) is None
+        assert not may_enter(kind, of, of.open_ns).ok
+        assert may_cancel(kind, of, of.close_ns).ok
 
 
 def test_the_clocks_move_with_new_york() -> None:

@@ -45,8 +45,10 @@ NOTHING = Print(0)
         # Official prices repeat an auction that was told before; the auctions themselves count.
         ("M", None, NOTHING),
         ("Q", None, NOTHING),
-        ("O", None, Print.ALL),
-        ("6", None, Print.ALL),
+        ("O", None, Print.ALL | Print.OPENING),
+        ("6", None, Print.ALL | Print.CLOSING),
+        ("6X", None, Print.ALL | Print.CLOSING),
+        ("6I", None, VOLUME),
         ("OQ", None, NOTHING),
     ],
 )

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from qm.clock import at_ny
-from qm.model.order import OrderType
+from qm.model.order import FOR_AUCTIONS, OrderType
 from qm.rules import access, auctions, borrow, extended, limits, lots, margin, mwcb, rates, ssr, ticks
 from qm.rules.auctions import Venue
 from qm.rules.calendar import Phase, session
@@ -45,7 +45,7 @@ def tables() -> list[Schedule[object]]:
 def test_all_that_applies_in_the_last_minutes() -> None:
     found = what_applies(KNOWN, TODAY, at_ny(TODAY.date, "15:40"))
     assert found.phase is Phase.OPEN
-    assert found.order_types == set(OrderType)
+    assert found.order_types == set(OrderType) - FOR_AUCTIONS
     assert not found.flagged
     assert (found.tick, found.round_lot) == (D("0.01"), 40)
     assert (found.band, found.bands) == (0.1, Bands(D("10.80"), D("13.20")))

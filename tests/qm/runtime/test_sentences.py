@@ -20,7 +20,10 @@ STOP_LIMIT = Order(
 LEG = Order("P1", "ABCD", Side.SELL, 400, OrderType.STOP, Purpose.PROTECT, "thrust", stop=Decimal("4.4"), parent="E1")
 STOP = Order("P2", "ABCD", Side.SELL, 400, OrderType.STOP, Purpose.PROTECT, "thrust", stop=Decimal("0.4512"))
 EXIT = Order("X1", "ABCD", Side.SELL, 400, OrderType.MARKET, Purpose.EXIT, "thrust")
-ORDERS = {order.id: order for order in (ENTRY, STOP_LIMIT, LEG, STOP, EXIT)}
+LOO = Order("E3", "ABCD", Side.BUY, 400, OrderType.LOO, Purpose.ENTRY, "thrust", limit=Decimal("4.6"))
+MOC = Order("X2", "ABCD", Side.SELL, 400, OrderType.MOC, Purpose.FLATTEN, "thrust")
+EARLY = Order("E4", "ABCD", Side.BUY, 400, OrderType.LIMIT, Purpose.ENTRY, "thrust", Decimal("4.6"), extended=True)
+ORDERS = {order.id: order for order in (ENTRY, STOP_LIMIT, LEG, STOP, EXIT, LOO, MOC)}
 SIZING = ev.Sizing(400, 84.2, 0.21, {}, "risk")
 ROW = ev.RadarRow("ABCD", 3, 82.4, 4.61, ())
 
@@ -85,6 +88,17 @@ LINES: list[tuple[Any, tuple[str, str]]] = [
     (ev.Intended(ENTRY, 4.6, (), SIZING), ("info", "ABCD: buy 400 at market, risk $84 (thrust)")),
     (ev.Intended(STOP_LIMIT, 4.6), ("info", "ABCD: buy 1,400 at stop 4.60, limit 4.65 (orb_robust)")),
     (ev.Intended(STOP, 0.5), ("info", "ABCD: sell 400 at stop 0.4512 to protect the position (thrust)")),
+    (ev.Intended(LOO, 4.6), ("info", "ABCD: buy 400 at limit 4.60 in the opening auction (thrust)")),
+    (ev.Intended(MOC, 4.6), ("info", "ABCD: sell 400 at market in the closing auction (thrust)")),
+    (ev.Intended(EARLY, 4.6), ("info", "ABCD: buy 400 at limit 4.60, also in extended hours (thrust)")),
+    (
+        ev.CancelRefused("X2", "it ends with the auction"),
+        ("warn", "ABCD flatten order cannot be taken back: it ends with the auction"),
+    ),
+    (
+        refused(ev.Check("cut-off of market on close orders", 381.0, 380.0, False, "min")),
+        ("warn", "ABCD refused: too late for a market on close order: the next such auction is in the next session"),
+    ),
     (filled(ENTRY), ("info", "bought 400 ABCD at 4.61 (thrust)")),
     (filled(EXIT), ("info", "sold 400 ABCD at 4.61 (exit)")),
     (filled(STOP), ("info", "sold 400 ABCD at 4.61 (stop)")),

@@ -119,6 +119,7 @@ def bodies(draw: st.DrawFn) -> ev.AnyEvent:
         ev.Rejected(of.id, text),
         ev.Canceled(of.id, text),
         ev.CancelAsked(of.id, text),
+        ev.CancelRefused(of.id, text),
         ev.Expired(of.id),
         ev.WentUnknown(of.id, text),
         ev.Anomaly(of.id, text),

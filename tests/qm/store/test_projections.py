@@ -34,6 +34,8 @@ def test_a_whole_trade() -> None:
         ([ev.Acked("S-1", "B", held=True)], OrderStatus.HELD),
         ([ev.WentUnknown("S-1", "timeout")], OrderStatus.UNKNOWN),
         ([ev.WentUnknown("S-1", "timeout"), ev.Acked("S-1", "B")], OrderStatus.WORKING),
+        ([ev.WentUnknown("S-1", "timeout"), ev.CancelRefused("S-1", "late")], OrderStatus.WORKING),
+        ([ev.Canceled("S-1", "asked"), ev.CancelRefused("S-1", "late")], OrderStatus.CANCELED),
         ([ev.Rejected("S-1", "no")], OrderStatus.REJECTED),
         ([ev.Acked("S-1", "B"), ev.Canceled("S-1", "asked")], OrderStatus.CANCELED),
         ([ev.Acked("S-1", "B"), ev.Expired("S-1")], OrderStatus.EXPIRED),
