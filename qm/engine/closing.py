@@ -8,12 +8,14 @@ from decimal import Decimal
 from functools import lru_cache
 
 from qm.engine.book import Book
+from qm.engine.settings import ExitAtClose
 from qm.execution.orders import Working
 from qm.journal.trades import OpenTrade
 from qm.market.market import MINUTE_NS
 from qm.model.effects import Cancel, Notify, Replace, Submit
 from qm.model.events import CancelAsked, Flattened, FlattenStarted, Intended, Unprotected
 from qm.model.order import Order, OrderStatus, OrderType, Purpose, Side
+from qm.rules.day_rules import day_rules
 from qm.rules.ticks import Rounding, round_to_tick
 
 MAX_RENEWALS = 3
@@ -22,6 +24,8 @@ MAX_REJECTS = 3
 """An exit refused so often by the broker is not repeated before a minute has passed."""
 MAX_KEPT = 3
 """A broker that refused so often to replace a stop of a symbol is asked to cancel it instead, and gets a new one."""
+END_OF_DAY = "end of day"
+"""Why everything is closed when the day ends."""
 RETRY = "retry"
 """Key of the timer that repeats what was refused."""
 
@@ -41,8 +45,11 @@ class Closing:
         if wish is None or symbol not in book.market.table:
             return
         held = book.portfolio.qty(symbol)
-        next_step = book.leaving.part if wish.shares else book.leaving.step
-        step = next_step(symbol, held, book.orders)
+        at_close = book.settings.exit_at_close is ExitAtClose.AUCTION and wish.reason == END_OF_DAY
+        if wish.shares:
+            step = book.leaving.part(symbol, held, book.orders)
+        else:
+            step = book.leaving.step(symbol, held, book.orders, at_close)
         for order_id in step.cancel:
             self._cancel(order_id, wish.reason, wish.seq)
         if not step.sell:
@@ -58,12 +65,17 @@ class Closing:
             symbol=symbol,
             side=Side.SELL if held > 0 else Side.BUY,
             qty=step.sell,
-            type=OrderType.MARKET,
+            type=OrderType.MOC if at_close and book.market.now < self.auction_until_ns else OrderType.MARKET,
             purpose=wish.purpose,
             strategy=strategy,
             trade=book.trades.open[symbol].id if symbol in book.trades.open else "",
         )
         self._send_out(order, held, wish.seq)
+
+    @property
+    def auction_until_ns(self) -> int:
+        """From here on the closing auction may take no order any more, wherever a symbol is listed; ns UTC."""
+        return day_rules(self.book.market.session).auctions[OrderType.MOC].enter_until_ns
 
     def retry(self) -> None:
         """Send again what was refused a minute ago."""

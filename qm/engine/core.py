@@ -8,9 +8,9 @@ from decimal import Decimal
 import msgspec
 
 from qm.engine.book import Book
-from qm.engine.closing import RETRY, Closing
+from qm.engine.closing import END_OF_DAY, RETRY, Closing
 from qm.engine.funnel import Funnel
-from qm.engine.settings import EngineSettings
+from qm.engine.settings import EngineSettings, ExitAtClose
 from qm.engine.trading import UNTIL, Trading
 from qm.market.features import features
 from qm.market.market import MINUTE_NS, Market
@@ -131,6 +131,8 @@ class Core:
             beat = self.settings.beat_s * 1_000_000_000
             timers.set(max(start, book.last_beat) // beat * beat + beat, "beat")
         flat = int(session.close_ns - self.settings.flat_min * MINUTE_NS)
+        if self.settings.exit_at_close is ExitAtClose.AUCTION:
+            flat = min(flat, self.closing.auction_until_ns - MINUTE_NS)
         if self.settings.flat_min and not book.leaving.flatten_all:
             timers.set(flat, "flat")
         for w in book.orders.limited():
@@ -287,9 +289,9 @@ class Core:
 
     def _flat(self) -> None:
         book = self.book
-        book.state(EntriesStopped("end of day", today=True))
+        book.state(EntriesStopped(END_OF_DAY, today=True))
         if book.portfolio.positions or book.orders.open_symbols():
-            self.closing.flatten(None, "end of day")
+            self.closing.flatten(None, END_OF_DAY)
 
     def _end(self) -> None:
         for symbol, position in self.book.portfolio.positions.items():

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from decimal import Decimal
-from typing import Annotated, Any, Self
+from enum import StrEnum
+from typing import Annotated, Any, Final, Self
 
 import msgspec
 from msgspec import Meta
@@ -14,6 +15,13 @@ from qm.risk.limits import RiskSettings
 from qm.scanner.own import ScanSettings, named
 from qm.scanner.presets import Scan
 from qm.strategies.allocator import AllocatorSettings
+
+
+class ExitAtClose(StrEnum):
+    """How what is open at the end of the day is closed."""
+
+    MARKET = "market"
+    AUCTION = "auction"
 
 
 class StrategyChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -41,6 +49,11 @@ class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Seconds between beats of the radar; 60 where the market is told in minute bars."""
     flat_min: Annotated[float, Meta(ge=0, le=60)] = 2.0
     """Everything is closed so many minutes before the close; 0 leaves it to the strategies."""
+    exit_at_close: ExitAtClose = ExitAtClose.MARKET
+    """How that is done: market, or auction, by orders for the closing auction, sent a minute before the first cut-off.
+
+    From then on nothing protects the positions, and after the cut-off nothing takes the orders back.
+    """
     watch_capacity: Annotated[int, Meta(ge=1, le=500)] = 50
     """Most symbols on the watchlist, pinned ones not counted."""
     watch_ttl_min: Annotated[int, Meta(ge=1, le=390)] = 30
@@ -61,7 +74,10 @@ class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def digest(self) -> str:
         """Return the sha256 of the settings in their canonical form."""
-        return hashlib.sha256(_canonical(self)).hexdigest()
+        canonical = _canonical(self)
+        for unchanged in _LATER:
+            canonical = canonical.replace(unchanged, b"")
+        return hashlib.sha256(canonical).hexdigest()
 
 
 class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -90,6 +106,10 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     def of(cls, text: str) -> Self:
         """Read back what `text` wrote; msgspec.ValidationError when it is something else."""
         return msgspec.json.decode(text, type=cls)
+
+
+_LATER: Final = (b'"exit_at_close":"market",',)
+"""Settings at their defaults that came later: without them the runs of before keep their hashes."""
 
 
 def _canonical(settings: msgspec.Struct) -> bytes:
