@@ -1,4 +1,4 @@
-"""How much of a result rests on what was assumed where bars leave the order of events open."""
+"""How much of a result rests on what was assumed: of the order of events inside bars, and of slippage."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ class Bound(msgspec.Struct, frozen=True, kw_only=True):
 
     fills: str
     """pessimistic, path or optimistic."""
+    stress: float = 1.0
+    """How many times the slippage and the spreads."""
     trades: int
     ambiguous: int
     ambiguous_share: float | None
@@ -30,10 +32,11 @@ class Bound(msgspec.Struct, frozen=True, kw_only=True):
     result_hash: str
 
 
-def bound(fills: str, summary: Summary) -> Bound:
+def bound(fills: str, summary: Summary, stress: float = 1.0) -> Bound:
     """Return what a run came to under an assumption."""
     return Bound(
         fills=fills,
+        stress=stress,
         trades=summary.trades,
         ambiguous=summary.ambiguous,
         ambiguous_share=summary.ambiguous_share,
@@ -44,8 +47,20 @@ def bound(fills: str, summary: Summary) -> Bound:
     )
 
 
+def apart(bounds: Sequence[Bound]) -> tuple[list[Bound], list[Bound]]:
+    """Return the runs under each assumption about bars, and those at each multiple of slippage; the first is both."""
+    first = bounds[0]
+    return (
+        [each for each in bounds if each.stress == first.stress],
+        sorted((each for each in bounds if each.fills == first.fills), key=lambda each: each.stress),
+    )
+
+
 def doubts(bounds: Sequence[Bound]) -> list[str]:
-    """Return what must be said of a run before its numbers are believed; `bounds` rise from the run itself."""
+    """Return what must be said of a run before its numbers are believed.
+
+    `bounds` are its runs at one stress, each under a better assumption than the one before.
+    """
     out = []
     share, fills = max((each.ambiguous_share or 0.0, each.fills) for each in bounds)
     if share > AMBIGUOUS_MOST:

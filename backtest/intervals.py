@@ -16,6 +16,8 @@ SIZE = 0.9
 LEAST_SESSIONS = 15
 LEAST_TRADES = 30
 """With fewer nothing may be concluded."""
+_BATCH = 500
+"""Resamples in memory at once."""
 
 Array = npt.NDArray[np.float64]
 
@@ -57,7 +59,7 @@ def of_mean(results: Sequence[float], days: Sequence[object], seed: int = 0, rep
     values = np.asarray(results, np.float64)
     sums = np.bincount(codes, values, len(names)).astype(np.float64)
     counts = np.bincount(codes, minlength=len(names)).astype(np.float64)
-    return _interval(lambda s, n: np.array([s.sum() / n.sum()]), (sums, counts), seed, reps)
+    return _interval(lambda s, n, axis: s.sum(axis) / n.sum(axis), (sums, counts), seed, reps)
 
 
 def of_difference(first: Array, second: Array, seed: int = 0, reps: int = REPS) -> Interval | None:
@@ -69,18 +71,42 @@ def of_difference(first: Array, second: Array, seed: int = 0, reps: int = REPS) 
         raise ValueError(f"{len(first)} sessions cannot be paired with {len(second)}")
     if len(first) < LEAST_SESSIONS:
         return None
-    return _interval(lambda d: np.array([d.mean()]), (second - first,), seed, reps)
+    return _interval(lambda d, axis: d.mean(axis), (second - first,), seed, reps)
+
+
+def of_sharpe(returns: Array, seed: int = 0, reps: int = REPS) -> Interval | None:
+    """Return the interval of the Sharpe ratio of a session, of whose `returns` each is one; None below 15 of them."""
+    if len(returns) < LEAST_SESSIONS:
+        return None
+
+    def ratio(r: Array, axis: int) -> Array:
+        spread = r.std(axis, ddof=1)
+        out: Array = np.divide(r.mean(axis), spread, out=np.zeros_like(spread), where=spread > 0)
+        return out
+
+    return _interval(ratio, (returns,), seed, reps)
 
 
 def _interval(statistic: Any, data: tuple[Array, ...], seed: int, reps: int) -> Interval | None:
     if all(float(np.ptp(each)) == 0.0 for each in data):
         return None
     try:
-        from arch.bootstrap import IIDBootstrap
+        from scipy.stats import bootstrap
     except ImportError as error:
-        raise UsageError("Intervals need the package arch.", "Install it: pip install 'quantmatrix[stats]'.") from error
-    found = IIDBootstrap(*data, seed=np.random.default_rng(seed)).conf_int(
-        statistic, reps=reps, method="bca", size=SIZE
-    )
-    low, high = (float(each) for each in found.ravel())
-    return Interval(float(statistic(*data)[0]), low, high, SIZE, reps)
+        raise UsageError(
+            "Intervals need the package scipy.", "Install it: pip install 'quantmatrix[stats]'."
+        ) from error
+    found = bootstrap(
+        data,
+        statistic,
+        paired=True,
+        vectorized=True,
+        n_resamples=reps,
+        batch=_BATCH,
+        confidence_level=SIZE,
+        method="BCa",
+        random_state=np.random.default_rng(seed),
+    ).confidence_interval
+    if not np.isfinite([found.low, found.high]).all():
+        return None
+    return Interval(float(statistic(*data, axis=0)), float(found.low), float(found.high), SIZE, reps)

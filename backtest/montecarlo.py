@@ -41,7 +41,7 @@ class Futures(msgspec.Struct, frozen=True, kw_only=True):
 def futures(of: KeptRun, paths: int = 5_000, ruin_at: float = 0.2, seed: int = 0) -> Futures:
     """Draw a run's sessions again, as many as there are; UsageError below 15 sessions, or when none differs."""
     returns = of.returns()
-    if len(returns) < LEAST_SESSIONS or not np.ptp(returns) > 0:
+    if not drawable(of):
         raise UsageError(
             f"{of.run} has {len(returns)} sessions, which is too little to draw from.",
             f"Take a run of {LEAST_SESSIONS} sessions or more that traded.",
@@ -63,6 +63,12 @@ def futures(of: KeptRun, paths: int = 5_000, ruin_at: float = 0.2, seed: int = 0
         ruin=float((falls >= ruin_at).mean()),
         ruin_at=ruin_at,
     )
+
+
+def drawable(of: KeptRun) -> bool:
+    """Say whether a run has enough sessions to draw from, and they differ."""
+    returns = of.returns()
+    return len(returns) >= LEAST_SESSIONS and bool(np.ptp(returns) > 0)
 
 
 def _block(returns: Array) -> float:

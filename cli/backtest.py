@@ -27,6 +27,7 @@ from cli.options import (
     Stress,
     Symbols,
     Until,
+    Workers,
 )
 from cli.output import Progress, say
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from backtest.bounds import Bound
     from backtest.runner import Outcome
     from backtest.summary import DayResult
+    from cli.beside import Beside
     from cli.markets import Chosen
     from cli.trial import Trial
     from qm.engine.day import Day
@@ -65,7 +67,8 @@ def run_strategy(
     override: Overrides = None,
     costs: Costs = "house",
     fills: Fills = None,
-    stress: Stress = 1.0,
+    stress: Stress = "1",
+    workers: Workers = 1,
     fail_if: Conditions = None,
     report: Report = None,
     as_json: AsJson = False,
@@ -81,12 +84,14 @@ def run_strategy(
     qm backtest run orb_robust --dataset us99_1m
     qm backtest run orb_robust -d us99_1m --from 2025-01-03 --symbols AAPL,TSLA -p stop_atr=0.5
     qm backtest run orb_robust,thrust -d us99_1m -p thrust.thrust_atr=0.5
-    qm backtest run orb_robust -d us99_1m --report orb.html --fills all --stress 2
+    qm backtest run orb_robust -d us99_1m --report orb.html --fills all --stress 1,2 --workers 2
     qm backtest run thrust -d synthetic:200:seed=7 --json --fail-if 'net<0'
     """
     from cli import trial
+    from cli.beside import Beside
     from cli.conditions import parse
 
+    multiples = trial.read_stress(stress)
     conditions = [parse(text) for text in fail_if or ()]
     order = trial.Order(
         strategy=name,
@@ -100,12 +105,17 @@ def run_strategy(
         overrides=tuple(override or ()),
         costs=costs,
         fills=fills,
-        stress=stress,
+        stress=multiples[0],
+        stresses=multiples[1:],
     )
     planned = trial.plan(order, snapshots=snapshots and save)
-    outcome, interrupted = _run(planned)
-    kept = trial.keep(planned, outcome) if save else ""
-    bounds, interrupted = _bounds(planned, outcome, interrupted=interrupted)
+    with Beside(order.others(), workers) as beside:
+        beside.begin(planned)
+        outcome, interrupted = _run(planned)
+        kept = trial.keep(planned, outcome) if save else ""
+        bounds, interrupted = _bounds(planned, outcome, beside, interrupted=interrupted)
+        if interrupted:
+            beside.stop()
     _draw(report, planned, outcome, kept, bounds)
     _report(planned, outcome, kept, bounds, interrupted=interrupted, as_json=as_json)
     held = [text for condition in conditions if (text := condition.holds(outcome.summary))]
@@ -173,16 +183,20 @@ app.add_typer(sweeps.app)
 app.add_typer(runs.app)
 
 
-def _bounds(planned: Trial, outcome: Outcome, *, interrupted: bool) -> tuple[list[Bound], bool]:
+def _bounds(planned: Trial, outcome: Outcome, beside: Beside, *, interrupted: bool) -> tuple[list[Bound], bool]:
     """Run under the other assumptions, when that was asked for; what was not run to its end bounds nothing."""
     from backtest.bounds import bound
+    from cli import trial
 
-    found = [bound(planned.fills, outcome.summary)]
-    for other in () if interrupted else planned.others():
-        made, interrupted = _run(other)
-        if interrupted:
-            break
-        found.append(bound(other.fills, made.summary))
+    found = [bound(planned.fills, outcome.summary, planned.order.stress)]
+    for order in () if interrupted else beside.orders:
+        made = beside.found(order)
+        if made is None:
+            again, interrupted = _run(trial.plan(order))
+            if interrupted:
+                break
+            made = bound(order.fills or planned.fills, again.summary, order.stress)
+        found.append(made)
     return found, interrupted
 
 

@@ -53,7 +53,20 @@ Fills = Annotated[
     ),
 ]
 Stress = Annotated[
-    float, typer.Option(metavar="TIMES", help="How many times the slippage and the spreads, for what an edge survives.")
+    str,
+    typer.Option(
+        metavar="TIMES[,TIMES]",
+        help="How many times the slippage and the spreads; 1,2,4 runs it at each, the result being that of the first.",
+    ),
+]
+Workers = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        max=256,
+        metavar="N",
+        help="Processes: other assumptions run side by side, sessions are made ready ahead. The result is the same.",
+    ),
 ]
 Conditions = Annotated[
     list[str] | None,

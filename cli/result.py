@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from backtest.bounds import Bound, doubts
+from backtest.bounds import Bound, apart, doubts
 from backtest.check import Report
 from backtest.measures import DayMeasures
 from backtest.runner import Outcome
@@ -25,6 +25,7 @@ FEW: Final = 100
 
 def as_data(trial: Trial, outcome: Outcome, run: str, bounds: Sequence[Bound], *, interrupted: bool) -> dict[str, Any]:
     """Return what `--json` prints: the summary, what it was run on, and every session and trade."""
+    fills, stressed = apart(bounds)
     return {
         **msgspec.to_builtins(outcome.summary),
         "run": run,
@@ -35,8 +36,9 @@ def as_data(trial: Trial, outcome: Outcome, run: str, bounds: Sequence[Bound], *
         "costs": trial.order.costs,
         "stress": trial.order.stress,
         "fills": trial.fills,
-        "bounds": bounds,
-        "warnings": doubts(bounds),
+        "bounds": fills,
+        "stressed": stressed,
+        "warnings": doubts(fills),
         "code": trial.code,
         "settings": msgspec.json.Decoder().decode(trial.settings.text()),
         "days": outcome.days,
@@ -68,15 +70,19 @@ def show(trial: Trial, outcome: Outcome, run: str, bounds: Sequence[Bound]) -> N
             ("journal", f"{s.journal_hash[:16]}, result {s.result_hash[:16]}"),
         ]
     )
-    if len(bounds) > 1:
+    fills, stressed = apart(bounds)
+    if len(fills) > 1:
         emit()
-        _bounds(bounds)
+        _bounds(fills)
+    if len(stressed) > 1:
+        emit()
+        _stressed(stressed)
     if outcome.trades:
         emit()
         trades(outcome.trades[-TRADES_SHOWN:])
         if len(outcome.trades) > TRADES_SHOWN:
             emit(f"The last {TRADES_SHOWN} of {s.trades:,} trades.")
-    for text in doubts(bounds):
+    for text in doubts(fills):
         emit(text)
     if s.trades < FEW:
         emit(f"{s.trades} trades prove nothing; {FEW} are the least that may.")
@@ -109,6 +115,14 @@ def _bounds(bounds: Sequence[Bound]) -> None:
         for each in bounds
     ]
     table(("assumed", "net $", "mean R", "trades", "open order"), rows, left=("assumed",))
+
+
+def _stressed(bounds: Sequence[Bound]) -> None:
+    rows = [
+        (f"{each.stress:g} times", usd(each.net_usd), _or_none(each.mean_r, "{:+.3f}", "?"), f"{each.trades:,}")
+        for each in bounds
+    ]
+    table(("slippage", "net $", "mean R", "trades"), rows, left=("slippage",))
 
 
 def show_check(strategies: str, found: Report) -> None:

@@ -19,15 +19,14 @@ from backtest.walkforward import WalkForward
 from backtest.workers import Cluster, Processes
 from cli import trial as trials
 from cli.conditions import names
+from cli.ledger import ledger
 from cli.output import Progress, emit, facts, say, table, usd
-from cli.stores import BACKTEST, journal_file
 from cli.trial import Order
 from qm.errors import NotFoundError, QmError
 
 SCHEMA: Final = 1
 METHODS: Final = ("grid", "random", "optuna")
 SHOWN: Final = 10
-FILE: Final = "sweeps.db"
 PBO_MOST, DSR_LEAST = 0.1, 0.95
 
 
@@ -90,11 +89,6 @@ def make(order: Order, of: Definition, objective: str, workers: int | None, dask
         with place as somewhere:
             found = _sweep(of, whole, book, somewhere, progress, objective)
         return _told(of, found, objective, book.tried(of.strategy))
-
-
-def ledger() -> Ledger:
-    """Open the ledger of all sweeps."""
-    return Ledger.open(journal_file(BACKTEST).parent / FILE)
 
 
 def show(found: dict[str, Any]) -> None:

@@ -80,8 +80,9 @@ def list_sweeps(as_json: AsJson = False) -> None:
     """List the sweeps of the ledger, and check that no trial was changed or removed."""
     import msgspec
 
+    from cli.ledger import ledger
     from cli.output import emit_json
-    from cli.sweep import ledger, show_all
+    from cli.sweep import show_all
 
     with ledger() as book:
         book.verify()
@@ -111,8 +112,9 @@ def walk(
     qm backtest walkforward orb_robust-grid-1a2b3c4d --train 120 --test 20
     """
     from backtest.walkforward import walk_forward
+    from cli.ledger import ledger
     from cli.output import emit_json
-    from cli.sweep import ledger, show_walk
+    from cli.sweep import show_walk
 
     with ledger() as book:
         found = walk_forward(name, book.trials(name), train, test, purge, rolling=rolling)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from math import isfinite
 from pathlib import Path
-from typing import Final, Self
+from typing import Final
 
 import msgspec
 
@@ -54,6 +54,21 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     """What to assume where a bar tells no order of events, all for a run under each; None leaves it to the settings."""
     stress: float = 1.0
     """How many times the slippage and the spread."""
+    stresses: tuple[float, ...] = ()
+    """Other multiples to run it at."""
+
+    def others(self) -> list[Order]:
+        """Return the same backtest under each of the other assumptions that were asked for, one a run."""
+        alone = msgspec.structs.replace(self, stresses=(), fills=self.first_fills())
+        fills = [each for each in Intrabar if each != alone.fills] if self.fills == ALL else []
+        return [
+            *(msgspec.structs.replace(alone, fills=each.value) for each in fills),
+            *(msgspec.structs.replace(alone, stress=times) for times in self.stresses),
+        ]
+
+    def first_fills(self) -> str | None:
+        """Return the assumption under which the run itself is made; None leaves it to the settings."""
+        return Intrabar.PESSIMISTIC.value if self.fills == ALL else self.fills
 
 
 @dataclass
@@ -82,13 +97,6 @@ class Trial:
         """What trading is taken to cost, in words."""
         stress = self.order.stress
         return self.order.costs + (f", slippage and spread {stress:g} times" if stress != 1.0 else "")
-
-    def others(self) -> Iterator[Self]:
-        """Yield the same backtest under the other assumptions, when it was asked for."""
-        for other in Intrabar if self.order.fills == ALL else ():
-            if other is not self.plan.exchange.intrabar:
-                exchange = msgspec.structs.replace(self.plan.exchange, intrabar=other)
-                yield replace(self, plan=replace(self.plan, exchange=exchange, snapshots=None))
 
     def __post_init__(self) -> None:
         self._days = self.chosen.days()
@@ -129,6 +137,7 @@ class Trial:
             self.settings.text(),
             self.order.costs,
             self.order.fills == ALL,
+            self.order.stresses,
             self.chosen.name,
             self.chosen.sources,
             sessions,
@@ -189,14 +198,25 @@ def plan(order: Order, params: Mapping[str, str] | None = None, *, snapshots: bo
 
 def _assumed(exchange: SimSettings, order: Order) -> SimSettings:
     """Return what is assumed of the exchange; UsageError for words and numbers that are no assumption."""
-    if not (isfinite(order.stress) and order.stress >= 0):
-        raise UsageError(f"--stress {order.stress:g} is no multiple of costs.", "Write 2 for twice the costs.")
-    if order.fills is not None:
-        if order.fills not in (ALL, *Intrabar):
-            raise UsageError(f"--fills {order.fills!r} is not known.", f"These are: {', '.join(Intrabar)}, {ALL}.")
-        how = Intrabar.PESSIMISTIC if order.fills == ALL else Intrabar(order.fills)
-        exchange = msgspec.structs.replace(exchange, intrabar=how)
+    if order.fills not in (None, ALL, *Intrabar):
+        raise UsageError(f"--fills {order.fills!r} is not known.", f"These are: {', '.join(Intrabar)}, {ALL}.")
+    how = order.first_fills()
+    if how is not None:
+        exchange = msgspec.structs.replace(exchange, intrabar=Intrabar(how))
     return stressed(exchange, order.stress)
+
+
+def read_stress(text: str) -> tuple[float, ...]:
+    """Read `2` or `1,2,4`, multiples of slippage and spreads; UsageError."""
+    try:
+        found = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        found = ()
+    if not found or not all(isfinite(each) and each >= 0 for each in found) or len(set(found)) < len(found):
+        raise UsageError(
+            f"--stress {text!r} is no multiple of costs.", "Write 2 for twice the costs, or 1,2,4 to run it at each."
+        )
+    return found
 
 
 def keep(trial: Trial, outcome: Outcome) -> str:

@@ -28,6 +28,8 @@ class Minutes(NamedTuple):
     high: Array
     low: Array
     close: Array
+    volume: Array
+    """Shares."""
     vwap: Array
     """Volume-weighted average price of the session so far, $; NaN before any volume."""
 
@@ -67,7 +69,7 @@ def _of(events: Events, prints: bool) -> Minutes:
     if not prints:
         events = events[events["kind"] == Kind.BAR]
         o, h, low, c, v = (events[name] for name in "abcde")
-        return Minutes(events["event_ts"].copy(), o, h, low, c, _vwap((h + low + c) / 3.0, v))
+        return Minutes(events["event_ts"].copy(), o, h, low, c, v, _vwap((h + low + c) / 3.0, v))
     events = events[(events["kind"] == Kind.TRADE) & (events["flag"] & Print.HIGH_LOW > 0)]
     # A print that was told late belongs to the minute in which it happened.
     events = events[np.argsort(events["event_ts"], kind="stable")]
@@ -83,6 +85,7 @@ def _of(events: Events, prints: bool) -> Minutes:
         np.maximum.reduceat(price, first),
         np.minimum.reduceat(price, first),
         price[last],
+        np.add.reduceat(counted, first),
         whole[last],
     )
 

@@ -10,6 +10,10 @@ from typing import NamedTuple
 LEFT, RIGHT, TOP, BOTTOM = 58, 12, 10, 26
 """Room around the drawing for its labels, px."""
 TICKS = 5
+LABEL_PX = 150
+"""Room that a label below a line takes."""
+WHISKER = (110, 14)
+"""Size of the small picture of an interval, px."""
 
 
 class Mark(NamedTuple):
@@ -51,7 +55,7 @@ class Frame:
         for value, label in x_labels:
             x, y = self.x(value), self.height - 8
             # A label at the edge may not be cut off by it.
-            anchor = "end" if x > self.width - 3 * RIGHT else "middle"
+            anchor = "end" if x > self.width - 3 * RIGHT else "start" if x < LEFT + RIGHT else "middle"
             grid.append(f'<text class="tick" x="{x}" y="{y}" text-anchor="{anchor}">{escape(label)}</text>')
         inside = "".join([*grid, *parts])
         return (
@@ -70,25 +74,42 @@ class Frame:
 
 
 def line(
-    values: Sequence[float], labels: Sequence[str], title: str, *, kind: str = "line", unit: str = "", height: int = 240
+    values: Sequence[float],
+    labels: Sequence[str],
+    title: str,
+    *,
+    kind: str = "line",
+    unit: str = "",
+    width: int = 900,
+    height: int = 240,
 ) -> str:
-    """Draw values from left to right; `labels` name the first, the middle and the last; ValueError unless finite."""
+    """Draw values from left to right, a few named by their `labels`; ValueError unless finite.
+
+    The kind `fall` fills what lies between the line and zero.
+    """
     if not all(map(isfinite, values)):
         raise ValueError(f"a line through {next(value for value in values if not isfinite(value))}")
-    frame = Frame(900, height, (0, max(1, len(values) - 1)), (min(values), max(values)), unit)
+    frame = Frame(width, height, (0, max(1, len(values) - 1)), (min(values), max(values)), unit)
     path = " ".join(f"{frame.x(i)},{frame.y(value)}" for i, value in enumerate(values))
-    places = dict.fromkeys((0, (len(values) - 1) // 2, len(values) - 1))
     parts = [f'<polyline class="{kind}" points="{path}"/>']
+    if kind == "fall":
+        zero = frame.y(max(frame.y0, min(0.0, frame.y1)))
+        parts.insert(
+            0, f'<polygon class="{kind}" points="{frame.x(0)},{zero} {path} {frame.x(len(values) - 1)},{zero}"/>'
+        )
     if min(values) < 0 < max(values):
         parts.insert(0, frame.across(Mark(0, "", "zero")))
-    return frame.svg(parts, [(i, labels[i]) for i in places], title)
+    return frame.svg(parts, [(i, labels[i]) for i in _spread(len(values), most=max(2, width // LABEL_PX))], title)
 
 
-def histogram(values: Sequence[float], width: float, title: str, unit: str = "") -> str:
-    """Count values in bins `width` wide, with zero between two bins."""
+def histogram(
+    values: Sequence[float], width: float, title: str, unit: str = "", ends: tuple[float, float] | None = None
+) -> str:
+    """Count values in bins `width` wide, with zero between two bins; those beyond `ends` go into the last ones."""
+    low_end, high_end = (floor(end / width) for end in ends) if ends else (floor(min(values) / width), 10**9)
     bins: dict[int, int] = {}
     for value in values:
-        at = floor(value / width)
+        at = min(max(floor(value / width), low_end), high_end)
         bins[at] = bins.get(at, 0) + 1
     low, high = min(bins), max(bins) + 1
     frame = Frame(440, 240, (low * width, high * width), (0, max(bins.values())))
@@ -123,6 +144,24 @@ def scatter(points: Sequence[tuple[float, float, bool, str]], title: str, x_name
     return frame.svg(parts, labels, title)
 
 
+def whisker(value: float, low: float, high: float, reach: float) -> str:
+    """Draw a value with its interval on a scale from `-reach` to `reach`, zero in the middle; what lies outside ends at
+    the edge.
+    """
+    width, height = WHISKER
+
+    def x(at: float) -> float:
+        return round(width / 2 + max(-1.0, min(1.0, at / reach)) * (width / 2 - 4), 1)
+
+    kind = "gain" if low > 0 else "loss" if high < 0 else "open"
+    return (
+        f'<svg class="whisker" viewBox="0 0 {width} {height}" role="img" aria-label="{low:+.2f} to {high:+.2f}">'
+        f'<line class="zero" x1="{width / 2}" x2="{width / 2}" y1="1" y2="{height - 1}"/>'
+        f'<line class="reach {kind}" x1="{x(low)}" x2="{x(high)}" y1="{height / 2}" y2="{height / 2}"/>'
+        f'<circle class="{kind}" cx="{x(value)}" cy="{height / 2}" r="3.4"/></svg>'
+    )
+
+
 def ticks(low: float, high: float) -> list[float]:
     """Return a few round values from `low` to `high`."""
     step = 10.0 ** floor(log10((high - low) / TICKS))
@@ -137,6 +176,12 @@ def short(value: float) -> str:
         if abs(value) >= limit:
             return f"{value / (1e3 if letter == 'k' else limit):g}{letter}"
     return f"{value:g}"
+
+
+def _spread(count: int, most: int) -> list[int]:
+    """Return places spread evenly over so many, the first and the last among them."""
+    parts = min(count, most) - 1
+    return sorted({round(part * (count - 1) / parts) for part in range(parts + 1)}) if parts > 0 else [0]
 
 
 def _apart(low: float, high: float) -> tuple[float, float]:

@@ -3,27 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
 
 from backtest.bounds import Bound, bound, doubts
+from backtest.evidence import Evidence
+from backtest.exposure import exposure
 from backtest.intervals import Interval, of_mean, tier
-from backtest.measures import drawdowns
-from backtest.sheet import charts
-from backtest.sheet.bars import around
-from backtest.sheet.breakdowns import at_other_costs, by_context, groups, half_hour, weekday
-from backtest.sheet.trade import chart
+from backtest.kept import KeptRun
+from backtest.montecarlo import Futures, drawable, futures
+from backtest.sheet import breakdowns, charts, pictures
+from backtest.sheet.breakdowns import Group
+from backtest.sheet.heat import calendar
+from backtest.sheet.periods import extremes, falls, sessions, years
+from backtest.sheet.story import Story, stories
 from backtest.summary import DayResult, Summary
 from qm.clock import ny
 from qm.engine.day import Day
-from qm.model.events import Entry, Intended, Signal, TradeClosed
-from qm.model.order import Purpose
+from qm.model.events import Entry, TradeClosed
 
-CHARTS_MOST = 120
-"""Trades shown as a chart, those with the largest results; a page of thousands opens nowhere."""
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
 ROWS_MOST = 2_000
 """Trades listed."""
 FEW_TRADES = 100
+DRAWN = 2_000
+"""Times that the sessions are drawn again."""
+NARROW_WEEKS = 20
+"""Weeks of the calendar in one row on a telephone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +48,29 @@ class Sheet:
     days: Sequence[DayResult]
     trades: Sequence[TradeClosed]
     entries: Iterable[Entry] = ()
-    """The journal of the run; stops and contexts are read from it."""
+    """The journal of the run; stops, targets, executions and contexts are read from it."""
     market: Iterable[Day] = ()
     """The sessions once more, for the charts of the trades; without them there are none."""
-    warnings: Sequence[str] = field(default=())
+    warnings: Sequence[str] = ()
     fills: str = "pessimistic"
     """What was assumed where a bar left the order of events open."""
     bounds: Sequence[Bound] = ()
     """The run under each assumption that was made, itself first; nothing for itself alone."""
+    stressed: Sequence[Bound] = ()
+    """The run at each multiple of slippage and spreads that was made, itself first; nothing for itself alone."""
+    sources: Sequence[str] = ()
+    """What proves which data it was: digests of the files' manifests, or the spec of what is made up."""
+    evidence: Evidence | None = None
+    """What its Sharpe ratio proves."""
 
 
 def render(sheet: Sheet) -> str:
     """Return the page: one HTML file that needs nothing else."""
+    return environment().get_template("page.html").render(_contents(sheet))
+
+
+def environment() -> Environment:
+    """Return what fills the templates."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     env = Environment(
@@ -63,52 +83,73 @@ def render(sheet: Sheet) -> str:
     env.filters["usd"] = lambda value: "unknown" if value is None else f"{value:+,.2f}"
     env.filters["num"] = lambda value: "unknown" if value is None else f"{value:,.2f}"
     env.filters["pct"] = lambda value: "unknown" if value is None else f"{value:.1%}"
+    env.filters["signed_pct"] = lambda value: "" if value is None else f"{value:+.2%}"
     env.filters["time"] = lambda ns: f"{ny(ns):%Y-%m-%d %H:%M:%S}"
-    return env.get_template("page.html").render(_contents(sheet))
+    env.filters["sign"] = lambda value: "" if value is None or value == 0 else "up" if value > 0 else "down"
+    return env
 
 
 def _contents(sheet: Sheet) -> dict[str, Any]:
-    trades, days = sheet.trades, sheet.days
-    signals = _signals(sheet.entries)
+    trades, s = sheet.trades, sheet.summary
+    told = stories(sheet.entries)
     known = [trade for trade in trades if trade.r is not None]
     interval = of_mean([t.r for t in known if t.r is not None], [ny(t.opened).date() for t in known])
-    contexts = {name: getattr(signal, "context", {}) for name, signal in signals.items()}
-    tables = {
-        "half hour of entry": groups(trades, half_hour),
-        "strategy": groups(trades, lambda trade: trade.strategy),
-        "side": groups(trades, lambda trade: "long" if trade.side == "buy" else "short"),
-        "day of the week": groups(trades, weekday),
-        "session phase": by_context(trades, contexts, "phase"),
-        "regime": by_context(trades, contexts, "regime"),
-        "left because": groups(trades, lambda trade: trade.reason),
-    }
+    of = sessions(s, sheet.days)
+    tables = _tables(trades, told)
+    best, worst = extremes(of)
     return {
         "sheet": sheet,
-        "s": sheet.summary,
+        "s": s,
         "interval": interval,
         "tier": tier(len(trades), len({ny(trade.opened).date() for trade in trades})),
         "warnings": [*sheet.warnings, *_warnings(sheet, interval)],
-        "curves": _curves(sheet.summary, days),
-        "pictures": _pictures(known),
-        "tables": {name: found for name, found in tables.items() if found},
-        "costs": at_other_costs(trades),
+        "curves": pictures.curves(of, s.start_equity_usd),
+        "years": years(of),
+        "month_reach": max((abs(part) for year in years(of) for part in year.months if part), default=0.0),
+        "calendar": calendar(of),
+        "narrow_calendar": calendar(of, NARROW_WEEKS),
+        "falls": falls(of, s.start_equity_usd),
+        "best": best,
+        "worst": worst,
+        "sessions": of,
+        "pictures": pictures.together(known),
+        "exposure": exposure(trades, sheet.days, s.start_equity_usd),
+        "futures": _again(sheet),
+        "tables": tables,
+        "judged": sum(group.interval is not None for found in tables.values() for group, _ in found),
+        "costs": breakdowns.at_other_costs(trades),
+        "fees": breakdowns.at_other_fees(trades),
+        "spare": breakdowns.spare_cents(trades),
         "ambiguous_usd": sum(float(trade.net_usd) for trade in trades if trade.ambiguous),
-        "charts": _charts(sheet, signals),
+        "charts": pictures.one_by_one(trades, sheet.market, told),
         "listed": trades[:ROWS_MOST],
     }
 
 
-def _signals(entries: Iterable[Entry]) -> dict[str, Signal]:
-    """Return the signal that each entry order followed from; trades are named after their entry order."""
-    found: dict[str, Signal] = {}
-    by_seq: dict[int, Signal] = {}
-    for entry in entries:
-        body = entry.body
-        if isinstance(body, Signal) and body.entry:
-            by_seq[entry.seq] = body
-        elif isinstance(body, Intended) and body.order.purpose is Purpose.ENTRY and entry.cause in by_seq:
-            found[body.order.id] = by_seq.pop(entry.cause)
-    return found
+def _tables(trades: Sequence[TradeClosed], told: Mapping[str, Story]) -> dict[str, list[tuple[Group, str]]]:
+    contexts = {name: story.signal.context for name, story in told.items() if story.signal is not None}
+    found = {
+        "strategy": breakdowns.groups(trades, lambda trade: trade.strategy),
+        "half hour of entry": breakdowns.groups(trades, breakdowns.half_hour),
+        "day of the week": breakdowns.groups(trades, breakdowns.weekday),
+        "side": breakdowns.groups(trades, lambda trade: "long" if trade.side == "buy" else "short"),
+        "regime": breakdowns.by_context(trades, contexts, "regime"),
+        "session phase": breakdowns.by_context(trades, contexts, "phase"),
+        "price at entry": breakdowns.groups(trades, breakdowns.price),
+        "time held": breakdowns.groups(trades, breakdowns.hold),
+        **{name: breakdowns.by_feature(trades, *what) for name, what in breakdowns.FEATURES.items()},
+        "left because": breakdowns.groups(trades, breakdowns.reason),
+    }
+    intervals = [group.interval for listed in found.values() for group in listed if group.interval is not None]
+    # One scale for the whole page, so that whiskers compare; the widest few may end at its edge.
+    ends = sorted(max(abs(each.low), abs(each.high)) for each in intervals)
+    reach = ends[int(0.8 * (len(ends) - 1))] if ends else 1.0
+    return {name: [(group, _whisker(group, reach)) for group in listed] for name, listed in found.items() if listed}
+
+
+def _whisker(group: Group, reach: float) -> str:
+    of = group.interval
+    return "" if of is None else charts.whisker(of.value, of.low, of.high, reach)
 
 
 def _warnings(sheet: Sheet, interval: Interval | None) -> list[str]:
@@ -124,50 +165,6 @@ def _warnings(sheet: Sheet, interval: Interval | None) -> list[str]:
     return out
 
 
-def _curves(summary: Summary, days: Sequence[DayResult]) -> list[tuple[str, str]]:
-    if not days:
-        return []
-    names = ["start", *(day.session for day in days)]
-    equity = [summary.start_equity_usd, *(float(day.equity_usd) for day in days)]
-    import numpy as np
-
-    falls = [-100 * fall for fall in drawdowns(np.asarray(equity, np.float64)).tolist()]
-    return [
-        ("Equity at the ends of sessions, $", charts.line(equity, names, "Equity")),
-        (
-            "Fall from the highest equity so far",
-            charts.line(falls, names, "Drawdown", kind="fall", unit="%", height=150),
-        ),
-    ]
-
-
-def _pictures(known: Sequence[TradeClosed]) -> list[tuple[str, str]]:
-    rs = [trade.r for trade in known if trade.r is not None]
-    if not rs:
-        return []
-    width = 0.5 if max(rs) - min(rs) <= 20 else 1.0
-    best, worst = [], []
-    for trade in known:
-        if trade.risk_usd > 0 and trade.r is not None:
-            name = f"{trade.symbol} {ny(trade.opened):%m-%d %H:%M} {trade.r:+.2f} R"
-            won = trade.r > 0
-            best.append((trade.mfe_usd / trade.risk_usd, trade.r, won, name))
-            worst.append((trade.mae_usd / trade.risk_usd, trade.r, won, name))
-    found = [("Results of trades, R", charts.histogram(rs, width, "Results of trades", "R"))]
-    if best:
-        found += [
-            ("Result against the best open profit", charts.scatter(best, "MFE", "best open profit, R", "result, R")),
-            ("Result against the worst open loss", charts.scatter(worst, "MAE", "worst open loss, R", "result, R")),
-        ]
-    return found
-
-
-def _charts(sheet: Sheet, signals: Mapping[str, Signal]) -> list[tuple[TradeClosed, Signal | None, str]]:
-    largest = sorted(sheet.trades, key=lambda trade: -abs(trade.net_usd))[:CHARTS_MOST]
-    out = []
-    for trade, minutes in around(largest, sheet.market):
-        signal = signals.get(trade.trade)
-        drawn = chart(trade, minutes, None if signal is None else signal.stop)
-        if drawn:
-            out.append((trade, signal, drawn))
-    return sorted(out, key=lambda each: each[0].opened)
+def _again(sheet: Sheet) -> Futures | None:
+    kept = KeptRun(sheet.title, Decimal(str(sheet.summary.start_equity_usd)), list(sheet.days), [])
+    return futures(kept, DRAWN) if drawable(kept) else None

@@ -115,14 +115,15 @@ def test_the_numbers_are_those_of_the_run(some: list[TradeClosed]) -> None:
     page = Page(render(sheet(some)))
     for words in ("+25.00 $", "+0.50 R", "33.3%", "3 trades prove nothing", "In 33% of the trades", "09:30", "10:30"):
         assert words in page.words, words
-    # Three equity parts (two curves, a histogram, two scatters) and a chart for each trade.
-    assert page.tags.count("svg") == 5 + 3
+    # Two curves, a calendar, five pictures of all trades, and a chart for each trade.
+    assert page.tags.count("figure") == 3 + 5 + 3
 
 
 def test_a_run_without_trades_has_a_page() -> None:
     page = Page(render(sheet([])))
     assert "0 trades prove nothing" in page.words
-    assert page.tags.count("svg") == 2
+    assert page.tags.count("figure") == 3
+    assert "There was none." in page.words
 
 
 def test_what_a_symbol_is_called_stays_text() -> None:
@@ -153,7 +154,7 @@ def test_groups_by_hour_and_day(some: list[TradeClosed]) -> None:
     assert [(each.name, each.trades, each.net_usd) for each in found] == [("09:30", 2, 50.0), ("10:30", 1, -25.0)]
     assert found[0].mean_r == 0.5
     assert found[1].mean_r is None
-    assert [each.name for each in groups(some, weekday)] == ["3 Wed"]
+    assert [each.name for each in groups(some, weekday)] == ["Wednesday"]
 
 
 def test_other_costs_are_paid_both_ways(some: list[TradeClosed]) -> None:
