@@ -13,6 +13,9 @@ from qm.radar.parts import Array
 
 Codes = npt.NDArray[np.uint8]
 
+PRECISION: Final = 1e6
+"""A score is rounded to a millionth of a point."""
+
 
 class Lack(IntEnum):
     """What keeps a symbol from being ranked; the first that applies, in this order."""
@@ -39,6 +42,7 @@ WORDS: Final = {
 
 @numba.njit(cache=True, error_model="numpy", nogil=True)
 def judge(
+    strength: Array,
     last: Array,
     chg_pct: Array,
     halted: Array,
@@ -46,24 +50,33 @@ def judge(
     pre_dollars: Array,
     min_price: float,
     min_dollars: float,
-    out: Codes,
-) -> None:
-    """Write the `Lack` of every symbol; each comparison is written so that NaN fails it."""
-    for row in range(out.shape[0]):
+    lacks: Codes,
+    scores: Array,
+) -> int:
+    """Round `strength` in place, write the `Lack` of every symbol and the scores of those that lack nothing, else NaN.
+
+    Returns how many lack nothing. Each comparison is written so that NaN fails it.
+    """
+    count = 0
+    for row in range(lacks.shape[0]):
+        strength[row] = np.rint(strength[row] * PRECISION) / PRECISION
         total = 0.0
         if dollars[row] > 0.0:
             total += dollars[row]
         if pre_dollars[row] > 0.0:
             total += pre_dollars[row]
+        lack = 0
+        if not (total >= min_dollars and total > 0.0):
+            lack = 5
+        if not last[row] >= min_price:
+            lack = 4
+        if halted[row] != 0.0:
+            lack = 3
+        if not chg_pct[row] > -np.inf:
+            lack = 2
         if not last[row] > 0.0:
-            out[row] = 1
-        elif not chg_pct[row] > -np.inf:
-            out[row] = 2
-        elif halted[row] != 0.0:
-            out[row] = 3
-        elif not last[row] >= min_price:
-            out[row] = 4
-        elif not (total >= min_dollars and total > 0.0):
-            out[row] = 5
-        else:
-            out[row] = 0
+            lack = 1
+        lacks[row] = lack
+        scores[row] = strength[row] if lack == 0 else np.nan
+        count += lack == 0
+    return count

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Final
 
+import numba
 import numpy as np
 import numpy.typing as npt
 
@@ -13,12 +14,15 @@ from qm.clock import MINUTE
 from qm.radar.parts import Array
 
 Ranks = npt.NDArray[np.int32]
+Indices = npt.NDArray[np.int64]
 
 KEPT: Final = 16
 """Minute boundaries that are remembered."""
 KEPT_NS: Final = KEPT * MINUTE
 VELOCITY_MINUTES: Final = 5
 """Velocity looks back so far."""
+ASKED: Final = 3
+"""The market of a mark is sorted when it is asked more often; to count who is stronger than a few rows costs less."""
 
 
 class Mark:
@@ -28,6 +32,7 @@ class Mark:
         self.due = due
         self._scores = scores
         self._ranks: Ranks | None = None
+        self._asked = 0
 
     @property
     def ranks(self) -> Ranks:
@@ -36,6 +41,13 @@ class Mark:
         if self._ranks is None:
             self._ranks = ranks_of(self._scores)
         return self._ranks
+
+    def ranks_at(self, rows: Indices) -> Ranks:
+        """Return the ranks of some rows, 0 where one was not ranked."""
+        self._asked += 1
+        if self._ranks is not None or self._asked > ASKED:
+            return self.ranks[rows]
+        return ranks_among(self._scores, rows)
 
 
 class Marks:
@@ -73,9 +85,46 @@ class Marks:
 
 def ranks_of(scores: Array) -> Ranks:
     """Return the rank of every row: by score, by row where scores are equal; 0 where the score is NaN."""
-    # NaN sorts last.
-    order = np.argsort(-scores, kind="stable")
-    ranks = np.zeros(len(scores), np.int32)
-    ranked = order[: int(np.count_nonzero(scores >= 0))]
-    ranks[ranked] = np.arange(1, len(ranked) + 1)
+    ranks, rows = np.zeros(len(scores), np.int32), np.flatnonzero(scores >= 0)
+    ranked = scores[rows]
+    # The quicker sort keeps no order among equals: runs of them are put into that of their rows afterwards.
+    order = np.argsort(-ranked)
+    ordered = ranked[order]
+    run = np.cumsum(np.concatenate([[0], ordered[1:] != ordered[:-1]])) if len(rows) else order
+    placed = np.sort(run * len(scores) + rows[order]) % max(len(scores), 1)
+    ranks[placed] = np.arange(1, len(rows) + 1)
     return ranks
+
+
+def ranks_among(scores: Array, rows: Indices) -> Ranks:
+    """Return the ranks that `ranks_of` gives some rows, without a sort of the market."""
+    ranks = np.zeros(len(rows), np.int32)
+    asked = scores[rows]
+    known = np.flatnonzero(asked >= 0)
+    # The strongest first; who is ahead of one is ahead of all behind it.
+    known = known[np.lexsort((rows[known], -asked[known]))]
+    if len(known):
+        ranks[known] = _ahead(scores, asked[known], rows[known])
+    return ranks
+
+
+@numba.njit(cache=True, error_model="numpy", nogil=True)
+def _ahead(scores: Array, asked: Array, rows: Indices) -> Ranks:
+    n = asked.shape[0]
+    ahead = np.zeros(n + 1, np.int32)
+    weakest, last = asked[n - 1], rows[n - 1]
+    for row in range(scores.shape[0]):
+        score = scores[row]
+        if not (score > weakest or (score == weakest and row < last)):
+            continue
+        low, high = 0, n - 1
+        while low < high:
+            middle = (low + high) // 2
+            if score > asked[middle] or (score == asked[middle] and row < rows[middle]):
+                high = middle
+            else:
+                low = middle + 1
+        ahead[low] += 1
+    for place in range(1, n):
+        ahead[place] += ahead[place - 1]
+    return ahead[:n] + np.int32(1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import isfinite, log10
+from typing import Final
 
 import msgspec
 import numba
@@ -10,6 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
+
+EDGE: Final = 1e-9
+"""As a fraction: so far beyond its ends the way in decades is certainly over."""
 
 
 class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -40,11 +44,12 @@ class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def add_to(self, scores: Array, values: Array) -> None:
         """Add the points that the feature gives at `values` to `scores`, row by row."""
-        start, full = self.start, self.full
         if self.decades:
-            with np.errstate(invalid="ignore", divide="ignore"):
-                values, start, full = np.log10(values), log10(start), log10(full)
-        _add(scores, values, float(start), self.points / (full - start), float(self.points))
+            start, full = log10(self.start), log10(self.full)
+            _add_decades(scores, values, self.start, self.full, start, self.points / (full - start), float(self.points))
+        else:
+            slope = self.points / (self.full - self.start)
+            _add(scores, values, float(self.start), slope, float(self.points))
 
 
 @numba.njit(cache=True, error_model="numpy", nogil=True)
@@ -52,5 +57,20 @@ def _add(scores: Array, values: Array, start: float, slope: float, points: float
     for row in range(scores.shape[0]):
         found = (values[row] - start) * slope
         # Written so that NaN adds nothing.
-        if found > 0.0:
-            scores[row] += min(found, points)
+        scores[row] += min(found, points) if found > 0.0 else 0.0
+
+
+@numba.njit(cache=True, error_model="numpy", nogil=True)
+def _add_decades(
+    scores: Array, values: Array, start: float, full: float, log_start: float, slope: float, points: float
+) -> None:
+    # Most values lie outside, where no logarithm is needed to know that they give nothing, or all points.
+    low, high = min(start, full) * (1.0 - EDGE), max(start, full) * (1.0 + EDGE)
+    for row in range(scores.shape[0]):
+        value = values[row]
+        if low < value < high:
+            found = (log10(value) - log_start) * slope
+            if found > 0.0:
+                scores[row] += min(found, points)
+        elif (value >= high) if slope > 0.0 else (0.0 <= value <= low):
+            scores[row] += points

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
 from qm.clock import MINUTE
-from qm.market.features import Features, features
+from qm.market.features import SHOWN, Features, features
 from qm.market.market import Market
 from qm.model.events import Beat, Entry, Event, SessionStarted
 from qm.radar.fitness import Codes, judge
@@ -16,6 +17,17 @@ from qm.radar.marks import Marks
 from qm.radar.parts import Array, Part
 from qm.radar.ranking import Ranking, strongest
 from qm.radar.weights import RadarWeights, scaled
+
+
+class _Scored(NamedTuple):
+    parts: dict[str, Part]
+    strength: Array
+    """The score of every row, of those that are not ranked the one that they would have."""
+    scores: Array
+    """NaN where a row is not ranked."""
+    lacks: Codes
+    ranked: int
+    """Symbols ranked."""
 
 
 class Radar:
@@ -53,7 +65,7 @@ class Radar:
 
     def beat(self, market: Market, seen: Features) -> Ranking:
         """Rank all symbols as of `seen`, which must cover all rows of the market."""
-        parts, strength, scores, lacks = self._scored(market, seen)
+        parts, strength, scores, lacks, ranked = self._scored(market, seen)
         order = strongest(scores, self.weights.top)
         done = change(self._members, order.tolist(), strength, lacks, self._rule)
         listed = after(self._members, done, seen.ts)
@@ -69,6 +81,7 @@ class Radar:
             listed=listed,
             change=done,
             marks=self._marks.copy(),
+            count=ranked,
         )
         return self._latest
 
@@ -85,15 +98,15 @@ class Radar:
         """Return all that later decisions depend on, in encodable builtins; the marks follow from the market."""
         return {"session": self._session, "listed": [[symbol, *member] for symbol, member in self.members().items()]}
 
-    def _scored(self, market: Market, seen: Features) -> tuple[dict[str, Part], Array, Array, Codes]:
+    def _scored(self, market: Market, seen: Features) -> _Scored:
         pre = seen.ts < market.session.open_ns
         parts = self._pre_parts if pre else self._parts
         strength = np.zeros(len(seen["last"]))
         for name, part in parts.items():
             part.add_to(strength, seen[name])
-        np.round(strength, 6, out=strength)
-        lacks = np.empty(len(strength), np.uint8)
-        judge(
+        scores, lacks = np.empty(len(strength)), np.empty(len(strength), np.uint8)
+        ranked = judge(
+            strength,
             seen["last"],
             seen["chg_pct"],
             seen["halted"],
@@ -102,8 +115,9 @@ class Radar:
             self.weights.min_price,
             self.weights.pre.min_dollar_volume if pre else self.weights.min_dollar_volume,
             lacks,
+            scores,
         )
-        return parts, strength, np.where(lacks == 0, strength, np.nan), lacks
+        return _Scored(parts, strength, scores, lacks, ranked)
 
     def _apply_beat(self, entry: Entry) -> None:
         body, market = entry.body, self._market
@@ -123,8 +137,11 @@ class Radar:
         if body.due % MINUTE == 0 and entry.ts >= self.marks_from:
             latest = self._latest
             fresh = latest is not None and latest.ts == market.now
-            scores = latest.scores if latest is not None and fresh else self._scored(market, features(market))[2]
+            scores = latest.scores if latest is not None and fresh else self._again(market)
             self._marks.add(body.due, scores)
+
+    def _again(self, market: Market) -> Array:
+        return self._scored(market, features(market, needed=(*SHOWN, *self._parts, *self._pre_parts))).scores
 
     def _apply_session(self, entry: Entry) -> None:
         assert isinstance(entry.body, SessionStarted)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import numba
 import numpy as np
-import numpy.typing as npt
 
 from qm.clock import MINUTE, SECOND
 from qm.market.features import Features
@@ -15,16 +14,18 @@ from qm.model.events import Contribution, RadarRow
 from qm.model.instrument import SymbolTable
 from qm.radar.fitness import Codes, Lack
 from qm.radar.listing import Change, Member
-from qm.radar.marks import VELOCITY_MINUTES, Marks, Ranks, ranks_of
+from qm.radar.marks import VELOCITY_MINUTES, Indices, Marks, Ranks, ranks_among, ranks_of
 from qm.radar.parts import Array, Part
 
-Indices = npt.NDArray[np.int64]
-
-
-FEW: Final = 40
-"""Ranks of so many rows are counted one by one; for more of them the whole market is sorted once."""
 UNRANKED: Final = (-1.0, 0)
 """At least as strong as any symbol that is not ranked, and weaker than any that is."""
+
+
+class _Way(NamedTuple):
+    rank: int
+    """0 when it is not ranked."""
+    rank_change: int | None
+    velocity: float | None
 
 
 class Ranking:
@@ -47,13 +48,14 @@ class Ranking:
         listed: Mapping[int, Member] | None = None,
         change: Change | None = None,
         marks: Marks | None = None,
+        count: int | None = None,
     ) -> None:
         self.ts = features.ts
         """The beat, ns UTC."""
         self.table, self.features, self.parts, self.scores = table, features, parts, scores
         self.order = strongest(scores, top) if order is None else order
         """Rows of the strongest symbols, the strongest first; at most `top`."""
-        self.count = int(np.count_nonzero(scores >= 0))
+        self.count = int(np.count_nonzero(scores >= 0)) if count is None else count
         """Symbols ranked."""
         self.strength_of = scores if strength is None else strength
         """The score of every row, of those that are not ranked the one that they would have."""
@@ -80,17 +82,12 @@ class Ranking:
         """Return the rank of a row, 1 for the strongest, 0 when it is not ranked."""
         found = self._place.get(row)
         if found is None:
-            found = int(self._ranks[row]) if self._ranks is not None else _rank(self.scores, row)
-            self._place[row] = found
+            found = self._place[row] = int(self.ranks_at(np.array([row], np.int64))[0])
         return found
 
     def ranks_at(self, rows: Indices) -> Ranks:
         """Return the ranks of some rows, 0 where one is not ranked."""
-        if self._ranks is None and sum(row not in self._place for row in rows.tolist()) > FEW:
-            self.ranks()
-        if self._ranks is not None:
-            return self._ranks[rows]
-        return np.array([self.rank_of(row) for row in rows.tolist()], np.int32)
+        return ranks_among(self.scores, rows) if self._ranks is None else self._ranks[rows]
 
     def shown(self) -> Indices:
         """Return the rows that are ranked among the strongest or stand on the list, the strongest first."""
@@ -110,18 +107,14 @@ class Ranking:
 
         None when the symbol is not ranked, was not then, or nobody looked then.
         """
-        mark = self._minute_ago
-        now, then = self.rank_of(row), 0 if mark is None else int(mark.ranks[row])
-        return then - now if now and then else None
+        return self._ways(np.array([row], np.int64))[0].rank_change
 
     def velocity(self, row: int) -> float | None:
         """Return the places gained (+) or lost (-) per minute since the minute boundary five minutes ago.
 
         Since the first boundary that is known where five minutes are not; None where no rank of then is.
         """
-        mark = self._since
-        now, then = self.rank_of(row), 0 if mark is None else int(mark.ranks[row])
-        return round((then - now) / ((self.ts - mark.due) / MINUTE), 3) if mark and now and then else None
+        return self._ways(np.array([row], np.int64))[0].velocity
 
     def past(self, row: int) -> tuple[int, ...]:
         """Return the ranks at the last minute boundaries before this beat, oldest first; 0 where it was not ranked."""
@@ -159,33 +152,59 @@ class Ranking:
             out[name] = (values, part.of(values))
         return out
 
+    def _made_of(self, rows: Indices) -> tuple[list[str], Array, list[list[float]]]:
+        """Names of the parts, float64[part, row] of their values, and their points as they are journaled."""
+        made = self.contributions(rows)
+        values = np.array([values for values, _ in made.values()])
+        return list(made), values, np.round([points for _, points in made.values()], 3).tolist()
+
     def lines(self, rows: Sequence[int] | Indices) -> list[RadarRow]:
         """Return the lines of the rows given, as `row` does for one."""
         at = np.asarray(rows, np.int64)
+        names, values, points = self._made_of(at)
         columns = [
-            [Contribution(name, *pair) for pair in zip(_known(values), np.round(points, 3).tolist(), strict=True)]
-            for name, (values, points) in self.contributions(at).items()
+            [Contribution(name, *pair) for pair in zip(*column, strict=True)]
+            for name, *column in zip(names, _known(values), points, strict=True)
         ]
         parts = zip(*columns, strict=True)
+        ways = self._ways(at)
         lasts, scores = self.features["last"][at].tolist(), np.round(self.scores[at], 3).tolist()
         highs, halts = self.features["new_high"][at].tolist(), self.features["halted"][at].tolist()
         return [
             RadarRow(
                 symbol=self.table.names[row],
-                rank=self.rank_of(row),
+                rank=way.rank,
                 score=score if score >= 0 else 0.0,
                 last=last if last > 0 else 0.0,
                 parts=made_of,
-                rank_change=self.rank_change(row),
-                velocity=self.velocity(row),
+                rank_change=way.rank_change,
+                velocity=way.velocity,
                 listed_s=(self.ts - self.members[row].since) / SECOND if row in self.members else None,
                 # Written so that what is not known is no new high, and no halt.
                 new_high=high > 0,
                 halted=halt > 0,
             )
-            for row, score, last, made_of, high, halt in zip(
-                at.tolist(), scores, lasts, parts, highs, halts, strict=True
+            for row, way, score, last, made_of, high, halt in zip(
+                at.tolist(), ways, scores, lasts, parts, highs, halts, strict=True
             )
+        ]
+
+    def _ways(self, rows: Indices) -> list[_Way]:
+        """Where some rows stand, and where they came from."""
+        found = [self._place.get(row) for row in rows.tolist()]
+        ranks = self.ranks_at(rows).tolist() if None in found else found
+        ago, since = self._minute_ago, self._since
+        nothing = [0] * len(ranks)
+        before = nothing if ago is None else ago.ranks_at(rows).tolist()
+        first = nothing if since is None else before if since is ago else since.ranks_at(rows).tolist()
+        minutes = 1.0 if since is None else (self.ts - since.due) / MINUTE
+        return [
+            _Way(
+                now,
+                then - now if now and then else None,
+                round((start - now) / minutes, 3) if now and start else None,
+            )
+            for now, then, start in zip(ranks, before, first, strict=True)
         ]
 
 
@@ -213,20 +232,8 @@ def _strongest(scores: Array, rows: Indices, best: Array) -> int:
     return n
 
 
-def _known(values: Array) -> list[float | None]:
+def _known(values: Array) -> list[list[float | None]]:
     """Return the values rounded as the journal keeps them, None where NaN."""
-    rounded: list[float] = np.round(values, 6).tolist()
+    rounded: list[list[float | None]] = np.round(values, 6).tolist()
     # NaN is not equal to itself.
-    return [value if value == value else None for value in rounded]
-
-
-@numba.njit(cache=True, error_model="numpy", nogil=True)
-def _rank(scores: Array, row: int) -> int:
-    score = scores[row]
-    if not score >= 0.0:
-        return 0
-    rank = 1
-    for other in range(scores.shape[0]):
-        if scores[other] > score or (scores[other] == score and other < row):
-            rank += 1
-    return rank
+    return [[each if each == each else None for each in row] for row in rounded] if np.isnan(values).any() else rounded
