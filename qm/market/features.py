@@ -108,8 +108,14 @@ def features(market: Market, out: Array | None = None, needed: Iterable[str] | N
     """
     symbols = len(market.table)
     plan = _ALL if needed is None else _plan(frozenset(needed))
+    # Before the first record and before the open, time changes nothing but the clock itself.
+    blank = out is None and market.untouched and market.now < market.session.open_ns and F.MINS_SINCE_OPEN not in plan
+    if blank and plan.names in market.blank:
+        return Features(market.now, market.blank[plan.names], plan.names, market)
     matrix = np.empty((len(plan.names), symbols)) if out is None else out
     fill(market, (0, symbols), plan.place, plan.wanted, matrix)
+    if blank:
+        market.blank[plan.names] = matrix
     return Features(market.now, matrix, plan.names, market)
 
 
@@ -123,6 +129,9 @@ class _Plan:
         for n, f in enumerate(picked):
             self.place[f] = n
         self.wanted = Wanted.of(features)
+
+    def __contains__(self, feature: F) -> bool:
+        return bool(self.place[feature] >= 0)
 
 
 @lru_cache(maxsize=64)

@@ -23,7 +23,7 @@ from qm.market.blocks import (
     take_states,
 )
 from qm.market.day_facts import spy_pct, ssr_drop, usual_share, whole_share
-from qm.market.five_features import FIVES, WHOLE, fill_fives
+from qm.market.five_features import BARS, FIVES, WHOLE, fill_fives
 from qm.market.fives import BAND, EXP_STREAK, GREEN, HIGH, RANGE_EXP, RED, RSI
 from qm.market.kernel import MINUTE
 from qm.market.market import Market
@@ -73,11 +73,13 @@ class Wanted(NamedTuple):
     volumes: bool
     moves: bool
     fives: bool
+    bars: bool
+    """Whole five-minute bars must be read."""
 
     @classmethod
     def of(cls, features: frozenset[F]) -> Wanted:
         """Return the subjects of some features."""
-        return cls(*(not features.isdisjoint(subject) for subject in SUBJECTS))
+        return cls(*(not features.isdisjoint(subject) for subject in (*SUBJECTS, BARS)))
 
 
 def fill(market: Market, rows: tuple[int, int], place: Places, wanted: Wanted, out: Array) -> None:
@@ -90,7 +92,7 @@ def fill(market: Market, rows: tuple[int, int], place: Places, wanted: Wanted, o
     boundary = now // MINUTE * MINUTE
     one, two, five, ten, fifteen = [boundary - n * MINUTE for n in _AGO]
     close_at, volume_at = minutes.close_at, minutes.volume_at
-    if wanted.fives:
+    if wanted.bars:
         minutes.fives.read(*rows)
     _fill(
         market.rows,
@@ -104,7 +106,7 @@ def fill(market: Market, rows: tuple[int, int], place: Places, wanted: Wanted, o
          usual_share(curve, now - opens) - usual_share(curve, five - opens)),
         (now, now - opens, *rows),
         place,
-        tuple(wanted),
+        wanted[:-1],
         out,
     )  # fmt: skip
 

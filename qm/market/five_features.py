@@ -20,6 +20,8 @@ WHOLE: Final = {
     F.RSI2_5M: RSI,
 }
 """What changes only with a whole bar, with its place in `Fives.known`."""
+BARS: Final = (F.BB_LOW_DIST_PCT, F.NEW_5M_HIGH, *WHOLE)
+"""What whole bars must be read for; the opening range is known without."""
 
 
 @numba.njit(cache=True, error_model="numpy", nogil=True)

@@ -38,10 +38,10 @@ class Fives:
     """
 
     def __init__(self, symbols: int) -> None:
-        self.bars = np.empty((symbols, 4, KEPT))
-        """Open, high, low and close by symbol, the oldest first; the first `count` are bars."""
+        self.bars = np.empty((KEPT, 4, symbols))
+        """Open, high, low and close, the oldest first; of each symbol the first `count` are bars."""
         self.count = np.zeros(symbols, np.int64)
-        self.period = np.full((symbols, KEPT), -1, np.int64)
+        self.period = np.full((KEPT, symbols), -1, np.int64)
         """Which five minutes since the open each bar is."""
         self.building = np.full((4, symbols), np.nan)
         """The bar that is not whole yet; NaN without a trade."""
@@ -84,21 +84,20 @@ class Fives:
         if not period:
             self.opening[:, row] = bar[1:]
         count = int(self.count[row])
-        known = self.period[row, :count]
-        at = int(np.searchsorted(known, period))
-        there = at < count and known[at] == period
+        bars, periods = self.bars[:, :, row], self.period[:, row]
+        at = int(np.searchsorted(periods[:count], period))
+        there = at < count and periods[at] == period
         traded = bool(bar[1] > 0.0)
         if not there and (not traded or count == KEPT):
             return
-        bars, periods = self.bars[row], self.period[row]
         if not traded:
-            bars[:, at : count - 1], periods[at : count - 1] = bars[:, at + 1 : count].copy(), known[at + 1 :].copy()
-            self.count[row] = count = count - 1
+            bars[at : count - 1], periods[at : count - 1] = bars[at + 1 : count].copy(), periods[at + 1 : count].copy()
+            self.count[row] = count - 1
         elif not there:
-            bars[:, at + 1 : count + 1], periods[at + 1 : count + 1] = bars[:, at:count].copy(), known[at:].copy()
-            self.count[row] = count = count + 1
+            bars[at + 1 : count + 1], periods[at + 1 : count + 1] = bars[at:count].copy(), periods[at:count].copy()
+            self.count[row] = count + 1
         if traded:
-            bars[:, at], periods[at] = bar, period
+            bars[at], periods[at] = bar, period
         self.known[:, row] = np.nan
         self._read[row] = 0
 
@@ -109,7 +108,8 @@ def _build(building: Array, bar: Array) -> None:
         if not bar[1, s] > 0.0:
             continue
         if not building[1, s] > 0.0:
-            building[:, s] = bar[:4, s]
+            building[0, s], building[1, s] = bar[0, s], bar[1, s]
+            building[2, s], building[3, s] = bar[2, s], bar[3, s]
         else:
             building[1, s] = max(building[1, s], bar[1, s])
             building[2, s] = min(building[2, s], bar[2, s])
@@ -122,8 +122,9 @@ def _close(building: Array, bars: Array, count: Counts, periods: Counts, period:
         n = count[s]
         if not building[1, s] > 0.0 or n >= KEPT:
             continue
-        bars[s, :, n] = building[:, s]
-        periods[s, n] = period
+        bars[n, 0, s], bars[n, 1, s] = building[0, s], building[1, s]
+        bars[n, 2, s], bars[n, 3, s] = building[2, s], building[3, s]
+        periods[n, s] = period
         count[s] = n + 1
 
 
@@ -132,34 +133,34 @@ def _catch_up(bars: Array, count: Counts, seen: Counts, known: Array, start: int
     for s in range(start, stop):
         while seen[s] < count[s]:
             seen[s] += 1
-            _read(bars[s], seen[s], known[:, s])
+            _read(bars[:, :, s], seen[s], known[:, s])
 
 
 @numba.njit(cache=True, error_model="numpy", nogil=True)
 def _read(bars: Array, n: int, known: Array) -> None:
     """Bring one symbol's `known` from the bar before the last to the last of its first `n` bars."""
     last = n - 1
-    opened, high, low, close = bars[0, last], bars[1, last], bars[2, last], bars[3, last]
+    opened, high, low, close = bars[last, 0], bars[last, 1], bars[last, 2], bars[last, 3]
     known[HIGH] = high
     before = 0.0
     first = max(0, last - RANGES)
     for k in range(first, last):
-        before += bars[1, k] - bars[2, k]
+        before += bars[k, 1] - bars[k, 2]
     known[RANGE_EXP] = (high - low) * (last - first) / before if before > 0.0 else np.nan
     if n == 1:
         known[EXP_STREAK] = known[RED] = known[GREEN] = 0.0
     known[EXP_STREAK] = known[EXP_STREAK] + 1.0 if known[RANGE_EXP] >= EXPANDED else 0.0
     known[RED] = known[RED] + 1.0 if close < opened else 0.0
     known[GREEN] = known[GREEN] + 1.0 if close > opened else 0.0
-    _strength(bars[3], n, known)
+    _strength(bars[:, 3], n, known)
     if n >= CLOSES:
         mean = 0.0
         for k in range(n - CLOSES, n):
-            mean += bars[3, k]
+            mean += bars[k, 3]
         mean /= CLOSES
         spread = 0.0
         for k in range(n - CLOSES, n):
-            spread += (bars[3, k] - mean) ** 2
+            spread += (bars[k, 3] - mean) ** 2
         known[BAND] = mean - WIDTH * np.sqrt(spread / CLOSES)
 
 

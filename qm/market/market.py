@@ -53,6 +53,7 @@ class Market:
         """The feed tells single trades, so that bars are built here; False when it tells bars only."""
         self.consumed = consumed
         """Records consumed in this run, earlier sessions included."""
+        self._begun = consumed
         self.now = session.pre_ns
         self.record: Record | None = None
         """The record that woke, as plain Python numbers; None when a timer or nothing did."""
@@ -62,6 +63,8 @@ class Market:
         self.opening_volume = self.minutes.opening_volume
         """Shares of the first five minutes, from 09:35 on."""
         set_limits(self.rows, reference.prior_close, session)
+        self.blank: dict[tuple[str, ...], npt.NDArray[np.float64]] = {}
+        """Features by name as they are before the first record, so that an empty market is not looked at every beat."""
         self._run = run
         self._ended = np.empty(symbols, np.int64)
         self._whys = np.empty(symbols, np.int64)
@@ -71,6 +74,11 @@ class Market:
     def marked(self) -> int:
         """The last minute boundary that was marked, ns UTC; 0 before the first."""
         return self.minutes.marked
+
+    @property
+    def untouched(self) -> bool:
+        """No record of this session was consumed yet."""
+        return self.consumed == self._begun
 
     def run(self, events: Events, start: int) -> tuple[int, Wake | None]:
         """Consume records until a wake or the end of the batch; returns the index to go on from, and the wake."""
@@ -122,6 +130,8 @@ class Market:
 
     def end_minute(self, boundary: int) -> list[Wake]:
         """Close the bars that prints built in the minute before `boundary`; returns the wakes, in row order."""
+        if not self.prints:
+            return []
         n = kernel.ended_minutes(self.rows, boundary, self._ended, self._whys)
         wakes = []
         for row, why in zip(self._ended[:n].tolist(), self._whys[:n].tolist(), strict=True):
@@ -132,7 +142,7 @@ class Market:
 
     def mark_minute(self, boundary: int) -> None:
         """Remember every symbol's price and volume at a minute boundary, for moves over minutes."""
-        self.minutes.mark(self.rows, boundary)
+        self.minutes.mark(self.rows, boundary, blank=self.untouched)
 
     def catch_up(self, row: int) -> None:
         """Give a symbol that is followed from now on the last minute bars, which are kept of every symbol."""

@@ -22,6 +22,7 @@ KEPT_MINUTES: Final = 64
 KEPT_BARS: Final = 32
 """Minute bars kept per symbol, so that what is told otherwise later can be put right."""
 KEPT_PRINTS: Final = 4
+KEPT_RANGES: Final = 2
 EXACT: Final = 1e-12
 """What the order of a sum may put between two equal amounts, as a fraction."""
 VWAP_MINUTES: Final = 20
@@ -44,6 +45,11 @@ class Minutes:
         """Shares of regular hours up to the boundary."""
         self.prints = np.zeros((KEPT_PRINTS, symbols))
         """Prints up to the boundary."""
+        self.pv = np.zeros((KEPT_RANGES, symbols))
+        """Dollars of regular hours up to the boundary."""
+        self.high = np.full((KEPT_RANGES, symbols), np.nan)
+        self.low = np.full((KEPT_RANGES, symbols), np.nan)
+        """Extremes of regular hours up to the boundary, $."""
         self.bars = np.full((KEPT_BARS, 5, symbols), np.nan)
         """Open, high, low, close and volume of the minute that ended at the boundary; NaN where there was no trade."""
         self.below = np.zeros((KEPT_MINUTES, symbols), np.bool_)
@@ -64,8 +70,8 @@ class Minutes:
         self.left_out = False
         """Some boundary between two marked ones was not marked."""
 
-    def mark(self, rows: Rows, boundary: int) -> None:
-        """Remember every symbol as it is now, at a minute boundary."""
+    def mark(self, rows: Rows, boundary: int, *, blank: bool = False) -> None:
+        """Remember every symbol as it is now, at a minute boundary; while they are `blank` the rings say so already."""
         if boundary <= self.marked:
             return
         if self.marked and boundary != self.marked + MINUTE:
@@ -73,9 +79,11 @@ class Minutes:
         if not self.marked or boundary != self.marked + MINUTE:
             self.since = boundary
         slot = boundary // MINUTE
-        bar = self.bars[slot % KEPT_BARS]
-        rings = (self.close, self.volume, self.prints[slot % KEPT_PRINTS], bar, self.below, self.mins_below)
-        _mark(rows, boundary, *rings, self._ticks)
+        bar, two = self.bars[slot % KEPT_BARS], slot % KEPT_RANGES
+        day = (self.prints[slot % KEPT_PRINTS], self.pv[two], self.high[two], self.low[two])
+        rings = (self.close, self.volume, day, bar, self.below, self.mins_below)
+        if self.left_out or not blank:
+            _mark(rows, boundary, *rings, self._ticks)
         first, self.marked = not self.marked, boundary
         since_open = boundary - self.session.open_ns
         if 0 < since_open <= self.session.close_ns - self.session.open_ns:
@@ -100,6 +108,14 @@ class Minutes:
     def prints_at(self, boundary: int) -> Array:
         """Return the prints of the session up to a boundary, by row; NaN where it is not known."""
         return self._sum_at(self.prints[boundary // MINUTE % KEPT_PRINTS], boundary, KEPT_PRINTS)
+
+    def day_at(self, boundary: int) -> tuple[Array, Array, Array, Array, Array] | None:
+        """Return last price, shares, dollars, high and low of regular hours at one of the last two boundaries."""
+        if not self.knows(boundary, KEPT_RANGES):
+            return None
+        slot = boundary // MINUTE
+        minute, two = slot % KEPT_MINUTES, slot % KEPT_RANGES
+        return self.close[minute], self.volume[minute], self.pv[two], self.high[two], self.low[two]
 
     def below_at(self, boundary: int) -> Array:
         """Return how many of the twenty boundaries before this one, the latest, were below; NaN where not known."""
@@ -127,7 +143,7 @@ class Minutes:
 
     def _leave_out(self) -> None:
         # What stands in the rings is older than a reader of them would think.
-        for ring in (self.close, self.volume, self.prints, self.bars):
+        for ring in (self.close, self.volume, self.prints, self.pv, self.high, self.low, self.bars):
             ring[:] = np.nan
         self.below[:] = False
         self.mins_below[:] = 0.0
@@ -141,13 +157,14 @@ def _mark(
     boundary: int,
     close: Array,
     volume: Array,
-    prints: Array,
+    day: tuple[Array, Array, Array, Array],
     bar: Array,
     below: npt.NDArray[np.bool_],
     mins_below: Array,
     ticks: tuple[float, float, float],
 ) -> None:
     edge, fine, coarse = ticks
+    prints, pv, high, low = day
     slot = boundary // MINUTE
     here, before, gone = slot % KEPT_MINUTES, (slot - 1) % KEPT_MINUTES, (slot - 1 - VWAP_MINUTES) % KEPT_MINUTES
     begun = boundary - MINUTE
@@ -155,7 +172,7 @@ def _mark(
         r = rows[s]
         close[here, s] = r["last"]
         volume[here, s] = r["volume"]
-        prints[s] = r["prints"]
+        prints[s], pv[s], high[s], low[s] = r["prints"], r["pv"], r["high"], r["low"]
         if r["last"] > 0.0:
             r["tick"] = fine if r["last"] < edge else coarse
         mins_below[s] += (1.0 if below[before, s] else 0.0) - (1.0 if below[gone, s] else 0.0)

@@ -23,7 +23,7 @@ import numpy.typing as npt
 from qm.market.bars import Bar
 from qm.market.fives import MINUTES as FIVE
 from qm.market.kernel import MINUTE, MINUTE_S
-from qm.market.minutes import KEPT_BARS, KEPT_MINUTES, OPENING_MINUTES, Minutes
+from qm.market.minutes import KEPT_BARS, KEPT_MINUTES, KEPT_RANGES, OPENING_MINUTES, Minutes
 from qm.market.rows import NO_BAR, PRINTS, Rows
 from qm.model.market import Kind, Print
 
@@ -222,6 +222,8 @@ class _Revision:
         first = max(end, minutes.since, minutes.marked - (KEPT_MINUTES - 1) * MINUTE)
         for boundary in range(first, minutes.marked + 1, MINUTE):
             minutes.volume[boundary // MINUTE % KEPT_MINUTES, self.sym] += size
+        for boundary in range(max(first, minutes.marked - (KEPT_RANGES - 1) * MINUTE), minutes.marked + 1, MINUTE):
+            minutes.pv[boundary // MINUTE % KEPT_RANGES, self.sym] += price * size
         over = opens + OPENING_MINUTES * MINUTE
         if end <= over <= minutes.marked:
             minutes.opening_volume[self.sym] += size

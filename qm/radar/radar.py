@@ -13,7 +13,7 @@ from qm.market.market import Market
 from qm.model.events import Beat, Entry, Event, SessionStarted
 from qm.radar.fitness import Codes, judge
 from qm.radar.listing import Member, Rule, after, change
-from qm.radar.marks import Marks
+from qm.radar.marks import Indices, Marks
 from qm.radar.parts import Array, Part
 from qm.radar.ranking import Ranking, strongest
 from qm.radar.weights import RadarWeights, scaled
@@ -28,6 +28,8 @@ class _Scored(NamedTuple):
     lacks: Codes
     ranked: int
     """Symbols ranked."""
+    order: Indices
+    """Rows of the strongest, the strongest first."""
 
 
 class Radar:
@@ -50,6 +52,7 @@ class Radar:
         self._members: dict[int, Member] = {}
         self._marks = Marks()
         self._latest: Ranking | None = None
+        self._scored_last: _Scored | None = None
         self.marks_from = 0
         """Beats before this, ns UTC, are too long ago to be remembered: a fold need not score the market for them."""
 
@@ -61,19 +64,22 @@ class Radar:
             kept = {names[row]: member for row, member in self._members.items()}
             self._members = {market.table.row(s): member for s, member in kept.items() if s in market.table}
         self._marks.clear()
-        self._latest = None
+        self._latest = self._scored_last = None
 
     def beat(self, market: Market, seen: Features) -> Ranking:
         """Rank all symbols as of `seen`, which must cover all rows of the market."""
-        parts, strength, scores, lacks, ranked = self._scored(market, seen)
-        order = strongest(scores, self.weights.top)
+        # An empty market has the same features as a beat before, and so the same scores.
+        same = self._latest is not None and self._latest.features.matrix is seen.matrix
+        found = (self._scored_last if same else None) or self._scored(market, seen)
+        self._scored_last = found
+        order, strength, lacks = found.order, found.strength, found.lacks
         done = change(self._members, order.tolist(), strength, lacks, self._rule)
         listed = after(self._members, done, seen.ts)
         self._latest = Ranking(
             market.table,
             seen,
-            parts,
-            scores,
+            found.parts,
+            found.scores,
             self.weights.top,
             order=order,
             strength=strength,
@@ -81,7 +87,7 @@ class Radar:
             listed=listed,
             change=done,
             marks=self._marks.copy(),
-            count=ranked,
+            count=found.ranked,
         )
         return self._latest
 
@@ -117,7 +123,7 @@ class Radar:
             lacks,
             scores,
         )
-        return _Scored(parts, strength, scores, lacks, ranked)
+        return _Scored(parts, strength, scores, lacks, ranked, strongest(scores, self.weights.top))
 
     def _apply_beat(self, entry: Entry) -> None:
         body, market = entry.body, self._market

@@ -9,8 +9,8 @@ from typing import Final
 
 from qm.clock import MINUTE
 from qm.market.market import Market
-from qm.model.events import Contribution, Entry, Event, Minute, SessionStarted, TapeRead
-from qm.radar.tape import Tape
+from qm.model.events import Contribution, Entry, Event, SessionStarted, TapeRead
+from qm.radar.tape import read
 from qm.rules.calendar import stretch
 
 VERSION: Final = "1"
@@ -39,7 +39,7 @@ DIRECTION: Final[dict[str, tuple[float, float]]] = {
 """What direction is made of: weight, and the value that counts in full (of above_vwap_pct, the distance from 50)."""
 
 Minutes = Sequence[Mapping[str, float]]
-"""Readings of `Tape.read`, oldest first."""
+"""Readings of `qm.radar.tape.read`, oldest first."""
 
 
 def classify(minutes: Minutes) -> tuple[dict[str, float], tuple[Contribution, ...]]:
@@ -94,13 +94,12 @@ class Regime:
     """Labels the market at each minute of regular hours.
 
     The label is that of the highest score, once it led for `HOLD` minutes in a row; it says `unknown` before that.
-    Everything is kept by the fold of `TapeRead`, besides the market at the last boundary, which the fold of `Minute`
-    takes down. Nothing in here keeps anybody from trading.
+    Everything is kept by the fold of `TapeRead`, besides the market at the last boundaries, which keeps itself. Nothing
+    in here keeps anybody from trading.
     """
 
     def __init__(self) -> None:
         self._market: Market | None = None
-        self._tape = Tape()
         self._session = ""
         self._minutes: deque[dict[str, float]] = deque(maxlen=WINDOW)
         self._latest: TapeRead | None = None
@@ -115,19 +114,18 @@ class Regime:
     def open(self, market: Market) -> None:
         """Take the market of a session."""
         self._market = market
-        self._tape.clear()
 
     def on_minute(self, due: int) -> TapeRead | None:
-        """Return what the minute that ended at `due` says, once its Minute was stated; None outside regular hours."""
+        """Return what the minute that ended at `due` says, once it was marked; None outside regular hours."""
         market = self._market
         if market is None or not market.session.open_ns < due <= market.session.close_ns:
             return None
-        read = self._tape.read(market)
-        scores, parts = classify([*self._minutes, read])
+        minute = read(market)
+        scores, parts = classify([*self._minutes, minute])
         leaning = max(LABELS, key=lambda label: scores[label]) if scores else UNKNOWN
         led = self._led + 1 if self._latest is not None and leaning == self._latest.leaning else 1
         label = leaning if led >= HOLD else self.label
-        return TapeRead(due, label, self.label, leaning, VERSION, scores, parts, read)
+        return TapeRead(due, label, self.label, leaning, VERSION, scores, parts, minute)
 
     def context(self, now: int) -> dict[str, str | float]:
         """Return what is stored with a decision: the phase of the session, the regime, its scores and its parts."""
@@ -144,15 +142,11 @@ class Regime:
 
     def appliers(self) -> dict[type[Event], Callable[[Entry], None]]:
         """Return what folds each kind of entry into the state."""
-        return {Minute: self._apply_minute, TapeRead: self._apply_read, SessionStarted: self._apply_session}
+        return {TapeRead: self._apply_read, SessionStarted: self._apply_session}
 
     def state(self) -> object:
         """Return all that later labels depend on, besides the market, in encodable builtins."""
         return [self._session, self.label, self._since, self._led, list(self._minutes)]
-
-    def _apply_minute(self, entry: Entry) -> None:
-        if self._market is not None:
-            self._tape.turn(self._market)
 
     def _apply_read(self, entry: Entry) -> None:
         body = entry.body

@@ -30,7 +30,7 @@ def correlation(market: Market, row: int, other: int) -> float | None:
     """Return the correlation of the last one-minute returns of two symbols; None where too few are known."""
     last = market.now // MINUTE_NS
     slots = [minute % KEPT_MINUTES for minute in range(last - RETURNS, last + 1)]
-    closes = market.closes[slots][:, [row, other]]
+    closes = market.closes[np.ix_(slots, (row, other))]
     returns = np.diff(np.log(np.where(closes > 0, closes, np.nan)), axis=0)
     known = returns[np.isfinite(returns).all(axis=1)]
     if len(known) < RETURNS_MIN:

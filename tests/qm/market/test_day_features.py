@@ -116,8 +116,8 @@ def test_where_a_minute_was_left_out_nothing_is_read_across_it() -> None:
 
 def test_five_minutes_with_a_minute_left_out_are_no_bar() -> None:
     whole, broken = minutes(20), minutes(20, left_out=13)
-    assert whole.minutes.fives.period[0, :4].tolist() == [0, 1, 2, 3]
-    assert broken.minutes.fives.period[0, :3].tolist() == [0, 1, 3]
+    assert whole.minutes.fives.period[:4, 0].tolist() == [0, 1, 2, 3]
+    assert broken.minutes.fives.period[:3, 0].tolist() == [0, 1, 3]
     assert broken.minutes.fives.count[0] == 3
 
 

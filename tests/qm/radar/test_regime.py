@@ -15,7 +15,7 @@ from qm.model.events import AnyEvent, Entry, Minute, SessionStarted, TapeRead
 from qm.model.instrument import SymbolTable
 from qm.model.market import bar, events
 from qm.radar.regime import HOLD, LABELS, LEAST, UNKNOWN, Regime, classify
-from qm.radar.tape import Tape
+from qm.radar.tape import read as read_tape
 from qm.rules.calendar import session, stretch
 
 SESSION = session(dt.date(2026, 11, 20))
@@ -117,6 +117,7 @@ class Driven:
         self.market.replay(records)
         self.market.now = due
         self.state(Minute(due))
+        self.market.mark_minute(due)
         read = self.regime.on_minute(due)
         if read is not None:
             self.state(read)
@@ -164,12 +165,10 @@ def test_one_minute_of_another_leaning_changes_nothing() -> None:
 
 
 def test_breadth_is_counted_as_the_tape_says_it() -> None:
-    driven, tape = Driven(), Tape()
+    driven = Driven()
     driven.minute(1, [100, 100, 100, 100, 100])
-    tape.turn(driven.market)
     driven.minute(2, [100.2, 101, 102, 99, 100])
-    tape.turn(driven.market)
-    read = tape.read(driven.market)
+    read = read_tape(driven.market)
     spent = [100.2, 101, 102, 99, 100]
     assert read["symbols"] == 5
     # SPY, AAAA and BBBB closed above the mean of their two prices, CCCC below it, DDDD at it.
@@ -185,23 +184,20 @@ def test_breadth_is_counted_as_the_tape_says_it() -> None:
 
 def test_without_spy_the_liquid_symbols_are_the_index_and_no_runner_is() -> None:
     names = ("AAAA", "BBBB", "CCCC")
-    driven, tape = Driven(names), Tape()
+    driven = Driven(names)
     driven.minute(1, [100, 100, 100])
-    tape.turn(driven.market)
     driven.minute(2, [100.1, 150, 100.2])
-    tape.turn(driven.market)
-    read = tape.read(driven.market)
+    read = read_tape(driven.market)
     # 10 bp, 5,000 bp cut to 100 bp, and 20 bp.
     assert read["move_bp"] == pytest.approx((10 + 100 + 20) / 3)
     assert "index_vwap_bp" not in read
 
 
 def test_symbols_that_did_not_trade_say_nothing() -> None:
-    driven, tape = Driven(), Tape()
+    driven = Driven()
     driven.minute(1, [100] * 5)
-    tape.turn(driven.market)
-    tape.turn(driven.market)
-    read = tape.read(driven.market)
+    driven.market.mark_minute(OPEN + 2 * MINUTE)
+    read = read_tape(driven.market)
     assert "up_dollars" not in read
     assert "net_highs_pct" not in read
     assert read["symbols"] == 5
@@ -244,6 +240,8 @@ def test_a_regime_that_was_folded_goes_on_as_the_one_that_decided() -> None:
                 records = [bar(entry.body.due, row, c, c, c, c, 1e5) for row, c in enumerate(closes[number - 1])]
                 again.market.replay(events(records))
             fold(fresh, entry)
+            if isinstance(entry.body, Minute):
+                again.market.mark_minute(entry.body.due)
         again.regime = fresh
         for number, each in enumerate(closes[cut:], cut + 1):
             again.minute(number, each)
