@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import ceil
 
 import msgspec
@@ -11,6 +12,7 @@ from backtest.intervals import Interval, of_sharpe
 from backtest.ledger import Ledger, Trial
 from backtest.measures import SESSIONS_A_YEAR, Array, moments
 from backtest.overfitting import (
+    deflated_sharpe,
     expected_best_sharpe,
     overfitting_probability,
     probabilistic_sharpe,
@@ -70,11 +72,12 @@ def evidence(returns: Array, tried: Tried | None = None) -> Evidence:
     year = SESSIONS_A_YEAR**0.5
     trials = max(1, tried.trials if tried else 1)
     matrix = _matrix(tried)
-    best = _luck(matrix, trials)
+    variance = _variance(matrix, trials)
+    best = None if variance is None else expected_best_sharpe(variance, trials)
     probabilistic = deflated = least = interval = None
     if ratio is not None and skew is not None and kurtosis is not None:
         probabilistic = probabilistic_sharpe(ratio, 0.0, n, skew, kurtosis)
-        deflated = None if best is None else probabilistic_sharpe(ratio, best, n, skew, kurtosis)
+        deflated = None if variance is None else deflated_sharpe(ratio, variance, trials, n, skew, kurtosis)
         least = shortest_track_record(ratio, 0.0, skew, kurtosis)
         interval = of_sharpe(returns)
     return Evidence(
@@ -91,6 +94,13 @@ def evidence(returns: Array, tried: Tried | None = None) -> Evidence:
         number=tried.number if tried else None,
         note=_note(tried, matrix),
     )
+
+
+def of_best(sweep: str, best: Trial, trials: Sequence[Trial], tried: int) -> Evidence:
+    """Judge the best trial of a sweep among all of its trials; `tried` were ever made of the strategy."""
+    alike = [each.returns for each in trials if each.summary is not None and len(each.returns) == len(best.returns)]
+    of = Tried(sweep=sweep, number=best.number, trials=max(tried, len(alike)), returns=tuple(alike))
+    return evidence(np.asarray(best.returns, np.float64), of)
 
 
 def recorded(ledger: Ledger, strategy: str, run: str, params: Params) -> Tried | None:
@@ -137,14 +147,13 @@ def _matrix(tried: Tried | None) -> Array | None:
     return np.array(tried.returns, np.float64).T
 
 
-def _luck(matrix: Array | None, trials: int) -> float | None:
-    if trials == 1:
-        return 0.0
+def _variance(matrix: Array | None, trials: int) -> float | None:
+    """Return how much the Sharpe ratios of trials vary; None where it is not known, although there were several."""
     if matrix is None:
-        return None
-    spread = matrix.std(axis=0)
+        return 0.0 if trials == 1 else None
+    spread = matrix.std(axis=0, ddof=1)
     ratios = np.divide(matrix.mean(axis=0), spread, out=np.zeros(matrix.shape[1]), where=spread > 0)
-    return expected_best_sharpe(float(ratios.var(ddof=1)), trials)
+    return float(ratios.var(ddof=1))
 
 
 def _correlation(matrix: Array) -> float:

@@ -51,11 +51,20 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
     equity: float | None = None
     inputs: str = ""
     """Digest over data, code and settings."""
+    fills: str = ""
+    """What is assumed where a bar tells no order of events."""
+    stress: float = 1.0
+    """How many times the slippage and the spreads."""
 
     @property
     def id(self) -> str:
         """Its name: equal for equal sweeps."""
-        digest = sha256(msgspec.json.encode(self)).hexdigest()[:8]
+        told = msgspec.to_builtins(self)
+        # Ledgers name sweeps from before these could be chosen.
+        for name, default in (("fills", ""), ("stress", 1.0)):
+            if told[name] == default:
+                del told[name]
+        digest = sha256(msgspec.json.encode(told)).hexdigest()[:8]
         return f"{self.strategy}-{self.method}-{digest}"
 
 

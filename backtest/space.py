@@ -97,6 +97,14 @@ def draw(of: Sequence[Axis], count: int, seed: int) -> list[Params]:
     return [{axis.name: _drawn(axis, float(rng.random())) for axis in of} for _ in range(count)]
 
 
+def ordered(text: str) -> tuple[float, str]:
+    """Return what puts values of a parameter in order: numbers by size, words behind them."""
+    try:
+        return float(text), text
+    except ValueError:
+        return float("inf"), text
+
+
 def _drawn(axis: Axis, at: float) -> str:
     if axis.values or axis.step or axis.whole:
         listed = axis.listed()

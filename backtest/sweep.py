@@ -5,12 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-import numpy as np
-
 from backtest.ledger import Definition, Ledger, Trial, figure
-from backtest.measures import moments
-from backtest.overfitting import deflated_sharpe, overfitting_probability
-from backtest.space import Axis, Params, draw, grid
+from backtest.space import Axis, Params, draw, grid, ordered
 from qm.errors import UsageError
 
 Progress = Callable[[int, int, Trial], None]
@@ -115,9 +111,17 @@ def proposer(of: Definition, axes: Sequence[Axis]) -> Proposer:
 
 
 def sweep(
-    of: Definition, axes: Sequence[Axis], ledger: Ledger, workers: Workers, progress: Progress | None = None
+    of: Definition,
+    axes: Sequence[Axis],
+    ledger: Ledger,
+    workers: Workers,
+    progress: Progress | None = None,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> list[Trial]:
-    """Make all trials of a sweep that were not made yet, and return all of it; every result is durable at once."""
+    """Make all trials of a sweep that were not made yet, and return all of it; every result is durable at once.
+
+    Once `stopped` says so no trial is begun, and those that run are finished.
+    """
     ledger.begin(of)
     made = {trial.number: trial for trial in ledger.trials(of.id)}
     ask = proposer(of, axes)
@@ -125,6 +129,7 @@ def sweep(
         ask.learn(trial)
     number, running, more = 0, 0, True
     while running or more:
+        more = more and not stopped()
         while more and running < workers.size:
             while number in made:
                 number += 1
@@ -146,24 +151,16 @@ def sweep(
     return ledger.trials(of.id)
 
 
-def luck(chosen: Trial, trials: Sequence[Trial], tried: int) -> tuple[float | None, float | None]:
-    """Return the deflated Sharpe ratio of a chosen trial, and the probability that choosing it was overfitting.
-
-    `tried` counts all trials ever made of the strategy. None where there is too little to say.
-    """
-    known = [trial for trial in trials if trial.summary is not None and len(trial.returns) == len(chosen.returns)]
-    returns = np.array([trial.returns for trial in known], np.float64).T
-    if chosen.summary is None or len(known) < 2:
-        return None, None
-    spread = returns.std(axis=0)
-    ratios = np.divide(returns.mean(axis=0), spread, out=np.zeros(len(known)), where=spread > 0)
-    mine = np.asarray(chosen.returns, np.float64)
-    skew, kurtosis = moments(mine)
-    if skew is None or kurtosis is None:
-        return None, overfitting_probability(returns)
-    sharpe, variance = float(mine.mean() / mine.std()), float(ratios.var(ddof=1))
-    deflated = deflated_sharpe(sharpe, variance, max(tried, len(known)), len(mine), skew, kurtosis)
-    return deflated, overfitting_probability(returns)
+def neighbours(chosen: Trial, trials: Sequence[Trial]) -> list[Trial]:
+    """Return the trials one step beside a chosen one: all parameters equal but one, which has the next value tried."""
+    values = {name: sorted({trial.params[name] for trial in trials}, key=ordered) for name in chosen.params}
+    near: list[Params] = []
+    for name, text in chosen.params.items():
+        at = values[name].index(text)
+        near += [
+            {**chosen.params, name: values[name][other]} for other in (at - 1, at + 1) if 0 <= other < len(values[name])
+        ]
+    return [trial for trial in trials if trial.params in near]
 
 
 def _typed(axis: Axis, value: Any) -> str:

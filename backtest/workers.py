@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -37,6 +38,10 @@ class Processes:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._pool.shutdown(wait=kind is None, cancel_futures=True)
+        if kind is not None:
+            # What they still run would be entered by nobody.
+            for process in multiprocessing.active_children():
+                process.terminate()
 
     def submit(self, number: int, params: Params) -> None:
         """Begin a trial."""
@@ -66,7 +71,8 @@ class Processes:
 
     def _begin(self) -> ProcessPoolExecutor:
         # A fork would copy the threads' locks of the compiler in whatever state they are.
-        return ProcessPoolExecutor(self.size, mp_context=multiprocessing.get_context("spawn"))
+        spawn = multiprocessing.get_context("spawn")
+        return ProcessPoolExecutor(self.size, mp_context=spawn, initializer=spare)
 
     def _mend(self) -> None:
         left = {future: what for future, what in self._running.items() if not _good(future)}
@@ -136,6 +142,11 @@ class Cluster:
             return Trial(number=number, params=params, error=f"{type(error).__name__}: {error}"[:300])
         found: Trial = future.result()
         return found
+
+
+def spare() -> None:
+    """Leave Ctrl-C, which a terminal sends to all processes, to the one that the person sees."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _good(future: Future[Trial]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -167,7 +168,7 @@ def check_for_peeking(
         overrides=tuple(override or ()),
     )
     planned = trial.plan(order)
-    with Progress() as progress:
+    with Progress(quiet=not sys.stderr.isatty()) as progress:
         found = check(
             planned.plan, planned.chosen.days, cuts, seed, lambda n, of: progress.show(f"{n}/{of} runs compared")
         )
@@ -230,7 +231,8 @@ def _run(planned: Trial) -> tuple[Outcome, bool]:
     from cli.interrupts import Interrupts
 
     total = len(planned.chosen.dates)
-    with Interrupts("finishing this session; Ctrl-C again stops at once") as interrupts, Progress() as progress:
+    promise = "finishing this session; Ctrl-C again stops at once"
+    with Interrupts(promise) as interrupts, Progress(quiet=not sys.stderr.isatty()) as progress:
         reporter = _Reporter(planned.chosen, progress)
         days = interrupts.until_asked(reporter.watched(planned.days()))
         outcome = run(planned.plan, days, planned.header(), reporter.on_session)

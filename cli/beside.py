@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 import multiprocessing
-import signal
 from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from types import TracebackType
@@ -16,6 +15,7 @@ from typing import Self
 
 from backtest.bounds import Bound, bound
 from backtest.runner import run
+from backtest.workers import spare
 from cli import trial
 from cli.markets import catalogue
 from cli.trial import Order
@@ -32,7 +32,7 @@ class Beside:
         if workers > 1:
             # A fork would copy the locks of the compiler's threads in whatever state they are.
             spawn = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(workers - 1, mp_context=spawn, initializer=spared)
+            self._pool = ProcessPoolExecutor(workers - 1, mp_context=spawn, initializer=spare)
 
     def __enter__(self) -> Self:
         return self
@@ -65,11 +65,6 @@ class Beside:
             self._pool.shutdown(wait=False, cancel_futures=True)
             for process in multiprocessing.active_children():
                 process.terminate()
-
-
-def spared() -> None:
-    """Leave Ctrl-C, which a terminal sends to all processes, to the one that the person sees."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def bound_of(order: Order) -> Bound:

@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from functools import partial
+from hashlib import sha256
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 import numpy as np
 
+from backtest.evidence import Evidence, of_best
 from backtest.ledger import Definition, Ledger, Trial, best_first, figure
-from backtest.measures import DayMeasures
 from backtest.runner import run
 from backtest.space import Axis, Params, axes, grid
-from backtest.sweep import Workers, luck, sweep
-from backtest.walkforward import WalkForward
+from backtest.sweep import sweep
 from backtest.workers import Cluster, Processes
 from cli import trial as trials
 from cli.conditions import names
+from cli.interrupts import Interrupts
 from cli.ledger import ledger
-from cli.output import Progress, emit, facts, say, table, usd
+from cli.output import Progress, say
 from cli.trial import Order
-from qm.errors import NotFoundError, QmError
+from qm.clock import monotonic_ns
+from qm.errors import NotFoundError, QmError, UsageError
 
 SCHEMA: Final = 1
 METHODS: Final = ("grid", "random", "optuna")
 SHOWN: Final = 10
-PBO_MOST, DSR_LEAST = 0.1, 0.95
 
 
 def run_one(order: Order, number: int, params: Params) -> Trial:
@@ -51,6 +54,11 @@ def define(order: Order, vary: Sequence[str], method: str, count: int, seed: int
     """Say what a sweep is; NotFoundError for an unknown method or figure, and what is wrong with any bound of it."""
     from backtest.summary import Summary
 
+    if order.fills == trials.ALL:
+        raise UsageError(
+            "A sweep chooses under one assumption about bars.",
+            "Write --fills pessimistic, path or optimistic, and run the best alone with --fills all.",
+        )
     if method not in METHODS:
         raise NotFoundError.of("method of a sweep", method, METHODS)
     if objective not in names(Summary):
@@ -73,103 +81,70 @@ def define(order: Order, vary: Sequence[str], method: str, count: int, seed: int
         fixed=(*order.params, *order.overrides),
         costs=order.costs,
         equity=order.equity,
-        inputs=f"{first.digest()} {first.code}",
+        inputs=f"{first.digest()} {first.code} {sha256(first.settings.text().encode()).hexdigest()[:16]}",
+        fills=first.fills,
+        stress=order.stress,
     )
 
 
-def make(order: Order, of: Definition, objective: str, workers: int | None, dask: str | None) -> dict[str, Any]:
-    """Make what is left of a sweep and return what `--json` prints."""
+def make(
+    order: Order, of: Definition, objective: str, workers: int | None, dask: str | None, report: Path | None = None
+) -> dict[str, Any]:
+    """Make what is left of a sweep, draw its page, and return what `--json` prints.
+
+    The first Ctrl-C lets the trials that run come to their end, and begins no other.
+    """
     whole = axes(of.vary)
     job = partial(run_one, order)
-    with ledger() as book, Progress() as progress:
+    promise = "finishing the trials that run; Ctrl-C again stops at once"
+    with ledger() as book, Interrupts(promise) as interrupts, Progress(quiet=not sys.stderr.isatty()) as progress:
         before = _made(book, of)
         if before:
             say(f"{before} of {of.trials} trials of {of.id} were made before.")
         place: Any = Cluster(job, dask) if dask else Processes(job, workers or os.cpu_count() or 1)
         with place as somewhere:
-            found = _sweep(of, whole, book, somewhere, progress, objective)
-        return _told(of, found, objective, book.tried(of.strategy))
+            teller = _Teller(progress, objective, before)
+            found = sweep(of, whole, book, somewhere, teller.tell, lambda: interrupts.asked)
+        progress.clear()
+        tried = book.tried(of.strategy)
+        best = best_first(found, objective)
+        judged = of_best(of.id, best[0], found, tried) if best else None
+        if report is not None:
+            _draw(report, order, of, found, objective, judged)
+        told = _told(of, found, objective, tried, judged)
+        return {**told, "interrupted": interrupts.asked and len(found) < of.trials}
 
 
-def show(found: dict[str, Any]) -> None:
-    """Write what came of a sweep as tables to stdout."""
-    emit(f"{found['sweep']}: {found['made']} of {found['planned']} trials, {found['failed']} failed")
-    emit()
-    best = found["best"]
-    if best:
-        params = list(best[0]["params"])
-        heads = ("trial", *params, found["objective"], "trades", "net $", "mean R", "Sharpe", "drawdown")
-        table(heads, [_row(each, params) for each in best], heads[:1], spare=("drawdown", "Sharpe"))
-        emit()
-        facts(
-            [
-                ("deflated Sharpe", _judged(found["deflated_sharpe"], DSR_LEAST, above=True)),
-                ("overfitting", _judged(found["overfitting"], PBO_MOST, above=False)),
-                ("trials ever", f"{found['tried']:,} of this strategy; each makes the best one prove less"),
-            ]
-        )
-    for error, count in found["errors"].items():
-        say(f"{count} failed: {error}")
+class _Teller:
+    """Tells how far a sweep is."""
 
+    def __init__(self, progress: Progress, objective: str, before: int) -> None:
+        self._progress, self._objective, self._before = progress, objective, before
+        self._started = monotonic_ns()
+        self._best: float | None = None
+        self._trades = 0
 
-def show_all(rows: Sequence[dict[str, Any]]) -> None:
-    """Write the sweeps of the ledger as a table to stdout."""
-    heads = ("sweep", "dataset", "from", "to", "varied", "trials", "made")
-    table(
-        heads,
-        [
-            (r["sweep"], r["dataset"], r["first"], r["last"], " ".join(r["vary"]), str(r["trials"]), str(r["made"]))
-            for r in rows
-        ],
-        ("sweep", "dataset", "varied"),
-        spare=("to", "from"),
-    )
-
-
-def show_walk(found: WalkForward) -> None:
-    """Write what came of choosing ahead to stdout."""
-    params = list(found.folds[0].params)
-    heads = ("sessions", *params, "trial", "Sharpe before", "return after", "better than")
-    rows = [
-        (
-            f"{fold.test[0] + 1}-{fold.test[1]}",
-            *(fold.params[name] for name in params),
-            str(fold.trial),
-            "?" if fold.train_sharpe is None else f"{fold.train_sharpe * 252**0.5:.2f}",
-            f"{fold.test_return:+.2%}",
-            f"{fold.rank:.0%}",
-        )
-        for fold in found.folds
-    ]
-    table(heads, rows, heads[:1], spare=("trial",))
-    emit()
-    facts(
-        [
-            ("chosen ahead", _days(found.chosen)),
-            ("by hindsight", _days(found.hindsight)),
-            ("efficiency", "not known" if found.efficiency is None else f"{found.efficiency:.0%} of the Sharpe before"),
-            ("changes", f"{found.changes} of {len(found.folds) - 1} choices were other than the one before"),
-        ]
-    )
-
-
-def _days(of: DayMeasures) -> str:
-    sharpe = "unknown" if of.sharpe is None else f"{of.sharpe:.2f}"
-    return f"{of.total_return:+.2%}, Sharpe {sharpe}, drawdown {of.max_drawdown:.2%}, {of.sessions} sessions"
-
-
-def _sweep(
-    of: Definition, whole: tuple[Axis, ...], book: Ledger, workers: Workers, progress: Progress, objective: str
-) -> list[Trial]:
-    best: list[float] = []
-
-    def tell(done: int, planned: int, trial: Trial) -> None:
-        value = figure(trial, objective)
+    def tell(self, done: int, planned: int, trial: Trial) -> None:
+        value = figure(trial, self._objective)
         if value is not None:
-            best[:] = [max([value, *best])]
-        progress.show(f"{done}/{planned} trials" + (f", best {objective} {best[0]:,.3f}" if best else ""))
+            self._best = value if self._best is None else max(self._best, value)
+        self._trades += trial.summary.trades if trial.summary is not None else 0
+        took_s = (monotonic_ns() - self._started) / 1e9
+        rate = (done - self._before) / took_s
+        best = "" if self._best is None else f", best {self._objective} {self._best:,.3f}"
+        left = f"{(planned - done) / rate:,.0f} s left"
+        self._progress.show(f"{done}/{planned} trials, {rate:.1f}/s, {left}, {self._trades:,} trades made{best}")
 
-    return sweep(of, whole, book, workers, tell)
+
+def _draw(
+    report: Path, order: Order, of: Definition, found: list[Trial], objective: str, judged: Evidence | None
+) -> None:
+    from backtest.sheet.search import render_sweep
+    from cli.sheet import put
+    from cli.sweep_sheet import sheet_of
+
+    put(report, render_sweep(sheet_of(order, of, found, objective, judged)))
+    say(f"The tear sheet is {report}.")
 
 
 def _made(book: Ledger, of: Definition) -> int:
@@ -183,9 +158,8 @@ def _end(of: Sequence[Axis], *, last: bool) -> Params:
     }
 
 
-def _told(of: Definition, found: list[Trial], objective: str, tried: int) -> dict[str, Any]:
+def _told(of: Definition, found: list[Trial], objective: str, tried: int, judged: Evidence | None) -> dict[str, Any]:
     best = best_first(found, objective)
-    deflated, overfitted = luck(best[0], found, tried) if best else (None, None)
     errors: dict[str, int] = {}
     for trial in found:
         if trial.error:
@@ -200,34 +174,12 @@ def _told(of: Definition, found: list[Trial], objective: str, tried: int) -> dic
         "errors": errors,
         "objective": objective,
         "tried": tried,
-        "deflated_sharpe": deflated,
-        "overfitting": overfitted,
+        "deflated_sharpe": None if judged is None else judged.deflated,
+        "overfitting": None if judged is None else judged.overfitting,
+        "evidence": judged,
         "best": [
             {"number": t.number, "params": t.params, "run": t.run, "summary": msgspec.to_builtins(t.summary)}
             | {"objective": figure(t, objective)}
             for t in best[:SHOWN]
         ],
     }
-
-
-def _row(each: dict[str, Any], params: Sequence[str]) -> tuple[str, ...]:
-    s = each["summary"]
-    return (
-        str(each["number"]),
-        *(each["params"][name] for name in params),
-        f"{each['objective']:,.3f}",
-        f"{s['trades']:,}",
-        usd(s["net_usd"]),
-        "?" if s["by_trade"]["mean_r"] is None else f"{s['by_trade']['mean_r']:+.3f}",
-        "?" if s["by_day"]["sharpe"] is None else f"{s['by_day']['sharpe']:.2f}",
-        f"{s['by_day']['max_drawdown']:.2%}",
-    )
-
-
-def _judged(value: float | None, limit: float, *, above: bool) -> str:
-    if value is None:
-        return "not known: too few sessions or trials"
-    good = value >= limit if above else value <= limit
-    sign = "at least" if above else "at most"
-    word = "passes" if good else "does not pass"
-    return f"{value:.1%}, {word}: {sign} {limit:.0%} is wanted"

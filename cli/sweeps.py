@@ -6,8 +6,24 @@ from typing import Annotated
 
 import typer
 
-from cli.options import AsJson, Costs, Dataset, Equity, Kind, Name, Overrides, Params, Since, Symbols, Until
+from cli.options import (
+    AsJson,
+    Costs,
+    Dataset,
+    Equity,
+    Fills,
+    Kind,
+    Name,
+    Overrides,
+    Params,
+    Report,
+    Since,
+    Stress,
+    Symbols,
+    Until,
+)
 from cli.output import say
+from qm.errors import UsageError
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -38,24 +54,33 @@ def sweep_parameters(
     equity: Equity = None,
     override: Overrides = None,
     costs: Costs = "house",
+    fills: Fills = None,
+    stress: Stress = "1",
     workers: Workers = None,
     dask: Dask = None,
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of random and optuna.")] = 0,
+    report: Report = None,
     as_json: AsJson = False,
 ) -> None:
     """Try many parameters, and say what the best of them proves.
 
     Every trial goes into a ledger from which nothing is ever removed: the more were tried, the less the best one means.
-    The same command goes on where it was interrupted.
+    The same command goes on where it was interrupted: Ctrl-C ends it after the trials that run, with exit code 130.
+    Trials are chosen under the worse order of events inside bars unless --fills says otherwise.
 
     \b
     qm backtest sweep orb_robust -d us99_1m -v stop_atr=0.5,1,1.5 -v cutoff_min=30..90:15
     qm backtest sweep thrust -d us99_1m -v bars=2..6 -v min_stop_atr=0..1 --method optuna --trials 200
+    qm backtest sweep orb_robust -d us99_1m -v stop_atr=0.5..1.5:0.25 --stress 2 --report sweep.html
     """
     from cli.output import emit_json
-    from cli.sweep import define, make, show
-    from cli.trial import Order
+    from cli.sweep import define, make
+    from cli.sweep_tables import show
+    from cli.trial import Order, read_stress
 
+    multiples = read_stress(stress)
+    if len(multiples) > 1:
+        raise UsageError("A sweep chooses at one multiple of costs.", "Write one, and run the best alone at others.")
     order = Order(
         strategy=name,
         dataset=dataset,
@@ -67,12 +92,17 @@ def sweep_parameters(
         equity=equity,
         overrides=tuple(override or ()),
         costs=costs,
+        fills=fills,
+        stress=multiples[0],
     )
-    found = make(order, define(order, vary, method, trials, seed, objective), objective, workers, dask)
+    found = make(order, define(order, vary, method, trials, seed, objective), objective, workers, dask, report)
     if as_json:
         emit_json(found)
     else:
         show(found)
+    if found["interrupted"]:
+        say(f"Interrupted: {found['made']} of {found['planned']} trials were made. The same command goes on.")
+        raise typer.Exit(130)
 
 
 @app.command("sweeps")
@@ -82,7 +112,7 @@ def list_sweeps(as_json: AsJson = False) -> None:
 
     from cli.ledger import ledger
     from cli.output import emit_json
-    from cli.sweep import show_all
+    from cli.sweep_tables import show_all
 
     with ledger() as book:
         book.verify()
@@ -114,7 +144,7 @@ def walk(
     from backtest.walkforward import walk_forward
     from cli.ledger import ledger
     from cli.output import emit_json
-    from cli.sweep import show_walk
+    from cli.sweep_tables import show_walk
 
     with ledger() as book:
         found = walk_forward(name, book.trials(name), train, test, purge, rolling=rolling)

@@ -72,6 +72,16 @@ class Frame:
         place = f'x="{self.width - RIGHT - 2}" y="{y - 3}" text-anchor="end"'
         return f'{drawn}<text class="name {mark.kind}" {place}>{escape(mark.name)}</text>'
 
+    def down(self, mark: Mark) -> str:
+        """Return a line from top to bottom at a value, named at its top; nothing where it lies outside."""
+        if not self.x0 <= mark.value <= self.x1:
+            return ""
+        x = self.x(mark.value)
+        drawn = f'<line class="{mark.kind}" x1="{x}" x2="{x}" y1="{TOP}" y2="{self.height - BOTTOM}"/>'
+        before = x > self.width / 2
+        place = f'x="{x - 4 if before else x + 4}" y="{TOP + 10}" text-anchor="{"end" if before else "start"}"'
+        return f'{drawn}<text class="name {mark.kind}" {place}>{escape(mark.name)}</text>'
+
 
 def line(
     values: Sequence[float],
@@ -102,8 +112,25 @@ def line(
     return frame.svg(parts, [(i, labels[i]) for i in _spread(len(values), most=max(2, width // LABEL_PX))], title)
 
 
+def lines(curves: Sequence[Sequence[float]], title: str, *, width: int, height: int, unit: str = "") -> str:
+    """Draw several equally long curves over each other, the first above all others."""
+    values = [value for curve in curves for value in curve]
+    frame = Frame(width, height, (0, max(1, len(curves[0]) - 1)), (min(values), max(values)), unit)
+    parts = [frame.across(Mark(0, "", "zero"))]
+    for place, curve in reversed(list(enumerate(curves))):
+        path = " ".join(f"{frame.x(i)},{frame.y(value)}" for i, value in enumerate(curve))
+        parts.append(f'<polyline class="{"other" if place else "line"}" points="{path}"/>')
+    places = _spread(len(curves[0]), most=max(2, width // LABEL_PX))
+    return frame.svg(parts, [(i, "start" if i == 0 else str(i)) for i in places], title)
+
+
 def histogram(
-    values: Sequence[float], width: float, title: str, unit: str = "", ends: tuple[float, float] | None = None
+    values: Sequence[float],
+    width: float,
+    title: str,
+    unit: str = "",
+    ends: tuple[float, float] | None = None,
+    marks: Sequence[Mark] = (),
 ) -> str:
     """Count values in bins `width` wide, with zero between two bins; those beyond `ends` go into the last ones."""
     low_end, high_end = (floor(end / width) for end in ends) if ends else (floor(min(values) / width), 10**9)
@@ -122,6 +149,7 @@ def histogram(
         parts.append(
             f'<rect class="{kind}" x="{x}" y="{y}" width="{wide}" height="{tall}"><title>{bins[at]}</title></rect>'
         )
+    parts += [frame.down(mark) for mark in marks]
     labels = [(tick, f"{short(tick)}{unit}") for tick in ticks(low * width, high * width)]
     return frame.svg(parts, labels, title)
 

@@ -43,7 +43,7 @@ def test_the_more_were_tried_the_less_it_proves() -> None:
 def test_the_deflated_ratio_is_that_of_the_formula() -> None:
     rows = tuple(tuple(column) for column in MATRIX.T.tolist())
     found = evidence(MINE, Tried(sweep="s", number=3, trials=50, returns=rows))
-    ratios = MATRIX.mean(axis=0) / MATRIX.std(axis=0)
+    ratios = MATRIX.mean(axis=0) / MATRIX.std(axis=0, ddof=1)
     best = expected_best_sharpe(float(ratios.var(ddof=1)), 50)
     assert found.luck == pytest.approx(best * 252**0.5)
     away = MINE - MINE.mean()

@@ -8,16 +8,18 @@ import sqlite3
 from collections import deque
 from decimal import Decimal
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
+from backtest.evidence import of_best
 from backtest.ledger import Definition, Ledger, Trial, best_first, figure
 from backtest.space import Params, axes
 from backtest.summary import DayResult, summarize
-from backtest.sweep import luck, sweep
+from backtest.sweep import neighbours, sweep
 from backtest.workers import Cluster, Processes
 from qm.errors import DivergedError, NotFoundError, StoreError, UnavailableError, UsageError
 
@@ -169,13 +171,45 @@ def test_failed_trials_are_kept_and_never_the_best() -> None:
 
 def test_luck_grows_with_the_number_of_trials() -> None:
     found = [made(n, {"x": str(n)}) for n in range(8)]
-    few, _ = luck(found[3], found, tried=8)
-    many, overfitted = luck(found[3], found, tried=8000)
-    assert few is not None
-    assert many is not None
-    assert many < few
-    assert overfitted is not None
-    assert luck(found[3], found[:1], tried=1) == (None, None)
+    few, many = (of_best("s", found[3], found, tried) for tried in (8, 8000))
+    assert few.deflated is not None
+    assert many.deflated is not None
+    assert many.deflated < few.deflated
+    assert few.overfitting is not None
+    alone = of_best("s", found[3], found[3:4], 1)
+    assert (alone.deflated, alone.overfitting) == (alone.probabilistic, None)
+
+
+def test_neighbours_are_one_step_beside() -> None:
+    tried = [made(n, {"x": x, "y": y}) for n, (x, y) in enumerate(product(("1", "2", "10"), ("5", "6")))]
+    near = neighbours(tried[2], tried)
+    assert [trial.params for trial in near] == [{"x": "1", "y": "5"}, {"x": "2", "y": "6"}, {"x": "10", "y": "5"}]
+
+
+def test_a_sweep_that_is_asked_to_stop_finishes_what_runs_and_goes_on_later(path: Path) -> None:
+    of = definition()
+    done: list[int] = []
+    with Ledger.open(path) as ledger:
+        first = sweep(of, AXES, ledger, Here(), lambda n, *_: done.append(n), lambda: bool(done))
+        # Three were running when the first of them ended.
+        assert len(first) == 3
+        assert [trial.number for trial in sweep(of, AXES, ledger, Here())] == list(range(6))
+
+
+def test_one_worker_and_two_make_the_same_ledger(tmp_path: Path) -> None:
+    of = definition()
+    found = []
+    for workers in (1, 2):
+        with Ledger.open(tmp_path / f"{workers}.db") as ledger, Processes(made, workers) as place:
+            sweep(of, AXES, ledger, place)
+            found.append([msgspec.structs.replace(trial) for trial in ledger.trials(of.id)])
+    assert found[0] == found[1]
+
+
+def test_a_sweep_keeps_its_name_from_before_costs_could_be_chosen() -> None:
+    old = definition()
+    assert old.id == "thrust-grid-ef6d44af"
+    assert len({old.id, definition(stress=2.0).id, definition(fills="path").id}) == 3
 
 
 def test_a_worker_that_dies_loses_nothing(path: Path, tmp_path: Path) -> None:
