@@ -19,7 +19,7 @@ class Need(StrEnum):
     STATUS = "status"
     """Halts, pauses and resumptions."""
     PREMARKET = "premarket"
-    """Bars or prints from 04:00 on, and how much is usual by then."""
+    """Bars or prints from 04:00 on."""
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):

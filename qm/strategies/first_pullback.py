@@ -25,7 +25,7 @@ TICK = 0.01
 ATR_BARS = 14
 """Five-minute bars of the average range."""
 FEWEST = 3
-"""With fewer five-minute bars before the impulse, the daily ATR stands for them."""
+"""With fewer five-minute bars before the impulse, the daily ATR stands for them, where it is known."""
 LOOKBACK = 110
 """Minutes that are looked back on."""
 
@@ -197,10 +197,9 @@ def first_pullback(params: FirstPullbackParams | None = None) -> Strategy:
         params=p,
         entry=FirstPullbackEntry(p),
         exit=Exits(Price("target", "the target"), AgainstAfter(p.trouble_r)),
-        scans=("momentum", "momentum_bars", "hod_momo", "low_float_runner"),
+        scans=("momentum", "momentum_bars", "hod_momo", "low_float_runner", "runners"),
         per_day=p.pullbacks,
         needs=(Need.BARS,),
-        columns=("atr",),
         rules=Rules(
             universe="what the scans find",
             trigger=(

@@ -17,13 +17,12 @@ from qm.model.order import OrderType, Side
 from qm.strategies.api import Done, Enter, EntrySignals, Group, Params, Plan, Strategy, View, Wishes
 from qm.strategies.contract import Need, Rules
 from qm.strategies.exits import ClosesBeyond, Exits, Targets, TimeStop, ema_line, vwap_line
+from qm.strategies.reading import enough
 
 MINUTE = 60_000_000_000
 TICK = 0.01
 STOP_BARS = 5
 """The low of so many minutes is one of the places for the stop."""
-VWAP_ATR = 0.1
-"""Another place is so far below VWAP, in daily ATR(14)."""
 NEAREST_TICKS = 3
 """No stop is nearer than this."""
 
@@ -34,9 +33,9 @@ class GapGoParams(Params, frozen=True):
     gap_min: Annotated[float, Meta(ge=1, le=50)] = 5.0
     """Gap from the prior close to the open, per cent."""
     pm_dollar: Annotated[float, Meta(ge=0, le=1e9)] = 2e6
-    """Traded before the open, $."""
+    """Traded before the open, $; 0 asks nothing."""
     rvol_pm: Annotated[float, Meta(ge=0, le=100)] = 3.0
-    """Pre-market volume against that of an average pre-market."""
+    """Pre-market volume against that of an average pre-market; 0 asks nothing."""
     px_min: Annotated[float, Meta(ge=1, le=1000)] = 2.0
     px_max: Annotated[float, Meta(ge=1, le=10_000)] = 100.0
     spread_max_pct: Annotated[float, Meta(gt=0, le=5)] = 0.5
@@ -47,10 +46,12 @@ class GapGoParams(Params, frozen=True):
     """Volume of the last minute against the mean of the minutes before it."""
     vol_bars: Annotated[int, Meta(ge=1, le=30)] = 20
     """Minutes before it that are looked back on, those before the open included."""
-    stop_atr_cap: Annotated[float, Meta(gt=0, le=2)] = 0.5
-    """The stop is at most this far away, in daily ATR(14)."""
-    width_max_atr: Annotated[float, Meta(gt=0, le=3)] = 1.0
-    """A wider stop is not taken, in daily ATR(14)."""
+    vwap_atr: Annotated[float, Meta(ge=0, le=2)] = 0.1
+    """One of the places for the stop is so far below VWAP, in daily ATR(14); 0 leaves it out."""
+    stop_atr_cap: Annotated[float, Meta(ge=0, le=2)] = 0.5
+    """Another one is so far below the price, in daily ATR(14); 0 leaves it out."""
+    width_max_atr: Annotated[float, Meta(ge=0, le=3)] = 1.0
+    """A wider stop is not taken, in daily ATR(14); 0 takes any."""
     t1_r: Annotated[float, Meta(gt=0, le=10)] = 2.0
     """First target, R."""
     t1_frac: Annotated[float, Meta(gt=0, lt=1)] = 0.5
@@ -98,8 +99,8 @@ class GapGoEntry(EntrySignals):
             return []
         broken = view.last >= edge
         price = view.last if broken else edge
-        stop = nearest_stop(view, price, p.stop_atr_cap)
-        if not price - stop <= p.width_max_atr * view.atr:
+        stop = nearest_stop(view, price, p)
+        if not isfinite(stop) or (p.width_max_atr and not price - stop <= p.width_max_atr * view.atr):
             return []
         reason = f"break of the pre-market high with {p.vol_mult:g} times the volume"
         if broken:
@@ -111,9 +112,9 @@ class GapGoEntry(EntrySignals):
         p = self.params
         if not known.get("gap_pct", nan) >= p.gap_min:
             return f"the gap is not {p.gap_min:g} %"
-        if not known.get("pre_dollar_volume", nan) >= p.pm_dollar:
+        if not enough(known.get("pre_dollar_volume", nan), p.pm_dollar):
             return f"less than ${p.pm_dollar:,.0f} traded before the open"
-        if not known.get("pre_rvol", nan) >= p.rvol_pm:
+        if not enough(known.get("pre_rvol", nan), p.rvol_pm):
             return f"pre-market volume is not {p.rvol_pm:g} times the usual"
         return ""
 
@@ -135,13 +136,19 @@ def busy(bars: Sequence[Bar], times: float, lookback: int) -> bool:
     return len(volumes) > 1 and volumes[-1] >= times * sum(volumes[:-1]) / (len(volumes) - 1)
 
 
-def nearest_stop(view: View, price: float, cap_atr: float) -> float:
+def nearest_stop(view: View, price: float, p: GapGoParams) -> float:
     """Return the highest of three stops below a price that is not too near; NaN when none is.
 
-    A tick below the low of the last five minutes, a tenth of an ATR below VWAP, and the cap.
+    A tick below the low of the last five minutes, a part of an ATR below VWAP, and the cap.
     """
-    lows = [bar.low for bar in list(view.bars)[-STOP_BARS:]]
-    places = (min(lows, default=nan) - TICK, view.vwap - VWAP_ATR * view.atr, price - cap_atr * view.atr)
+    places = [min([bar.low for bar in list(view.bars)[-STOP_BARS:]], default=nan) - TICK]
+    # Which place is the nearest is not known when one of them is not.
+    if (p.vwap_atr or p.stop_atr_cap) and not view.atr > 0:
+        return nan
+    if p.vwap_atr:
+        places.append(view.vwap - p.vwap_atr * view.atr)
+    if p.stop_atr_cap:
+        places.append(price - p.stop_atr_cap * view.atr)
     far = price - NEAREST_TICKS * TICK
     return max((place for place in places if round(far - place, 8) >= 0), default=nan)
 
@@ -149,6 +156,12 @@ def nearest_stop(view: View, price: float, cap_atr: float) -> float:
 def gap_go(params: GapGoParams | None = None) -> Strategy:
     """Return the setup; experimental, for paper trading only."""
     p = params or GapGoParams()
+    by_atr = p.vwap_atr > 0 or p.stop_atr_cap > 0 or p.width_max_atr > 0
+    before = [f"${p.pm_dollar:,.0f}"] if p.pm_dollar else []
+    before += [f"{p.rvol_pm:g} times the usual volume"] if p.rvol_pm else []
+    places = [f"a tick below the low of {STOP_BARS} minutes"]
+    places += [f"{p.vwap_atr:g} ATR below VWAP"] if p.vwap_atr else []
+    places += [f"{p.stop_atr_cap:g} ATR"] if p.stop_atr_cap else []
     return Strategy(
         name="gap_go",
         version="1",
@@ -165,18 +178,15 @@ def gap_go(params: GapGoParams | None = None) -> Strategy:
         scans=("top_gappers", "top_gappers_bars"),
         per_day=2,
         needs=(Need.BARS, Need.PREMARKET),
-        columns=("prior_close", "atr"),
+        columns=("prior_close", *(("atr",) if by_atr else ()), *(("pre_volume",) if p.rvol_pm else ())),
         rules=Rules(
             universe=(
-                f"gap {p.gap_min:g} % or more, ${p.pm_dollar:,.0f} and {p.rvol_pm:g} times the usual volume before the "
-                f"open, {p.px_min:g} to {p.px_max:g} $, spread up to {p.spread_max_pct:g} %"
+                f"gap {p.gap_min:g} % or more, {' and '.join(before) + ' before the open, ' if before else ''}"
+                f"{p.px_min:g} to {p.px_max:g} $, spread up to {p.spread_max_pct:g} %"
             ),
             trigger=f"close of a minute with {p.vol_mult:g} times the mean volume of the {p.vol_bars} before it",
             entry=f"buy stop a tick above the pre-market high and the first minute's, until minute {p.last_min}",
-            stop=(
-                f"the nearest of: a tick below the low of {STOP_BARS} minutes, {VWAP_ATR:g} ATR below VWAP, "
-                f"{p.stop_atr_cap:g} ATR; at least {NEAREST_TICKS} ticks"
-            ),
+            stop=f"{'the nearest of: ' if places[1:] else ''}{', '.join(places)}; at least {NEAREST_TICKS} ticks",
             targets=f"{p.t1_frac:.0%} at {p.t1_r:g} R",
             time_stop=f"less than {p.tstop_r:g} R after {p.tstop_min:g} minutes",
             invalidation=f"a close below VWAP, or two below the mean of {p.ema} closes",

@@ -31,7 +31,7 @@ from qm.strategies.api import (
 )
 from qm.strategies.contract import Need, Rules
 from qm.strategies.exits import Asked, ExitPart, Exits, SwingTrail, Targets
-from qm.strategies.reading import recent
+from qm.strategies.reading import enough, recent
 
 MINUTE = 60_000_000_000
 SECOND = 1_000_000_000
@@ -42,15 +42,15 @@ class HodBreakParams(Params, frozen=True):
     """Parameters of the high-of-day break."""
 
     chg_min: Annotated[float, Meta(ge=0, le=100)] = 4.0
-    """Change from the prior close, per cent."""
+    """Change from the prior close, per cent; 0 asks nothing."""
     rvol_min: Annotated[float, Meta(ge=0, le=50)] = 2.0
-    """Volume of the day against what is usual by then."""
+    """Volume of the day against what is usual by then; 0 asks nothing, and takes hits of `runners`, too."""
     base_bars: Annotated[int, Meta(ge=2, le=30)] = 6
     """Minutes that the base lasts at least."""
     base_tol: Annotated[float, Meta(ge=0, le=0.02)] = 0.0015
     """Every high of the base is this near to the high of the day, as a share of it."""
     base_tol_atr: Annotated[float, Meta(ge=0, le=0.5)] = 0.1
-    """Or this near, in daily ATR(14)."""
+    """Or this near, in daily ATR(14); 0 leaves it at the share."""
     leg_bars: Annotated[int, Meta(ge=3, le=60)] = 30
     """Minutes before the base in which the leg up to it began."""
     depth_max: Annotated[float, Meta(gt=0, le=1)] = 0.35
@@ -61,8 +61,8 @@ class HodBreakParams(Params, frozen=True):
     """Volume after the break against the mean minute of the base."""
     scratch_s: Annotated[int, Meta(ge=5, le=300)] = 60
     """Seconds in which it has to come; counted by the minute where the feed tells bars."""
-    stop_cap_atr: Annotated[float, Meta(gt=0, le=2)] = 0.5
-    """The stop is at most this far away, in daily ATR(14)."""
+    stop_cap_atr: Annotated[float, Meta(ge=0, le=2)] = 0.5
+    """The stop is at most this far away, in daily ATR(14); 0 leaves it below the base however far that is."""
     t1_r: Annotated[float, Meta(gt=0, le=10)] = 1.0
     t1_frac: Annotated[float, Meta(gt=0, lt=0.5)] = 0.33
     """Share of the position sold at the first target."""
@@ -75,6 +75,11 @@ class HodBreakParams(Params, frozen=True):
     """Attempts per symbol and day."""
     last_min: Annotated[int, Meta(ge=1, le=390)] = 360
     """No entry later than this, minutes after the open."""
+
+    @property
+    def by_atr(self) -> bool:
+        """Something is measured in the daily ATR."""
+        return self.base_tol_atr > 0 or self.stop_cap_atr > 0
 
 
 class Base(NamedTuple):
@@ -120,16 +125,18 @@ class HodBreakEntry(EntrySignals):
     def _enter(self, view: View) -> Wishes:
         p = self.params
         ends = view.market.session.open_ns + p.last_min * MINUTE
-        if view.now >= ends or not (view.last > view.vwap and view.atr > 0):
+        if view.now >= ends or not view.last > view.vwap or (p.by_atr and not view.atr > 0):
             return []
         found = base_of(recent(view, p.leg_bars + 30), view.high, view.atr, p)
         if found is None:
             return []
         known = view.features
-        if not (known.get("chg_pct", nan) >= p.chg_min and known.get("rvol", nan) >= p.rvol_min):
+        if not (enough(known.get("chg_pct", nan), p.chg_min) and enough(known.get("rvol", nan), p.rvol_min)):
             return []
         trigger = round(view.high + TICK, 4)
-        stop = max(found.low - TICK, trigger - p.stop_cap_atr * view.atr)
+        stop = found.low - TICK
+        if p.stop_cap_atr:
+            stop = max(stop, trigger - p.stop_cap_atr * view.atr)
         note = {"trigger": trigger, "base_low": found.low, "base_volume": found.volume}
         reason = f"stop order above the high of the day, over a base of {p.base_bars} minutes or more"
         return [
@@ -178,7 +185,7 @@ def base_of(bars: Sequence[Bar], high: float, atr: float, params: HodBreakParams
     in shares.
     """
     p = params
-    near = high - max(p.base_tol * high, p.base_tol_atr * atr)
+    near = high - max(p.base_tol * high, p.base_tol_atr * atr if p.base_tol_atr else 0.0)
     made = next((k for k, bar in enumerate(bars) if bar.high >= high), -1)
     longest = 0
     for bar in reversed(bars[made + 1 :]):
@@ -205,6 +212,9 @@ def _mean(bars: Sequence[Bar]) -> float:
 def hod_break(params: HodBreakParams | None = None) -> Strategy:
     """Return the setup; experimental, for paper trading only."""
     p = params or HodBreakParams()
+    asked = {"prior_close": p.chg_min > 0, "atr": p.by_atr, "adv": p.rvol_min > 0}
+    universe = [f"up {p.chg_min:g} % or more"] if p.chg_min else []
+    universe += [f"{p.rvol_min:g} times the usual volume"] if p.rvol_min else []
     return Strategy(
         name="hod_break",
         version="1",
@@ -217,19 +227,19 @@ def hod_break(params: HodBreakParams | None = None) -> Strategy:
             Targets((p.t1_r, p.t1_frac), (p.t2_r, p.t2_frac)),
             SwingTrail(p.trail_bars),
         ),
-        scans=("hod_momo", "momentum", "momentum_bars"),
+        scans=("hod_momo", "momentum", "momentum_bars", *(() if p.rvol_min else ("runners",))),
         per_day=p.tries,
         needs=(Need.BARS,),
-        columns=("prior_close", "atr", "adv"),
+        columns=tuple(name for name, needed in asked.items() if needed),
         rules=Rules(
-            universe=f"up {p.chg_min:g} % or more on {p.rvol_min:g} times the usual volume, above VWAP",
+            universe=", ".join([*universe, "above VWAP"]),
             trigger=(
-                f"close of the last of {p.base_bars} minutes or more with highs within {100 * p.base_tol:g} % or "
-                f"{p.base_tol_atr:g} ATR of the high, at most {p.depth_max:g} as deep as the leg before is high, on "
-                f"less than {p.vol_contract:g} of its volume"
+                f"close of the last of {p.base_bars} minutes or more with highs within {100 * p.base_tol:g} %"
+                f"{f' or {p.base_tol_atr:g} ATR' if p.base_tol_atr else ''} of the high, at most {p.depth_max:g} as "
+                f"deep as the leg before is high, on less than {p.vol_contract:g} of its volume"
             ),
             entry=f"buy stop a tick above the high of the day, while the base holds and until minute {p.last_min}",
-            stop=f"a tick below the base, at most {p.stop_cap_atr:g} ATR",
+            stop=f"a tick below the base{f', at most {p.stop_cap_atr:g} ATR' if p.stop_cap_atr else ''}",
             targets=f"{p.t1_frac:.0%} at {p.t1_r:g} R, {p.t2_frac:.0%} at {p.t2_r:g} R",
             trail=f"a tick below the low of {p.trail_bars} minutes",
             time_stop=f"less than {p.brk_vol:g} times the base's volume within {p.scratch_s} seconds",

@@ -15,6 +15,7 @@ COLUMNS = {
     "atr": "no earlier sessions are there to take an average range from",
     "adv": "no earlier sessions are there to take an average volume from",
     "or_volume": "no earlier sessions are there to take the usual volume of the opening from",
+    "pre_volume": "no earlier session has any",
     "float_shares": "no shares free to trade are imported",
 }
 """Why nothing may be known in a column of the reference data."""
@@ -23,6 +24,7 @@ NAMES = {
     "atr": "average ranges",
     "adv": "average volumes",
     "or_volume": "opening volumes",
+    "pre_volume": "usual volumes before the open",
 }
 """What is missing when a column is."""
 
@@ -31,8 +33,6 @@ def unmet(strategy: Strategy, market: Market) -> str:
     """Return what the session cannot tell that the strategy needs, in words; empty when it can be started."""
     missing = [f"{need}, which a feed of bars does not tell" for need in strategy.needs if _untold(need, market)]
     missing += [_why(column) for column in strategy.columns if not _known(column, market)]
-    if Need.PREMARKET in strategy.needs and not _known("pre_volume", market):
-        missing.append(f"{Need.PREMARKET}, and no earlier session has any")
     return f"it needs {'; and '.join(missing)}" if missing else ""
 
 

@@ -21,6 +21,11 @@ SPY: Final = "SPY"
 FIVE_NS: Final = 5 * MINUTE_NS
 
 
+def enough(value: float, least: float) -> bool:
+    """Tell whether a value is at least so much; 0 asks nothing, and what is not known is not enough."""
+    return least == 0 or value >= least
+
+
 def recent(view: View, count: int) -> list[Bar]:
     """Return up to `count` last closed minute bars of regular hours, oldest first.
 

@@ -17,20 +17,20 @@ from qm.model.order import Side
 from qm.strategies.api import Done, Enter, EntrySignals, Group, Params, Plan, Strategy, View, Wishes
 from qm.strategies.contract import Need, Rules
 from qm.strategies.lines import LineExit
-from qm.strategies.reading import SPY, market_view, prior_close, rvol, tick
+from qm.strategies.reading import SPY, enough, market_view, prior_close, rvol, tick
 
 
 class RedToGreenParams(Params, frozen=True):
     """Parameters of the red-to-green cross."""
 
-    dip_atr: Annotated[float, Meta(gt=0, le=3)] = 0.3
-    """It was so far below the close before, in daily ATR(14) ..."""
+    dip_atr: Annotated[float, Meta(ge=0, le=3)] = 0.3
+    """It was so far below the close before, in daily ATR(14), 0 for per cent only ..."""
     dip_pct: Annotated[float, Meta(gt=0, le=20)] = 1.0
     """... or in per cent; the smaller of the two is enough."""
     rvol: Annotated[float, Meta(ge=0, le=50)] = 1.5
-    """Volume of the day against what is usual by then."""
-    stop_atr: Annotated[float, Meta(gt=0, le=3)] = 0.35
-    """The stop is the low of the day, and at most so far below the close before, in daily ATR(14)."""
+    """Volume of the day against what is usual by then; 0 asks nothing: its scan still does, so name symbols."""
+    stop_atr: Annotated[float, Meta(ge=0, le=3)] = 0.35
+    """The stop is the low of the day, and at most so far below the close before, in daily ATR(14); 0 is no bound."""
     target_r: Annotated[float, Meta(gt=0, le=10)] = 2.0
     """Target besides the high of the day, in risks."""
     lost_closes: Annotated[int, Meta(ge=1, le=10)] = 2
@@ -57,10 +57,24 @@ class RedToGreenEntry(EntrySignals):
         if self.params.with_spy and SPY not in group.market.table:
             reason = f"{SPY} is not in this session; with_spy=false does without"
             return [Done(reason, row) for row in group.rows.tolist()]
+        # Red is what trades in regular hours; before, there is no low of the day to stop at either.
+        if group.now < group.open_ns:
+            return [Plan(group.rows.tolist(), wake_at=group.open_ns)]
+        return self._arm(group, until)
+
+    def on_time(self, group: Group) -> Wishes:
+        """Begin with the open, give up at the cut-off."""
+        until = group.open_ns + self.params.cutoff_min * MINUTE_NS
+        if group.now < until:
+            return self._arm(group, until)
+        reason = f"no cross within {self.params.cutoff_min} minutes"
+        return [Done(reason, row) for row in group.rows.tolist()]
+
+    def _arm(self, group: Group, until: int) -> Wishes:
         wishes: list[Plan | Done] = []
         for view in group.each():
             close = prior_close(view)
-            if not (close > 0 and view.atr > 0):
+            if not (close > 0 and (view.atr > 0 or not by_atr(self.params))):
                 wishes.append(Done("close before or ATR not known", view.row))
             elif view.low <= close - self._dip(view):
                 wishes.append(self._armed(view, crossing=view.last < close, until=until))
@@ -68,11 +82,6 @@ class RedToGreenEntry(EntrySignals):
                 down = close - self._dip(view)
                 wishes.append(Plan((view.row,), down=[down], wake_at=until, note={"crossing": 0.0}))
         return wishes
-
-    def on_time(self, group: Group) -> Wishes:
-        """Give up at the cut-off."""
-        reason = f"no cross within {self.params.cutoff_min} minutes"
-        return [Done(reason, row) for row in group.rows.tolist()]
 
     def on_touch(self, view: View) -> Wishes:
         """The dip was made, or the close before was crossed."""
@@ -88,10 +97,10 @@ class RedToGreenEntry(EntrySignals):
         p, close = self.params, prior_close(view)
         if view.market.now >= view.market.session.open_ns + p.cutoff_min * MINUTE_NS:
             return []
-        if not (rvol(view) >= p.rvol and self._market_holds(view)):
+        if not (enough(rvol(view), p.rvol) and self._market_holds(view)):
             # Not this time: it has to be red again first.
             return [self._armed(view, crossing=False)]
-        stop = max(view.low, close - p.stop_atr * view.atr)
+        stop = max(view.low, close - p.stop_atr * view.atr) if p.stop_atr else view.low
         return [Plan(note={"crossing": 0.0}), Enter(Side.BUY, stop, "crossed the close before after a dip")]
 
     def _armed(self, view: View, *, crossing: bool, until: int = 0) -> Plan:
@@ -105,13 +114,19 @@ class RedToGreenEntry(EntrySignals):
         return Plan((view.row,), up=[above], wake_at=until, note=note)
 
     def _dip(self, view: View) -> float:
-        return min(self.params.dip_atr * view.atr, self.params.dip_pct / 100.0 * prior_close(view))
+        share = self.params.dip_pct / 100.0 * prior_close(view)
+        return min(self.params.dip_atr * view.atr, share) if self.params.dip_atr else share
 
     def _market_holds(self, view: View) -> bool:
         if not self.params.with_spy:
             return True
         spy = market_view(view, SPY)
         return spy is not None and spy.last > spy.low
+
+
+def by_atr(params: RedToGreenParams) -> bool:
+    """Tell whether something is measured in the daily ATR."""
+    return params.dip_atr > 0 or params.stop_atr > 0
 
 
 def closes_before(view: View, bars: Sequence[Bar]) -> list[float]:
@@ -133,13 +148,16 @@ def red_to_green(params: RedToGreenParams | None = None) -> Strategy:
         exit=LineExit("the close before", closes_before, p.target_r, p.lost_closes),
         scans=("red_to_green",),
         needs=(Need.BARS,),
-        columns=("prior_close", "adv", "atr"),
+        columns=("prior_close", *(("adv",) if p.rvol else ()), *(("atr",) if by_atr(p) else ())),
         rules=Rules(
-            universe=f"was {p.dip_atr:g} ATR or {p.dip_pct:g} % below the close before today",
-            trigger=f"{'a close' if p.confirm else 'the first price'} above it on {p.rvol:g} times the usual volume"
+            universe=f"was {f'{p.dip_atr:g} ATR or ' if p.dip_atr else ''}{p.dip_pct:g} % below the close before "
+            "in regular hours",
+            trigger=f"{'a close' if p.confirm else 'the first price'} above it"
+            + (f" on {p.rvol:g} times the usual volume" if p.rvol else "")
             + (", while SPY is above its low" if p.with_spy else ""),
             entry=f"market, until minute {p.cutoff_min}",
-            stop=f"the low of the day or {p.stop_atr:g} ATR below the close before, whichever is nearer",
+            stop="the low of the day"
+            + (f" or {p.stop_atr:g} ATR below the close before, whichever is nearer" if p.stop_atr else ""),
             targets=f"half at the high of the day, half at {p.target_r:g} R, the nearer first",
             invalidation=f"{p.lost_closes} closes below the close before",
             sizing="risk per trade of the settings",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from math import nan
 from typing import Annotated
 
 from msgspec import Meta
@@ -22,6 +23,7 @@ from qm.strategies.api import (
     View,
     Wishes,
 )
+from qm.strategies.reading import enough
 
 MINUTE = 60_000_000_000
 
@@ -32,9 +34,9 @@ class ThrustParams(Params, frozen=True):
     bars: Annotated[int, Meta(ge=2, le=10)] = 3
     """Consecutive higher closes wanted."""
     min_stop_atr: Annotated[float, Meta(ge=0, le=1)] = 0.1
-    """The stop is at least this far away, in daily ATR(14)."""
-    max_stop_atr: Annotated[float, Meta(gt=0, le=2)] = 0.75
-    """A wider stop is not taken, in daily ATR(14)."""
+    """The stop is at least this far away, in daily ATR(14); 0 asks nothing."""
+    max_stop_atr: Annotated[float, Meta(ge=0, le=2)] = 0.75
+    """A wider stop is not taken, in daily ATR(14); 0 takes any. With both at 0 it takes hits of `runners`, too."""
     trail_bars: Annotated[int, Meta(ge=1, le=60)] = 5
     """Leave at a close below the low of so many bars before."""
     time_stop_min: Annotated[int, Meta(ge=1, le=390)] = 45
@@ -69,10 +71,8 @@ class ThrustEntry(EntrySignals):
         if len(recent) <= p.bars or not rising(recent) or not view.last > view.vwap:
             return []
         stop = min(bar.low for bar in recent[1:])
-        if not view.atr > 0:
-            return []
-        width_atr = (view.last - stop) / view.atr
-        if not p.min_stop_atr <= width_atr <= p.max_stop_atr:
+        width_atr = (view.last - stop) / view.atr if view.atr > 0 else nan
+        if not enough(width_atr, p.min_stop_atr) or (p.max_stop_atr and not width_atr <= p.max_stop_atr):
             return []
         return [Enter(Side.BUY, stop, f"{p.bars} rising bars above VWAP")]
 
@@ -115,6 +115,6 @@ def thrust(params: ThrustParams | None = None) -> Strategy:
         params=p,
         entry=ThrustEntry(p),
         exit=ThrustExit(p),
-        scans=("momentum", "momentum_bars"),
+        scans=("momentum", "momentum_bars", *(() if p.min_stop_atr or p.max_stop_atr else ("runners",))),
         per_day=2,
     )

@@ -15,7 +15,7 @@ from qm.model.order import Side
 from qm.strategies.api import Done, Enter, EntrySignals, Group, Params, Plan, Strategy, View, Wishes
 from qm.strategies.contract import Need, Rules
 from qm.strategies.lines import LineExit
-from qm.strategies.reading import market_view, prior_close, recent, rvol_of, vwaps
+from qm.strategies.reading import enough, market_view, prior_close, recent, rvol_of, tick, vwaps
 
 
 class VwapReclaimParams(Params, frozen=True):
@@ -25,16 +25,16 @@ class VwapReclaimParams(Params, frozen=True):
     """So many of the last closes before the cross lay below VWAP."""
     below_of: Annotated[int, Meta(ge=5, le=60)] = 20
     """Closes that are looked back on for it."""
-    depth_atr: Annotated[float, Meta(gt=0, le=2)] = 0.5
-    """No low farther below VWAP, in daily ATR(14)."""
+    depth_atr: Annotated[float, Meta(ge=0, le=2)] = 0.5
+    """No low farther below VWAP, in daily ATR(14); 0 takes any."""
     hold_closes: Annotated[int, Meta(ge=1, le=5)] = 2
     """Enter at this close above VWAP in a row."""
     retest_atr: Annotated[float, Meta(ge=0, le=0.5)] = 0.05
-    """Or earlier, when price comes back so near to VWAP after a close above it, in daily ATR(14); prints only."""
+    """Or earlier, when price is back so near to VWAP after a close above it, in daily ATR(14), 0 never; prints only."""
     rvol5: Annotated[float, Meta(ge=0, le=50)] = 1.5
-    """Volume of the last five minutes against what is usual then."""
+    """Volume of the last five minutes against what is usual then; 0 asks nothing, and takes hits of `runners`, too."""
     buf_atr: Annotated[float, Meta(ge=0, le=1)] = 0.15
-    """The stop is at least so far below VWAP, in daily ATR(14)."""
+    """The stop is at least so far below VWAP, in daily ATR(14); 0 leaves it a tick below the low of the reclaim."""
     target_r: Annotated[float, Meta(gt=0, le=10)] = 2.0
     """Target besides the high of the day, in risks."""
     lost_closes: Annotated[int, Meta(ge=1, le=10)] = 2
@@ -62,7 +62,7 @@ class VwapReclaimEntry(EntrySignals):
         p = self.params
         if view.minute > p.last_min:
             return [Done("too late in the day")]
-        if view.minute < p.first_min or view.note.get("sent"):
+        if view.minute < p.first_min or view.entering:
             return []
         bars, lines = self._look(view)
         held = above(bars, lines)
@@ -81,7 +81,7 @@ class VwapReclaimEntry(EntrySignals):
     def on_touch(self, view: View) -> Wishes:
         """Enter at a retest that stays above VWAP."""
         low = view.note.get("low", 0.0)
-        if view.note.get("sent") or not low > 0:
+        if view.entering or not low > 0:
             return []
         if not view.last > view.vwap:
             return [Plan(follow=True, note={"low": 0.0})]
@@ -99,7 +99,7 @@ class VwapReclaimEntry(EntrySignals):
             return False
         depth = max(line - bar.low for bar, line in below)
         # What is not known is no setup.
-        if not depth <= p.depth_atr * view.atr:
+        if p.depth_atr and not depth <= p.depth_atr * view.atr:
             return False
         return higher_low([bar.low for bar, _ in before] + [bar.low for bar in bars[-held:]]) and self._is_up(view)
 
@@ -111,10 +111,10 @@ class VwapReclaimEntry(EntrySignals):
 
     def _enter(self, view: View, bars: Sequence[Bar], low: float, how: str) -> Wishes:
         p = self.params
-        if not rvol_of(view, bars[-5:]) >= p.rvol5:
+        if not enough(rvol_of(view, bars[-5:]), p.rvol5):
             return []
-        stop = min(low, view.vwap - p.buf_atr * view.atr)
-        return [Plan(follow=True, note={"sent": 1.0}), Enter(Side.BUY, stop, how)]
+        stop = min(low, view.vwap - p.buf_atr * view.atr) if p.buf_atr else low - tick(view, low)
+        return [Plan(follow=True, note={"low": 0.0}), Enter(Side.BUY, stop, how)]
 
 
 def above(bars: Sequence[Bar], lines: Sequence[float]) -> int:
@@ -138,6 +138,8 @@ def higher_low(lows: Sequence[float]) -> bool:
 def vwap_reclaim(params: VwapReclaimParams | None = None) -> Strategy:
     """Return the setup; experimental, for paper trading only."""
     p = params or VwapReclaimParams()
+    asked = {"prior_close": p.up_day, "adv": p.rvol5 > 0, "atr": p.depth_atr > 0 or p.retest_atr > 0 or p.buf_atr > 0}
+    retest = f", or with prints a retest within {p.retest_atr:g} ATR" if p.retest_atr else ""
     return Strategy(
         name="vwap_reclaim",
         version="1",
@@ -146,16 +148,19 @@ def vwap_reclaim(params: VwapReclaimParams | None = None) -> Strategy:
         params=p,
         entry=VwapReclaimEntry(p),
         exit=LineExit("VWAP", vwaps, p.target_r, p.lost_closes),
-        scans=("vwap_reclaim",),
+        scans=("vwap_reclaim", *(() if p.rvol5 else ("runners",))),
         needs=(Need.BARS,),
-        columns=("prior_close", "adv", "atr"),
+        columns=tuple(name for name, needed in asked.items() if needed),
         rules=Rules(
             universe="opened or trades above the close before, or SPY above its VWAP" if p.up_day else "",
-            trigger=f"{p.below_min} of {p.below_of} closes below VWAP, at most {p.depth_atr:g} ATR deep, with a higher "
-            f"low; then {p.hold_closes} closes above, or with prints a retest within {p.retest_atr:g} ATR; "
-            f"{p.rvol5:g} times the usual volume of five minutes",
+            trigger=f"{p.below_min} of {p.below_of} closes below VWAP, "
+            f"{f'at most {p.depth_atr:g} ATR deep, ' if p.depth_atr else ''}with a higher low; "
+            f"then {p.hold_closes} closes above{retest}"
+            f"{f'; {p.rvol5:g} times the usual volume of five minutes' if p.rvol5 else ''}",
             entry=f"market, minutes {p.first_min} to {p.last_min}",
-            stop=f"the low of the reclaim or {p.buf_atr:g} ATR below VWAP, whichever is lower",
+            stop=f"the low of the reclaim or {p.buf_atr:g} ATR below VWAP, whichever is lower"
+            if p.buf_atr
+            else "a tick below the low of the reclaim",
             targets=f"half at the high of the day, half at {p.target_r:g} R, the nearer first",
             invalidation=f"{p.lost_closes} closes below VWAP",
             sizing="risk per trade of the settings",

@@ -97,7 +97,8 @@ def bars(on: Stage, *prices: float, first: int = 0) -> Stage:
         ((), (), False, ""),
         ((Need.QUOTES,), (), False, "it needs quotes, which a feed of bars does not tell"),
         ((Need.PRINTS, Need.STATUS, Need.QUOTES), (), True, ""),
-        ((Need.PREMARKET,), (), True, "it needs premarket, and no earlier session has any"),
+        ((Need.PREMARKET,), (), True, ""),
+        ((), ("pre_volume",), True, "it needs usual volumes before the open, and no earlier session has any"),
         ((), ("float_shares",), False, "it needs float shares, and no shares free to trade are imported"),
     ],
 )

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from qm.errors import ConfigError
-from qm.model.events import Filled, Intended, Released, Signal, TradeClosed
+from qm.model.events import Filled, Intended, NotStarted, Released, Signal, TradeClosed
 from qm.model.order import OrderType, Purpose
 from qm.strategies.first_pullback import range_5m
 from qm.strategies.presets import strategy
@@ -187,3 +187,10 @@ def test_late_in_the_morning_it_lets_go() -> None:
 def test_parameters_that_exclude_each_other_are_refused() -> None:
     with pytest.raises(ConfigError, match="as long and as deep"):
         strategy("first_pullback", {"pull_min": 6, "pull_max": 5})
+
+
+def test_without_an_atr_it_waits_for_three_five_minute_bars() -> None:
+    early = play(tape(), atr=nan)
+    assert (early.all(NotStarted), early.all(Signal)) == ([], [])
+    quiet = [minute(n, *FLAT, 10_000.0) for n in range(15)]
+    assert play([*quiet, *tape(first=15)], atr=nan).only(Signal).trigger == 20.51

@@ -135,7 +135,7 @@ def test_one_retry() -> None:
 
 def test_without_a_pre_market_to_compare_with_it_is_not_started() -> None:
     on = play(opened(), known={"pre_volume": nan})
-    assert on.only(NotStarted).reason == "it needs premarket, and no earlier session has any"
+    assert on.only(NotStarted).reason == "it needs usual volumes before the open, and no earlier session has any"
     assert [notice.level for notice in on.notices] == ["warning"]
     assert on.all(Signal) == []
 
@@ -184,3 +184,22 @@ def test_a_trade_that_is_not_half_an_r_ahead_after_twenty_minutes_is_ended(price
     assert bool(on.held()) is stays
     if not stays:
         assert on.only(TradeClosed).reason == "less than 0.5 R after 20 minutes"
+
+
+ASKS_NOTHING: dict[str, Any] = {"rvol_pm": 0, "vwap_atr": 0, "stop_atr_cap": 0, "width_max_atr": 0}
+"""Of earlier sessions, but the close before."""
+
+
+def test_without_earlier_sessions_it_trades_when_it_is_told_to_ask_nothing_of_them() -> None:
+    on = play(opened(), atr=nan, known={"pre_volume": nan}, **ASKS_NOTHING)
+    # What is left of the places for the stop: a tick below the low of five minutes.
+    assert on.only(Signal).trigger == 20.21
+    assert on.only(Signal).stop == pytest.approx(19.89)
+
+
+@pytest.mark.parametrize("still", ASKS_NOTHING)
+def test_whatever_still_asks_for_them_is_why_it_is_not_started(still: str) -> None:
+    params = {name: value for name, value in ASKS_NOTHING.items() if name != still}
+    on = play(opened(), atr=nan, known={"pre_volume": nan}, **params)
+    lacks = "usual volumes before the open" if still == "rvol_pm" else "average ranges"
+    assert on.only(NotStarted).reason.startswith(f"it needs {lacks}")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from qm.model.events import CancelAsked, Filled, Intended, Released, Signal, StopMoved, TradeClosed
+from qm.model.events import CancelAsked, Filled, Intended, NotStarted, Released, Signal, StopMoved, TradeClosed
 from qm.model.order import OrderType, Purpose
 from qm.strategies.presets import strategy
 from tests.qm.strategies.stage import LINEAR, Row, Stage, at, minute
@@ -180,3 +180,26 @@ def test_two_tries_and_no_more() -> None:
     on = play(out)
     assert len(on.all(TradeClosed)) <= 2
     assert on.core.book.attempts.made("AAA", "hod_break") <= 2
+
+
+NO_HISTORY: dict[str, Any] = {"adv": nan}
+ASKS_NOTHING: dict[str, Any] = {"rvol_min": 0, "base_tol_atr": 0, "stop_cap_atr": 0}
+"""Of earlier sessions, but the close before."""
+
+
+def test_without_earlier_sessions_it_trades_when_it_is_told_to_ask_nothing_of_them() -> None:
+    on = play([*leg(), *base()], atr=nan, known=NO_HISTORY, **ASKS_NOTHING)
+    assert on.only(Signal).trigger == 21.01
+    assert on.only(Signal).stop == pytest.approx(20.79)
+    # The share alone is what a base may be away: 0.15 % of 21 $ are three cents.
+    far = [*leg(), *base(bar=(20.90, 20.96, 20.80, 20.95))]
+    assert play(far, atr=nan, known=NO_HISTORY, **ASKS_NOTHING).all(Signal) == []
+    assert strategy("hod_break", ASKS_NOTHING).scans == ("hod_momo", "momentum", "momentum_bars", "runners")
+
+
+@pytest.mark.parametrize("still", ASKS_NOTHING)
+def test_whatever_still_asks_for_them_is_why_it_is_not_started(still: str) -> None:
+    params = {name: value for name, value in ASKS_NOTHING.items() if name != still}
+    on = play([*leg(), *base()], atr=nan, known=NO_HISTORY, **params)
+    lacks = "average volumes" if still == "rvol_min" else "average ranges"
+    assert on.only(NotStarted).reason.startswith(f"it needs {lacks}")

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from qm.model.events import Assigned, Filled, Released, Signal, TradeClosed
+from qm.model.events import Assigned, Filled, Released, Signal, StrategyFailed, TradeClosed
 from qm.model.market import trade
 from qm.strategies.presets import strategy
 from tests.qm.strategies.stage import LINEAR, Stage, at, minute
@@ -138,3 +138,20 @@ def test_two_closes_below_the_close_before_end_it() -> None:
     assert on.all(TradeClosed) == []
     on.feed(minute(8, 19.99, 19.99, 19.9, 19.9), minute(9, 19.9, 19.9, 19.9, 19.9))
     assert on.only(TradeClosed).reason == "2 closes below the close before"
+
+
+ASKS_NOTHING: dict[str, Any] = {"rvol": 0, "dip_atr": 0, "stop_atr": 0}
+"""Of earlier sessions, but the close before."""
+
+
+def test_without_earlier_sessions_it_trades_when_it_is_told_to_ask_nothing_of_them() -> None:
+    on = play(*DIP, CROSS, known={"adv": nan}, atr=nan, **ASKS_NOTHING)
+    assert (on.only(Signal).price, on.only(Signal).stop) == (20.03, 19.7)
+
+
+def test_a_dip_and_a_cross_before_the_open_are_none() -> None:
+    on = Stage(strategy("red_to_green", {"with_spy": False, "rvol": 0}), known=KNOWN, prints=True)
+    on.feed(trade(at(-20), 0, 19.7, 500.0), trade(at(-10), 0, 20.1, 500.0), trade(at(1), 0, 20.2, 5e6))
+    assert (on.all(StrategyFailed), on.all(Signal)) == ([], [])
+    on.feed(trade(at(2), 0, 19.7, 500.0), trade(at(3), 0, 20.1, 500.0))
+    assert on.only(Signal).stop == 19.7

@@ -110,3 +110,10 @@ def test_bars_of_before_a_pause_in_following_are_not_part_of_a_thrust() -> None:
     on = play(FLAT, *RISING[:2], give_up_min=390)
     on.feed(minute(40, *RISING[2]))
     assert on.all(Signal) == []
+
+
+def test_a_width_of_zero_asks_for_no_atr() -> None:
+    on = play(FLAT, *RISING, atr=nan, min_stop_atr=0, max_stop_atr=0)
+    assert on.only(Signal).stop == 19.9
+    assert play(FLAT, *RISING, atr=nan, max_stop_atr=0).all(Signal) == []
+    assert play(FLAT, *RISING, atr=nan, min_stop_atr=0).all(Signal) == []

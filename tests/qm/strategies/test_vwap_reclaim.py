@@ -7,14 +7,15 @@ from decimal import Decimal
 from math import nan
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import pytest
 
-from qm.model.events import Filled, Released, Signal, TradeClosed
+from qm.model.events import Filled, NotStarted, Refused, Released, Signal, TradeClosed
 from qm.model.market import trade
 from qm.strategies.presets import strategy
-from tests.qm.strategies.stage import LINEAR, Row, Stage, at, minute
+from tests.qm.strategies.stage import LINEAR, WIDE, Row, Stage, at, minute
 
 # With this volume a day and a straight curve, 10,000 shares a minute are usual.
 Known = Mapping[str, float | npt.NDArray[np.float64]]
@@ -176,3 +177,34 @@ def test_two_closes_below_vwap_end_it_and_one_does_not() -> None:
 def test_once_a_day() -> None:
     on = bought().feed(flat(33, 19.0), flat(34, 19.0))
     assert on.only(Released).reason == "no attempts left today"
+
+
+ASKS_NOTHING: dict[str, Any] = {"rvol5": 0, "depth_atr": 0, "retest_atr": 0, "buf_atr": 0}
+"""Of earlier sessions, but the close before."""
+
+
+def test_without_earlier_sessions_it_trades_when_it_is_told_to_ask_nothing_of_them() -> None:
+    on = play(tape(), known={"adv": nan}, atr=nan, **ASKS_NOTHING)
+    # The lower of the two closes above the line is 20.00.
+    assert on.only(Signal).price == 20.1
+    assert on.only(Signal).stop == pytest.approx(19.99)
+
+
+@pytest.mark.parametrize("still", ASKS_NOTHING)
+def test_whatever_still_asks_for_them_is_why_it_is_not_started(still: str) -> None:
+    params = {name: value for name, value in ASKS_NOTHING.items() if name != still}
+    on = play(tape(), known={"adv": nan}, atr=nan, **params)
+    lacks = "average volumes" if still == "rvol5" else "average ranges"
+    assert on.only(NotStarted).reason.startswith(f"it needs {lacks}")
+
+
+def test_a_reclaim_that_was_refused_does_not_use_up_the_day() -> None:
+    # The second reclaim begins after twenty more minutes below the line.
+    again = [flat(32 + n, price) for n, price in enumerate([19.7, 19.5, 19.7, 19.6] + [19.7] * 14)]
+    rows = [*tape(), *again, flat(50, 20.1, 40_000), flat(51, 20.1, 40_000)]
+    refused = Stage(
+        strategy("vwap_reclaim", {}), known={**KNOWN}, risk=msgspec.structs.replace(WIDE, max_price=20.05)
+    ).feed(*rows)
+    assert len(refused.all(Signal)) == 2
+    assert len(refused.all(Refused)) == 2
+    assert len(play(rows).all(Signal)) == 1
