@@ -24,7 +24,12 @@ _SHOWN: Final = 5
 
 Vendor = Annotated[str, typer.Argument(metavar="VENDOR", help="massive (flat files) or alpaca.")]
 Name = Annotated[str, typer.Option("--dataset", "-d", metavar="NAME", help="Name to keep it under, e.g. us.")]
-Kinds = Annotated[str, typer.Option("--kind", metavar="A,B", help="bars_1m, bars_1d, trades.")]
+Kinds = Annotated[
+    str,
+    typer.Option(
+        "--kind", metavar="A,B", help="bars_1m, bars_1d, trades, quotes; Alpaca also auctions, actions, assets."
+    ),
+]
 Since = Annotated[str | None, typer.Option(metavar="DATE", help="First session.")]
 Until = Annotated[str | None, typer.Option(metavar="DATE", help="Last session; today when not given.")]
 Days = Annotated[int | None, typer.Option(min=1, metavar="N", help="The last N sessions; 5 without --since.")]
@@ -57,7 +62,9 @@ def download(
     Each session is stored whole or not at all; a download that was ended in any way goes on where it stopped. Of what
     is there, the newest five sessions are compared with the vendor's, because files are published again. Keys come from
     the environment (QM_MASSIVE_KEY_ID and QM_MASSIVE_SECRET, APCA_API_KEY_ID and APCA_API_SECRET_KEY) or the keyring.
-    Alpaca is asked for symbols by name; flat files hold the whole market, of which --symbols keeps some.
+    Alpaca is asked for symbols by name; flat files hold the whole market, of which --symbols keeps some. Without
+    --symbols Alpaca tells all corporate actions (splits, dividends, new names, mergers) and all assets, as they are
+    today: a universe for the sessions that follow. Auctions make prior closes official.
 
     Exit codes: 0 all there, 3 some sessions wait for the next time, 4 the vendor lacks some, 5 another download is at
     work, 6 the key does not suffice, 7 the vendor is not available.
@@ -65,6 +72,8 @@ def download(
     \b
     qm data download massive -d us --kind bars_1m,bars_1d --days 10
     qm data download alpaca -d mine --kind bars_1m,trades --symbols @mine.txt --days 5
+    qm data download alpaca -d mine --kind auctions,actions --symbols @mine.txt --days 20
+    qm data download alpaca -d mine --kind assets,actions --days 1
     qm data download massive -d us --since 2024-01-01 --max-runtime 2h --json
     """
     from qm.errors import QmError

@@ -88,8 +88,9 @@ def actions(page: ActionsPage, unit: Unit, asked: Sequence[str]) -> list[Row]:
         for each in told:
             day = _date(each.ex_date or each.effective_date or each.process_date)
             symbol = each.symbol or each.old_symbol or each.source_symbol or each.acquiree_symbol
-            if first <= day <= unit.session and (not asked or symbol in asked):
-                becomes, ends = _name(what, symbol, each)
+            becomes, ends = _name(what, symbol, each)
+            # Who follows a company asks for its later name, too.
+            if first <= day <= unit.session and (not asked or symbol in asked or becomes in asked):
                 amount = _AMOUNT[what](each) if what in _AMOUNT and each.currency in _USD else None
                 factor = _FACTOR[what](each) if what in _FACTOR else None
                 rows.append((symbol, day, what, becomes, ends, _told(factor), _told(amount), each.id))

@@ -106,8 +106,8 @@ class AlpacaHistory:
         questions = self._questions(unit)
         begun, _, token = since.cursor.partition(":")
         head = not since.size
-        seen = {token} - {""}
         for i in range(int(begun or 0), len(questions)):
+            seen = {token} - {""}
             while True:
                 rows, token = await self._page(unit, questions[i], token)
                 if token in seen:

@@ -144,6 +144,7 @@ def _auctions(page: _AuctionsPage, unit: Unit, asked: Sequence[str]) -> list[Row
     return [
         (symbol, moment(of.t), side, of.p, "" if of.s is None else of.s, of.x, of.c)
         for symbol, day in _told(page, unit, asked)
+        if day.d == str(unit.session)
         for side, prints in (("open", day.o), ("close", day.c))
         for of in prints or []
     ]

@@ -11,7 +11,7 @@ from qm.errors import DataError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_BLOCK: Final = 1 << 24
+_BLOCK: Final = 1 << 22
 """Bytes of text in memory at once."""
 
 STRING: Final = "string"

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+import math
 from typing import NamedTuple
 
-import numpy as np
-
 from qm.history.catalogue import Catalogue
-from qm.history.layout import ACTIONS, DIVIDENDS, SPLITS, Array
+from qm.history.layout import ACTIONS, DIVIDENDS, SPLITS
 from qm.history.reference import Split
 
 
@@ -25,51 +23,61 @@ class Renamed(NamedTuple):
     """When it was known, ns UTC."""
 
 
-def splits(catalogue: Catalogue, dataset: str) -> list[Split]:
-    """Return all splits of a dataset; what somebody imported stands in the place of what a vendor tells. DataError."""
-    found: list[Split] = []
-    for date in catalogue.facts(dataset, SPLITS):
-        columns = catalogue.fact(dataset, SPLITS, date)
-        names = columns["names"][columns["symbol"]]
-        told = zip(names.tolist(), columns["factor"].tolist(), columns["ts"].tolist(), strict=True)
-        found += [Split(str(name), date, factor, known_at) for name, factor, known_at in told]
-    by_hand = {(split.symbol, split.date) for split in found}
-    for date in catalogue.facts(dataset, ACTIONS):
-        for name, columns, row in _actions(catalogue, dataset, date):
-            factor = float(columns["factor"][row])
-            if not np.isnan(factor) and (name, date) not in by_hand:
-                found.append(Split(name, date, factor, int(columns["ts"][row])))
-    return found
+class _Paid(NamedTuple):
+    symbol: str
+    amount: float
+    known_at: int
 
 
-def dividends(catalogue: Catalogue, dataset: str, on: dt.date, known_by: int) -> dict[str, float]:
-    """Return the cash that goes ex in a session, $ per share, as far as it was known by a moment, ns UTC. DataError."""
-    found: dict[str, float] = {}
-    if on in catalogue.facts(dataset, ACTIONS):
-        for name, columns, row in _actions(catalogue, dataset, on):
-            amount = float(columns["amount"][row])
-            if columns["ts"][row] <= known_by and not np.isnan(amount):
-                found[name] = found.get(name, 0.0) + amount
-    if on in catalogue.facts(dataset, DIVIDENDS):
-        columns = catalogue.fact(dataset, DIVIDENDS, on)
+class Actions:
+    """What happened to the companies of a dataset, over all its sessions.
+
+    What somebody imported for a symbol and session stands in the place of what a vendor tells.
+    """
+
+    def __init__(self, catalogue: Catalogue, dataset: str) -> None:
+        """Read everything; DataError when a file is damaged."""
+        self.splits: list[Split] = []
+        """By the session from which they hold."""
+        self.renamed: list[Renamed] = []
+        """By the session from which they hold."""
+        self._dividends: dict[dt.date, list[_Paid]] = {}
+        for date in catalogue.facts(dataset, ACTIONS):
+            self._happened(catalogue, dataset, date)
+        for date in catalogue.facts(dataset, SPLITS):
+            rows = [
+                Split(name, date, factor, at) for name, factor, at in _told(catalogue, dataset, SPLITS, date, "factor")
+            ]
+            by_hand = {split.symbol for split in rows}
+            self.splits = [each for each in self.splits if each.date != date or each.symbol not in by_hand] + rows
+        for date in catalogue.facts(dataset, DIVIDENDS):
+            paid = [_Paid(*row) for row in _told(catalogue, dataset, DIVIDENDS, date, "amount")]
+            by_hand = {each.symbol for each in paid}
+            others = [each for each in self._dividends.get(date, []) if each.symbol not in by_hand]
+            self._dividends[date] = others + paid
+
+    def dividends(self, on: dt.date, known_by: int) -> dict[str, float]:
+        """Return the cash that goes ex in a session by symbol, $ per share, as far as it was known by then, ns UTC."""
+        found: dict[str, float] = {}
+        for each in self._dividends.get(on, []):
+            if each.known_at <= known_by:
+                found[each.symbol] = found.get(each.symbol, 0.0) + each.amount
+        return found
+
+    def _happened(self, catalogue: Catalogue, dataset: str, date: dt.date) -> None:
+        columns = catalogue.fact(dataset, ACTIONS, date)
         names = columns["names"][columns["symbol"]].tolist()
-        told = zip(names, columns["amount"].tolist(), columns["ts"].tolist(), strict=True)
-        found |= {str(name): amount for name, amount, known_at in told if known_at <= known_by}
-    return found
+        rest = (columns[name].tolist() for name in ("ts", "factor", "amount", "becomes", "ends"))
+        for name, at, factor, amount, becomes, ends in zip(names, *rest, strict=True):
+            if not math.isnan(factor):
+                self.splits.append(Split(name, date, factor, at))
+            if not math.isnan(amount):
+                self._dividends.setdefault(date, []).append(_Paid(name, amount, at))
+            if becomes or ends:
+                self.renamed.append(Renamed(name, becomes, date, at))
 
 
-def renamed(catalogue: Catalogue, dataset: str) -> list[Renamed]:
-    """Return which symbols of a dataset got another name or came to their end, by session; DataError."""
-    found = []
-    for date in catalogue.facts(dataset, ACTIONS):
-        for name, columns, row in _actions(catalogue, dataset, date):
-            becomes = str(columns["becomes"][row])
-            if becomes or columns["ends"][row]:
-                found.append(Renamed(name, becomes, date, int(columns["ts"][row])))
-    return found
-
-
-def _actions(catalogue: Catalogue, dataset: str, date: dt.date) -> Iterator[tuple[str, dict[str, Array], int]]:
-    columns = catalogue.fact(dataset, ACTIONS, date)
-    for row, name in enumerate(columns["names"][columns["symbol"]].tolist()):
-        yield str(name), columns, row
+def _told(catalogue: Catalogue, dataset: str, kind: str, date: dt.date, value: str) -> list[tuple[str, float, int]]:
+    columns = catalogue.fact(dataset, kind, date)
+    names = columns["names"][columns["symbol"]].tolist()
+    return list(zip(names, columns[value].tolist(), columns["ts"].tolist(), strict=True))

@@ -16,6 +16,7 @@ from qm.history.audit_gaps import Lives, audit_minutes, audit_sessions
 from qm.history.audit_report import Audit, Audited, Example, Level, Tally
 from qm.history.audit_rows import audit_bars
 from qm.history.audit_ticks import Prints, Quotes
+from qm.history.audit_universe import audit_universe
 from qm.history.catalogue import Catalogue
 from qm.history.checks import Action, Finding
 from qm.history.known import Known
@@ -54,6 +55,7 @@ def audit(
     tallies = [each.tally for each in found]
     if kind is None:
         tallies.append(audit_closes(catalogue, dataset, since, until))
+        tallies.append(audit_universe(catalogue, dataset, kinds, since, until))
     concerns = sorted((c for each in tallies for c in each.concerns()), key=lambda c: -c.level.weight)
     return Audit(dataset, tuple(audited), tuple(concerns))
 

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from qm.errors import DataError
-from qm.history.actions import splits
+from qm.history.actions import Actions
 from qm.history.audit_report import Example, Level, Tally
 from qm.history.catalogue import Catalogue
 from qm.history.doubts import doubted
@@ -62,4 +62,4 @@ def _compare(before: dict[str, Array], now: dict[str, Array], date: dt.date, tol
 
 
 def _told(catalogue: Catalogue, dataset: str, after: dt.date, upto: dt.date) -> set[str]:
-    return {split.symbol for split in splits(catalogue, dataset) if after < split.date <= upto}
+    return {split.symbol for split in Actions(catalogue, dataset).splits if after < split.date <= upto}

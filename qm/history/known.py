@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from qm.errors import DataError
-from qm.history import actions
+from qm.history.actions import Actions
 from qm.history.auctions import Official, official
 from qm.history.catalogue import Catalogue
 from qm.history.doubts import Doubt, doubted, first_prices, without
@@ -49,10 +49,10 @@ class Known:
     def __init__(self, catalogue: Catalogue, dataset: str, kinds: Sequence[str], first: dt.date) -> None:
         self._catalogue = catalogue
         self._dataset = dataset
-        self._splits = actions.splits(catalogue, dataset)
-        self._renamed = actions.renamed(catalogue, dataset)
+        self._actions = Actions(catalogue, dataset)
+        self._renamed = self._actions.renamed
         """Those that the builder does not know yet."""
-        self._builder = ReferenceBuilder(self._splits)
+        self._builder = ReferenceBuilder(self._actions.splits)
         self._files: dict[dt.date, _Closes] = {}
         kind = kind_of(list(kinds))
         summaries = Summaries(catalogue, dataset, kind)
@@ -175,19 +175,19 @@ class Known:
 
     def _factors(self, after: dt.date, on: dt.date, known_by: int) -> dict[str, float]:
         factors: dict[str, float] = {}
-        for split in self._splits:
+        for split in self._actions.splits:
             if after < split.date <= on and split.known_at <= known_by:
                 factors[split.symbol] = factors.get(split.symbol, 1.0) * split.factor
         return factors
 
     def _dividends(self, known: Reference, symbols: SymbolTable, on: dt.date, known_by: int) -> None:
-        for name, amount in actions.dividends(self._catalogue, self._dataset, on, known_by).items():
+        for name, amount in self._actions.dividends(on, known_by).items():
             if name in symbols:
                 known.dividend[symbols.row(name)] = amount
 
     def _sure(self, symbols: SymbolTable, on: dt.date, known_by: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
         sure = np.zeros(len(symbols), np.bool_)
-        for split in self._splits:
+        for split in self._actions.splits:
             # Factor 1 is how a trader says that there is none.
             if split.date == on and split.factor == 1.0 and split.known_at <= known_by and split.symbol in symbols:
                 sure[symbols.row(split.symbol)] = True

@@ -24,6 +24,11 @@ TRADES_HEAD = (
     "trf_id,trf_timestamp"
 )
 
+QUOTES_HEAD = (
+    "ticker,ask_exchange,ask_price,ask_size,bid_exchange,bid_price,bid_size,conditions,indicators,"
+    "participant_timestamp,sequence_number,sip_timestamp,tape,trf_timestamp"
+)
+
 
 def minute_file(of: Session, minutes: int = 390, off: float = 0.0) -> str:
     """By symbol, then by time, as the vendor sorts them; prices that no compression foresees."""
@@ -61,6 +66,24 @@ def trades_file(of: Session) -> str:
     return "\n".join(lines) + "\n"
 
 
+def quotes_file(of: Session) -> str:
+    """By symbol: both sides, a bid alone, one that is closed, one above 1,000 $, all of them with indicators."""
+    told = [
+        (10.01, 2, 9.99, 3, '"1,81"', ""),
+        (0.0, 0, 9.98, 1, '"2,81"', "604"),
+        (15.0, 1, 5.0, 1, "15", ""),
+        (1_500.5, 4, 1_500.25, 7, "1", '"604,901"'),
+    ]
+    lines = [QUOTES_HEAD]
+    for symbol in SYMBOLS:
+        for i, (ask, ask_size, bid, bid_size, conditions, indicators) in enumerate(told):
+            at = of.open_ns + i * MINUTE
+            lines.append(
+                f"{symbol},12,{ask},{ask_size},11,{bid},{bid_size},{conditions},{indicators},{at},{i},{at + MS},3,0"
+            )
+    return "\n".join(lines) + "\n"
+
+
 def path_of(kind: str, date: dt.date) -> str:
     return f"{kind}/{date:%Y}/{date:%m}/{date}.csv.gz"
 
@@ -73,6 +96,7 @@ def flat_files(store: FlatStore | None = None) -> Iterator[FlatStore]:
         store.put(path_of("minute_aggs_v1", date), minute_file(session(date)))
         store.put(path_of("day_aggs_v1", date), day_file(session(date)))
         store.put(path_of("trades_v1", date), trades_file(session(date)))
+        store.put(path_of("quotes_v1", date), quotes_file(session(date)))
     with served(store.app()) as url, pytest.MonkeyPatch.context() as patch:
         for name, value in environment(url).items():
             patch.setenv(name, value)

@@ -1,6 +1,7 @@
 """`qm data download` over real sockets: what is fetched, what it costs when something fails, and what scripts see."""
 
 import asyncio
+import datetime as dt
 import gzip
 import json
 from pathlib import Path
@@ -12,7 +13,17 @@ from qm.history.download.lock import only_one
 from qm.model.market import Print
 from qm.rules.calendar import session
 from tests.brokers.massive.flat_store import KEY_ID, SECRET, Fault, FlatStore
-from tests.cli.flat_market import DATES, FIRST, LAST, catalogue, contents, flat_files, minute_file, path_of
+from tests.cli.flat_market import (
+    DATES,
+    FIRST,
+    LAST,
+    catalogue,
+    contents,
+    flat_files,
+    minute_file,
+    path_of,
+    quotes_file,
+)
 from tests.cli.program import Done, inside
 
 Run = pytest.CaptureFixture[str]
@@ -57,6 +68,33 @@ def test_daily_bars_and_prints_with_their_conditions(own_folders: Path, capsys: 
     # A regular sale, an odd lot, an average price, a number that nobody knows, and an official open, counted elsewhere.
     assert prints["flag"].tolist() == [Print.ALL, Print.VOLUME, Print.VOLUME, Print.VOLUME, 0]
     assert (prints["ts"] - prints["event_ts"]).tolist() == [MS] * 5
+
+
+def test_the_best_bid_and_offer_in_shares(own_folders: Path, capsys: Run) -> None:
+    with flat_files():
+        done = load(capsys, "--kind", "quotes", "--symbols", "AAPL,NA")
+    assert (done.code, len(done.json["fetched"]), done.json["rows"]) == (0, 3, 3 * 2 * 4)
+    data = catalogue(own_folders).load("us", FIRST, "quotes")
+    told = data.events[data.events["sym"] == data.symbols.row("NA")]
+    assert told["ts"][0] == session(FIRST).open_ns + MS
+    assert [tuple(row[name].item() for name in "abcd") for row in told] == [
+        (9.99, 10.01, 300.0, 200.0),
+        (9.98, 0.0, 100.0, 0.0),
+        # Nobody deals on a quotation that is closed, and it ends the one before it.
+        (0.0, 0.0, 0.0, 0.0),
+        # Above 1,000 $ a lot could be 10 shares, or one.
+        (1_500.25, 1_500.5, 7.0, 4.0),
+    ]
+
+
+def test_from_november_2025_on_sizes_are_shares(own_folders: Path, capsys: Run) -> None:
+    date = dt.date(2025, 11, 3)
+    with flat_files() as store:
+        store.put(path_of("quotes_v1", date), quotes_file(session(date)))
+        days = ("--since", str(date), "--until", str(date))
+        inside(capsys, "data", "download", "massive", "-d", "us", "--kind", "quotes", *days)
+    told = catalogue(own_folders).load("us", date, "quotes").events
+    assert (told["c"][0], told["d"][0]) == (3.0, 2.0)
 
 
 def test_only_some_symbols(own_folders: Path, capsys: Run) -> None:
