@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
+from typing import Final
 
 from backtest.summary import DayResult, Summary, summarize
 from brokers.sim.clearing import Costs
@@ -29,6 +31,9 @@ from qm.strategies.api import Strategy
 
 Progress = Callable[[DayResult, int], None]
 """Called after each session with its result and the trades so far."""
+
+MOST_TOLD: Final = 20
+"""Different warnings of a run that are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,8 @@ class Outcome:
     days: list[DayResult]
     journal: MemoryJournal
     header: RunHeader
+    told: Mapping[str, int]
+    """What the trader would have been warned of, and how often; the first of them, if they are very many."""
 
 
 def run(plan: Plan, days: Iterable[Day], header: RunHeader | None = None, progress: Progress | None = None) -> Outcome:
@@ -72,6 +79,7 @@ def run(plan: Plan, days: Iterable[Day], header: RunHeader | None = None, progre
     trades: list[TradeClosed] = []
     results: list[DayResult] = []
     counts = {"symbols": 0, "records": 0, "wakes": 0}
+    told: Counter[str] = Counter()
     core: Core | None = None
     exchange: SimExchange | None = None
     started = perf_ns()
@@ -87,8 +95,12 @@ def run(plan: Plan, days: Iterable[Day], header: RunHeader | None = None, progre
         else:
             exchange.begin(market)
             equity = core.book.portfolio.equity()
-        kept = None if plan.snapshots is None else _Kept(plan.snapshots, day, plan.market_s)
-        session = Session(core, exchange, journal, kept)
+        kept = (
+            None
+            if plan.snapshots is None
+            else SnapshotWriter(plan.snapshots, day.table, day.session, market_s=plan.market_s)
+        )
+        session = Session(core, exchange, journal, _Listener(told, kept))
         everything = day.table.names
         assigned = {name: symbols or everything for name, symbols in plan.assigned.items()}
         session.start(market, equity, assigned)
@@ -97,7 +109,7 @@ def run(plan: Plan, days: Iterable[Day], header: RunHeader | None = None, progre
         # The end of the session comes with the clock, not with a trade.
         session.feed(events([clock(day.session.close_ns + 2 * MINUTE_NS)]))
         if kept is not None:
-            kept.snapshots.close()
+            kept.close()
         counts["symbols"] = max(counts["symbols"], len(day.table))
         counts["records"] = market.consumed
         counts["wakes"] += session.wakes
@@ -110,23 +122,25 @@ def run(plan: Plan, days: Iterable[Day], header: RunHeader | None = None, progre
     assert header is not None
     head = journal.head(header.id)[1].hex()
     summary = summarize(plan.run_id, trades, results, plan.equity, counts, head, elapsed)
-    return Outcome(summary, trades, results, journal, header)
+    return Outcome(summary, trades, results, journal, header, told)
 
 
-class _Kept:
-    """Puts down what the radar shows."""
+class _Listener:
+    """Counts what the trader is warned of, and puts down what the radar shows where that is kept."""
 
-    def __init__(self, folder: Path, day: Day, market_s: int) -> None:
-        self.snapshots = SnapshotWriter(folder, day.table, day.session, market_s=market_s)
+    def __init__(self, told: Counter[str], snapshots: SnapshotWriter | None) -> None:
+        self._told, self._snapshots = told, snapshots
 
     def on_entries(self, entries: Sequence[Entry]) -> None:
         pass
 
     def on_ranking(self, ranking: Ranking) -> None:
-        self.snapshots.add(ranking)
+        if self._snapshots is not None:
+            self._snapshots.add(ranking)
 
     def on_notice(self, notice: Notify) -> None:
-        pass
+        if notice.level != "info" and (notice.text in self._told or len(self._told) < MOST_TOLD):
+            self._told[notice.text] += 1
 
 
 def _header(plan: Plan, day: Day) -> RunHeader:
