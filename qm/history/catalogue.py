@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import shutil
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -152,11 +153,11 @@ class Catalogue:
             return found is not None and sha256_of(self._path(dataset, kind, session)) == found.sha256
         return False
 
-    def put(self, manifest: Manifest, data: bytes) -> None:
-        """Store a session, Parquet sorted by (ts, symbol), in place of what is there."""
+    def put(self, manifest: Manifest, data: bytes | Path) -> None:
+        """Store a session, Parquet sorted by (ts, symbol), in place of what is there; a file is moved away."""
         check_name(manifest.dataset)
         path = self._path(manifest.dataset, manifest.kind, dt.date.fromisoformat(manifest.session))
-        write_whole(path, lambda part: fill(part, data))
+        write_whole(path, lambda part: fill(part, data) if isinstance(data, bytes) else _move(data, part))
         # Between the two, a reader finds the new file with the old manifest and says that it is damaged, not worse.
         write_manifest(path.with_suffix(".json"), manifest)
 
@@ -249,6 +250,10 @@ def check_name(dataset: str) -> None:
     """Raise UsageError when a dataset may not be called so."""
     if not _NAME.match(dataset):
         raise UsageError(f"{dataset!r} cannot name a dataset.", "Use lower case letters, digits, _ and -, at most 64.")
+
+
+def _move(source: Path, path: Path) -> None:
+    shutil.move(source, path)
 
 
 def _damaged(path: Path, why: str) -> DataError:

@@ -13,7 +13,7 @@ import numpy as np
 
 from qm.clock import SECOND, utc
 from qm.history.layout import TRADES, Array
-from qm.history.source import BARS, Columns
+from qm.history.source import BARS, NO_TIME, Columns
 from qm.model.instrument import SYMBOL
 from qm.rules.calendar import Session
 
@@ -35,6 +35,9 @@ class Action(StrEnum):
     KEPT = "kept"
 
 
+_WEIGHT: Final = (Action.REFUSED, Action.KEPT, Action.REPAIRED)
+
+
 class Finding(msgspec.Struct, frozen=True):
     """One thing that was wrong or looks strange."""
 
@@ -42,6 +45,13 @@ class Finding(msgspec.Struct, frozen=True):
     rows: int
     action: Action
     examples: tuple[str, ...] = ()
+
+
+class Placed(Finding, frozen=True):
+    """A finding in rows, whose examples can be put in order with those of other rows."""
+
+    places: tuple[tuple[int, str], ...] = ()
+    """Moment and symbol of each example."""
 
 
 def checked(columns: Columns, findings: list[Finding], *, updates: bool = False) -> Columns:
@@ -60,16 +70,28 @@ def checked(columns: Columns, findings: list[Finding], *, updates: bool = False)
 
 
 def joined(findings: Iterable[Finding]) -> list[Finding]:
-    """Return the findings with equal ones of several sessions put together, in the order of their first."""
-    whole: dict[tuple[str, Action], Finding] = {}
+    """Return the findings with equal ones of several stretches of rows put together, the weightiest first.
+
+    What was refused comes before what was kept and what was repaired, many rows before few. Examples are the earliest.
+    """
+    alike: dict[tuple[str, Action], list[Finding]] = {}
     for each in findings:
-        before = whole.get((each.what, each.action))
-        if before is None:
-            whole[each.what, each.action] = each
-        else:
-            examples = tuple(dict.fromkeys(before.examples + each.examples))[:_EXAMPLES]
-            whole[each.what, each.action] = Finding(each.what, before.rows + each.rows, each.action, examples)
-    return list(whole.values())
+        alike.setdefault((each.what, each.action), []).append(each)
+    whole = [
+        Finding(what, sum(each.rows for each in parts), action, _earliest(parts))
+        for (what, action), parts in alike.items()
+    ]
+    return sorted(whole, key=lambda each: (_WEIGHT.index(each.action), -each.rows, each.what))
+
+
+def _earliest(parts: list[Finding]) -> tuple[str, ...]:
+    pairs = {
+        each for part in parts if isinstance(part, Placed) for each in zip(part.places, part.examples, strict=True)
+    }
+    others = {example for part in parts if not isinstance(part, Placed) for example in part.examples}
+    # Cut before equal texts are put together, so that what others saw of the same rows makes no difference.
+    texts = [*(text for _, text in sorted(pairs)), *sorted(others)][:_EXAMPLES]
+    return tuple(dict.fromkeys(texts))
 
 
 def bar_seconds(columns: Columns) -> int | None:
@@ -85,12 +107,8 @@ def bar_seconds(columns: Columns) -> int | None:
     return int(commonest) if commonest in _LENGTHS else None
 
 
-def strange_bars(columns: Columns, seconds: int, of: Session, findings: list[Finding]) -> None:
-    """Add what looks strange in sorted bars of a session but is kept.
-
-    Labels off the grid or at the end of what they tell, overlaps, jumps, bars without volume.
-    """
-    _end_labels(columns, seconds, of, findings)
+def strange_bars(columns: Columns, seconds: int, findings: list[Finding]) -> None:
+    """Add what looks strange in sorted bars but is kept: labels off the grid, overlaps, jumps, no volume."""
     off = columns.ts % (seconds * SECOND) != 0
     found(columns, off, f"label is no multiple of {seconds} s", Action.KEPT, findings)
     order = np.lexsort((columns.ts, columns.symbol))
@@ -107,15 +125,29 @@ def strange_bars(columns: Columns, seconds: int, of: Session, findings: list[Fin
     found(columns, columns.values["volume"] == 0, "no volume", Action.KEPT, findings)
 
 
-def _end_labels(columns: Columns, seconds: int, of: Session, findings: list[Finding]) -> None:
-    # A bar that begins at the close holds the closing auction, one that begins at the open the busiest minute of all.
-    first = columns.ts == of.open_ns
-    last = columns.ts == of.close_ns
-    after = columns.ts > of.close_ns
-    before = columns.ts < of.open_ns
-    if not first.any() and not after.any() and not before.any() and last.sum() * 2 > len(columns.names):
-        what = f"looks labelled by its end: no bar at the open, one at the close; --end-labels moves it by {seconds} s"
-        found(columns, last, what, Action.KEPT, findings)
+class Labels:
+    """Whether the bars of a session look labelled by their end; they may come in several groups of symbols."""
+
+    def __init__(self, seconds: int, of: Session) -> None:
+        self._seconds, self._of = seconds, of
+        self._elsewhere = False
+        self._names = 0
+        self._last: list[Finding] = []
+
+    def add(self, columns: Columns) -> None:
+        """Take in bars."""
+        ts, of = columns.ts, self._of
+        # A bar that begins at the close holds the closing auction, one that begins at the open the busiest minute.
+        self._elsewhere |= bool(((ts <= of.open_ns) | (ts > of.close_ns)).any())
+        self._names += len(columns.names)
+        moved = f"--end-labels moves it by {self._seconds} s"
+        what = f"looks labelled by its end: no bar at the open, one at the close; {moved}"
+        found(columns, ts == of.close_ns, what, Action.KEPT, self._last)
+
+    def judge(self, findings: list[Finding]) -> None:
+        """Add the finding, if it is one."""
+        if not self._elsewhere and sum(each.rows for each in self._last) * 2 > self._names:
+            findings += self._last
 
 
 def checked_names(columns: Columns, findings: list[Finding]) -> Columns:
@@ -129,7 +161,8 @@ def checked_names(columns: Columns, findings: list[Finding]) -> Columns:
     if bad:
         places = [i for i, name in enumerate(columns.names) if not SYMBOL.match(name)]
         rows = np.isin(columns.symbol, places)
-        findings.append(Finding("not a valid symbol", int(rows.sum()), Action.REFUSED, tuple(map(ascii, bad))))
+        examples = tuple(map(ascii, sorted(bad)[:_EXAMPLES]))
+        findings.append(Finding("not a valid symbol", int(rows.sum()), Action.REFUSED, examples))
         columns = columns.take(~rows)
     tests = np.isin(columns.symbol, [i for i, name in enumerate(columns.names) if _TEST_SYMBOL.match(name)])
     found(columns, tests, "test symbol of an exchange: left out", Action.REPAIRED, findings)
@@ -200,6 +233,13 @@ def _sound_quotes(columns: Columns, findings: list[Finding]) -> Columns:
     return columns
 
 
+def two_sided(columns: Columns) -> bool:
+    """Say whether any row of quotes has a sound bid and a sound ask."""
+    v = columns.values
+    sizes = _is_size(v["bid_size"]) & _is_size(v["ask_size"])
+    return bool((_is_price(v["bid"]) & _is_price(v["ask"]) & sizes).any())
+
+
 def _is_price(column: Array) -> Array:
     return np.isfinite(column) & (column >= _LEAST_PRICE) & (column <= _MOST_PRICE)
 
@@ -215,11 +255,19 @@ def refuse(columns: Columns, bad: Array, what: str, findings: list[Finding]) -> 
 
 
 def found(columns: Columns, rows: Array, what: str, action: Action, findings: list[Finding]) -> None:
-    """Add a finding of these rows, where there are any."""
+    """Add a finding of these rows, where there are any; its examples are the earliest, then those first by name."""
     places = np.flatnonzero(rows)
-    if len(places):
-        examples = (
-            f"{columns.names[columns.symbol[i]]} {utc(int(columns.ts[i])):%Y-%m-%d %H:%M:%S} UTC"
-            for i in places[:_EXAMPLES]
-        )
-        findings.append(Finding(what, len(places), action, tuple(examples)))
+    if not len(places):
+        return
+    count = len(places)
+    if count > _EXAMPLES:
+        ts = columns.ts[places]
+        places = places[ts <= np.unique(ts)[:_EXAMPLES][-1]]
+    pairs = np.unique(np.stack([columns.ts[places], columns.symbol[places].astype(np.int64)], axis=1), axis=0)
+    keys = sorted((ts, columns.names[symbol]) for ts, symbol in pairs.tolist())[:_EXAMPLES]
+    examples = tuple(f"{name} {_when(ts)}" for ts, name in keys)
+    findings.append(Placed(what, count, action, examples, tuple(keys)))
+
+
+def _when(ts: int) -> str:
+    return "at no time" if ts == NO_TIME else f"{utc(ts):%Y-%m-%d %H:%M:%S} UTC"

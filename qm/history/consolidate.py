@@ -16,6 +16,7 @@ left on a side, that side is told as 0. Locked (bid equals ask) is no cross: it 
 
 from __future__ import annotations
 
+from operator import add
 from typing import Any, Final, NamedTuple
 
 import numba
@@ -69,8 +70,10 @@ class Best(NamedTuple):
 class Coverage(NamedTuple):
     """How much of the day is quoted, over all symbols."""
 
-    two_sided: float
-    """Share of the time from each symbol's first quote to its last with a bid and an ask."""
+    quoted_ns: int
+    """Time with a bid and an ask."""
+    whole_ns: int
+    """Time from each symbol's first quote to its last."""
     contradicted: int
     """Quotes of a venue that a newer one of another venue proved gone."""
     expired: int
@@ -78,31 +81,57 @@ class Coverage(NamedTuple):
     crossed: int
     """Rows whose bid is above the ask: none."""
 
-
-def best_of(columns: Columns, findings: list[Finding]) -> Columns:
-    """Return sorted quotes by venue as quotes of one book, sorted by (ts, symbol), and say how much it covers."""
-    v = columns.values
-    venue = v["venue"].astype(np.int64)
-    sides = (v["bid"], v["ask"], v["bid_size"], v["ask_size"])
-    best, cover = consolidated(Venues(columns.ts, columns.symbol.astype(np.int64), venue, *sides))
-    order = np.lexsort((best.symbol, best.ts))
-    values = {"bid": best.bid, "ask": best.ask, "bid_size": best.bid_size, "ask_size": best.ask_size}
-    whole = Columns(QUOTES, best.ts, best.symbol.astype(np.int32), columns.names, values).take(order)
-    told = (
-        (cover.contradicted, "left out: a newer quote of another venue would have crossed it"),
-        (cover.expired, f"ended: not renewed for {STALE_NS // SECOND} s"),
-    )
-    findings += [Finding(what, rows, Action.REPAIRED) for rows, what in told if rows]
-    made = (
-        f"are one best bid and offer out of {len(np.unique(venue))} venues, {cover.crossed} crossed; "
-        f"it has both sides {cover.two_sided:.1%} of the time"
-    )
-    findings.append(Finding(made, len(best.ts), Action.KEPT))
-    return whole
+    @property
+    def two_sided(self) -> float:
+        """Share of the time from each symbol's first quote to its last with a bid and an ask."""
+        return self.quoted_ns / self.whole_ns if self.whole_ns else 0.0
 
 
-def consolidated(quotes: Venues, stale_ns: int = STALE_NS) -> tuple[Best, Coverage]:
-    """Return the best bid and offer of all venues at each change, and how much of the day it covers."""
+class Book:
+    """Makes one book of the quotes of a session's venues, which may come in several groups of symbols."""
+
+    def __init__(self, *, by_side: bool) -> None:
+        """`by_side` says that no quote of the session has both sides: a side that is not told stays as it was."""
+        self._by_side = by_side
+        self._rows = 0
+        self._venues: set[int] = set()
+        self._cover = Coverage(0, 0, 0, 0, 0)
+
+    def best_of(self, columns: Columns) -> Columns:
+        """Return sorted quotes by venue as quotes of one book, sorted by (ts, symbol)."""
+        v = columns.values
+        venue = v["venue"].astype(np.int64)
+        sides = (v["bid"], v["ask"], v["bid_size"], v["ask_size"])
+        quotes = Venues(columns.ts, columns.symbol.astype(np.int64), venue, *sides)
+        best, cover = consolidated(quotes, by_side=self._by_side)
+        self._rows += len(best.ts)
+        self._venues.update(np.unique(venue).tolist())
+        self._cover = Coverage(*map(add, self._cover, cover))
+        order = np.lexsort((best.symbol, best.ts))
+        values = {"bid": best.bid, "ask": best.ask, "bid_size": best.bid_size, "ask_size": best.ask_size}
+        return Columns(QUOTES, best.ts, best.symbol.astype(np.int32), columns.names, values).take(order)
+
+    def judge(self, findings: list[Finding]) -> None:
+        """Say what was left out and how much the book covers."""
+        cover = self._cover
+        told = (
+            (cover.contradicted, "left out: a newer quote of another venue would have crossed it"),
+            (cover.expired, f"ended: not renewed for {STALE_NS // SECOND} s"),
+        )
+        findings += [Finding(what, rows, Action.REPAIRED) for rows, what in told if rows]
+        made = (
+            f"are one best bid and offer out of {len(self._venues)} venues, {cover.crossed} crossed; "
+            f"it has both sides {cover.two_sided:.1%} of the time"
+        )
+        findings.append(Finding(made, self._rows, Action.KEPT))
+
+
+def consolidated(quotes: Venues, stale_ns: int = STALE_NS, *, by_side: bool | None = None) -> tuple[Best, Coverage]:
+    """Return the best bid and offer of all venues at each change, and how much of the day it covers.
+
+    A feed none of whose quotes has two sides tells one side at a time, and the other one stays as it was; `by_side`
+    says so where these are not all quotes.
+    """
     # By symbol, so that one small book at a time is in the cache; the order within a symbol stays.
     order = np.argsort(quotes.symbol, kind="stable")
     columns: list[Any] = [np.ascontiguousarray(column[order]) for column in quotes]
@@ -110,17 +139,17 @@ def consolidated(quotes: Venues, stale_ns: int = STALE_NS) -> tuple[Best, Covera
     # Each quote tells at most one change, and its end at most one more.
     when, rows = np.empty((2, 2 * len(order)), np.int64), np.empty((4, 2 * len(order)))
     counts = np.zeros(2, np.int64)
-    # A feed none of whose quotes has two sides tells one side at a time, and the other one stays as it was.
-    by_side = not ((quotes.bid > 0) & (quotes.ask > 0)).any()
+    if by_side is None:
+        by_side = not ((quotes.bid > 0) & (quotes.ask > 0)).any()
     n = _consolidate(*columns, venues, stale_ns, by_side, when, rows, counts)
     best = Best(when[0, :n], when[1, :n], *rows[:, :n])
     crossed = int(((best.bid > best.ask) & (best.ask > 0)).sum())
-    return best, Coverage(_two_sided(columns[0], columns[1], best), int(counts[0]), int(counts[1]), crossed)
+    return best, Coverage(*_two_sided(columns[0], columns[1], best), int(counts[0]), int(counts[1]), crossed)
 
 
-def _two_sided(ts: Ints, symbol: Ints, best: Best) -> float:
+def _two_sided(ts: Ints, symbol: Ints, best: Best) -> tuple[int, int]:
     if not len(ts):
-        return 0.0
+        return 0, 0
     places = np.flatnonzero(np.diff(symbol, append=-1))
     ends = dict(zip(symbol[places].tolist(), ts[places].tolist(), strict=True))
     starts = np.flatnonzero(np.diff(symbol, prepend=-1))
@@ -130,7 +159,7 @@ def _two_sided(ts: Ints, symbol: Ints, best: Best) -> float:
     following[np.diff(best.symbol, append=-1) != 0] = until[np.diff(best.symbol, append=-1) != 0]
     lasted = np.maximum(np.minimum(following, until) - best.ts, 0)
     quoted = int(lasted[(best.bid > 0) & (best.ask > 0)].sum())
-    return quoted / whole if whole else 0.0
+    return quoted, whole
 
 
 @numba.njit(cache=True, error_model="numpy", nogil=True)

@@ -44,9 +44,7 @@ def matched(columns: Columns, findings: list[Finding]) -> Columns:
     and has, for a cancel, this price and size. What concerns no print is left out. A print that is marked but that no
     row takes back counts for nothing: it is known to be wrong, and nobody knows since when.
     """
-    what = columns.values.get("what")
-    if what is None or not what.any():
-        return columns.without("what")
+    what = columns.values["what"]
     of = _concerned(columns, what)
     later = what >= CANCEL
     lost = later & (of < 0)

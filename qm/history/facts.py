@@ -13,10 +13,12 @@ from qm.errors import DataError, NotFoundError
 from qm.history.catalogue import Catalogue, check_name
 from qm.history.checks import Action, Finding, checked_names, found, joined, refuse
 from qm.history.fact_columns import COLUMNS, FactOptions, closes, dividends, splits
-from qm.history.importer import ImportReport, Part, Stored, store
+from qm.history.importer import ImportReport, Part
 from qm.history.layout import DIVIDENDS, REFERENCE, SPLITS
 from qm.history.manifest import Manifest
-from qm.history.source import Columns, files_of, tables, together
+from qm.history.source import Columns, files_of, together
+from qm.history.storing import Stored, store
+from qm.history.tables import tables
 
 _LEAST: Final = 1e-5
 _VALUES: Final = {REFERENCE: ("close", "close"), SPLITS: ("factor", "ratio"), DIVIDENDS: ("amount", "amount")}
@@ -92,10 +94,10 @@ def _stored(
         kind=kind,
         session=day.isoformat(),
         seconds=0,
-        rows=len(rows.ts),
-        symbols=len(rows.ts),
-        first=int(rows.ts.min()),
-        last=int(rows.ts.max()),
+        rows=0,
+        symbols=0,
+        first=0,
+        last=0,
         source=str(path),
         fetched_at=now,
     )

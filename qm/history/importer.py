@@ -5,8 +5,6 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 from dataclasses import dataclass, field
-from enum import StrEnum
-from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -16,44 +14,21 @@ import numpy as np
 from qm.clock import SECOND
 from qm.errors import DataError, UsageError
 from qm.history.catalogue import Catalogue, check_name
-from qm.history.checks import Action, Finding, bar_seconds, checked, joined, refuse, strange_bars
+from qm.history.checks import Action, Finding, bar_seconds, joined, refuse
 from qm.history.days import at_open, by_session
-from qm.history.layout import FACTS, QUOTES, TRADES, Array, SessionData, bars, events_of, length_of
+from qm.history.layout import QUOTES, TRADES, bars, length_of
 from qm.history.manifest import Manifest
-from qm.history.prints import flagged, told_once
-from qm.history.source import BARS, QUOTE_BARS, VENUE_QUOTES, Columns, check_called, encoded, files_of, read_columns
+from qm.history.prints import flagged
+from qm.history.sound import SoundRows, marks
+from qm.history.source import BARS, NO_TIME, QUOTE_BARS, VENUE_QUOTES, Columns, check_called, files_of, read_columns
 from qm.history.spool import Key, Spool
-from qm.history.summaries import Summaries
-from qm.model.instrument import SymbolTable
-from qm.rules.calendar import Session, session
+from qm.history.storing import State, Stored, store_session
+from qm.rules.calendar import session
+
+__all__ = ["ImportOptions", "ImportReport", "Part", "State", "Stored", "import_files"]
 
 _DAY_SECONDS: Final = 86_400
 _MOST_SECONDS: Final = 32_767
-_SUMMED_ROWS: Final = 5_000_000
-"""Of a session; a larger one is summed up when it is first needed."""
-
-
-class State(StrEnum):
-    """What happened to a session; on a dry run, what would."""
-
-    NEW = "new"
-    UNCHANGED = "unchanged"
-    REPLACED = "replaced"
-    EXTENDED = "extended"
-    """What is there stays, with more beside it."""
-    CONFLICT = "conflict"
-    """Other data is there already, and stays."""
-
-
-class Stored(msgspec.Struct, frozen=True):
-    """One session of one kind."""
-
-    kind: str
-    session: str
-    rows: int
-    symbols: int
-    bytes: int
-    state: State
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -127,22 +102,53 @@ def import_files(
             reader.read(file, alone=len(files) == 1)
         if not reader.groups:
             raise DataError(f"No file below {path} is market data.", "Bars, trades or quotes, in Parquet or CSV, are.")
-        sessions: list[Stored] = []
-        for name, date in spool.sessions():
-            group = reader.groups[name]
-            of = session(dt.date.fromisoformat(date))
-            said = len(group.findings)
-            rows = _checked(name, spool.take((name, date)), of, options, group.findings)
-            if len(rows.ts):
-                manifest = _manifest(dataset, name, rows, of, options.source or str(path), now)
-                noted = tuple(joined(reader.noted.get((name, date), []) + group.findings[said:]))
-                manifest = msgspec.structs.replace(
-                    manifest, etag=options.etag, known_at=options.known_at, findings=noted
-                )
-                group.kept += manifest.rows
-                sessions.append(store(catalogue, manifest, rows, replace=options.replace, dry_run=options.dry_run))
+        origin = _Origin(dataset, options.source or str(path), now, options)
+        found = [_store(catalogue, reader, spool, key, origin) for key in spool.sessions()]
+    sessions = tuple(each for each in found if each is not None)
     parts = tuple(group.part(name) for name, group in reader.groups.items())
-    return ImportReport(dataset, options.dry_run, parts, tuple(sessions), reader.refused)
+    return ImportReport(dataset, options.dry_run, parts, sessions, reader.refused)
+
+
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    """What is noted with every session of an import."""
+
+    dataset: str
+    source: str
+    now: int
+    options: ImportOptions
+
+
+def _store(catalogue: Catalogue, reader: _Reader, spool: Spool, key: Key, origin: _Origin) -> Stored | None:
+    name, date = key
+    options = origin.options
+    group = reader.groups[name]
+    of = session(dt.date.fromisoformat(date))
+    findings: list[Finding] = []
+    with SoundRows(spool, key, of, updates=options.updates) as sound:
+        rows = sound.take(findings)
+        group.findings += findings
+        if rows.empty:
+            return None
+        seconds = length_of(name) or 0
+        manifest = Manifest(
+            dataset=origin.dataset,
+            kind=_stored_as(name),
+            session=date,
+            seconds=(of.close_ns - of.open_ns) // SECOND if seconds == _DAY_SECONDS else seconds,
+            rows=0,
+            symbols=0,
+            first=0,
+            last=0,
+            source=origin.source,
+            fetched_at=origin.now,
+            etag=options.etag,
+            known_at=options.known_at,
+            findings=tuple(joined(group.noted.pop(date, []) + findings)),
+        )
+        stored = store_session(catalogue, manifest, rows, replace=options.replace, dry_run=options.dry_run)
+    group.kept += stored.rows
+    return stored
 
 
 @dataclass(slots=True)
@@ -154,6 +160,8 @@ class _Group:
     kept: int = 0
     symbols: set[str] = field(default_factory=set)
     findings: list[Finding] = field(default_factory=list)
+    noted: dict[str, list[Finding]] = field(default_factory=dict)
+    """What was said of rows while they were laid down, by session."""
 
     def part(self, name: str) -> Part:
         findings = tuple(joined(self.findings))
@@ -166,8 +174,6 @@ class _Reader:
     def __init__(self, spool: Spool, options: ImportOptions) -> None:
         self.groups: dict[str, _Group] = {}
         self.refused: dict[str, str] = {}
-        self.noted: dict[Key, list[Finding]] = {}
-        """What was said of rows while they were laid down, by what they become and their session."""
         self._spool = spool
         self._options = options
         self._venues: dict[str, int] = {}
@@ -183,7 +189,7 @@ class _Reader:
                 name = name or _name(file, columns, self._options)
                 taken.read += len(columns.ts)
                 taken.symbols.update(columns.names)
-                self._lay_down(name, columns, taken.findings)
+                self._lay_down(name, columns, taken)
         except DataError as error:
             if alone:
                 raise
@@ -195,8 +201,12 @@ class _Reader:
         group.read += taken.read
         group.symbols |= taken.symbols
         group.findings += taken.findings
+        for date, findings in taken.noted.items():
+            group.noted.setdefault(date, []).extend(findings)
 
-    def _lay_down(self, name: str, columns: Columns, findings: list[Finding]) -> None:
+    def _lay_down(self, name: str, columns: Columns, taken: _Group) -> None:
+        findings = taken.findings
+        columns = refuse(columns, columns.ts == NO_TIME, "has no time", findings)
         seconds = length_of(name)
         if seconds == _DAY_SECONDS:
             columns = at_open(columns, findings)
@@ -218,8 +228,9 @@ class _Reader:
             said = len(findings)
             kept = flagged(rows, of, findings) if name == TRADES else rows
             if len(findings) > said:
-                self.noted.setdefault((name, of.date.isoformat()), []).extend(findings[said:])
-            self._spool.add((name, of.date.isoformat()), self._files, dataclasses.replace(kept, texts={}))
+                taken.noted.setdefault(of.date.isoformat(), []).extend(findings[said:])
+            kept = dataclasses.replace(kept, texts={})
+            self._spool.add((name, of.date.isoformat()), self._files, kept, *marks(kept))
 
 
 def _name(file: Path, columns: Columns, options: ImportOptions) -> str:
@@ -246,70 +257,3 @@ def _at_the_end(columns: Columns, options: ImportOptions) -> Columns:
     # One ns before the end: the last one of the day still belongs to its session, and a bar of trades comes after it.
     shift = 0 if options.end_labels else seconds * SECOND
     return dataclasses.replace(columns, ts=columns.ts + shift - 1, values=values)
-
-
-def _checked(name: str, rows: Columns, of: Session, options: ImportOptions, findings: list[Finding]) -> Columns:
-    if name == TRADES:
-        return checked(told_once(rows, findings), findings)
-    if name == VENUE_QUOTES:
-        # Only who has quotes of single venues pays for compiling what joins them.
-        from qm.history.consolidate import best_of
-
-        return best_of(checked(rows.without("file"), findings), findings)
-    rows = checked(rows.without("file"), findings, updates=options.updates)
-    seconds = length_of(name)
-    if seconds is not None and seconds != _DAY_SECONDS:
-        strange_bars(rows, seconds, of, findings)
-    return rows
-
-
-def _manifest(dataset: str, name: str, rows: Columns, of: Session, source: str, now: int) -> Manifest:
-    seconds = length_of(name) or 0
-    return Manifest(
-        dataset=dataset,
-        kind=_stored_as(name),
-        session=of.date.isoformat(),
-        seconds=(of.close_ns - of.open_ns) // SECOND if seconds == _DAY_SECONDS else seconds,
-        rows=len(rows.ts),
-        symbols=len(np.unique(rows.symbol)),
-        first=int(rows.ts[0]),
-        last=int(rows.ts[-1]),
-        source=source,
-        fetched_at=now,
-    )
-
-
-def store(
-    catalogue: Catalogue, manifest: Manifest, rows: Columns, *, replace: bool, dry_run: bool, added: bool = False
-) -> Stored:
-    """Put checked rows into the catalogue, where they are new or may `replace` others; DataError, DiskFullError.
-
-    With `added` they hold what is there and more.
-    """
-    data = encoded(rows)
-    manifest = msgspec.structs.replace(manifest, sha256=sha256(data).hexdigest(), bytes=len(data))
-    there = catalogue.sha256(manifest.dataset, manifest.kind, dt.date.fromisoformat(manifest.session))
-    if there is None:
-        state = State.NEW
-    elif there == manifest.sha256:
-        date = dt.date.fromisoformat(manifest.session)
-        state = State.UNCHANGED if catalogue.sound(manifest.dataset, manifest.kind, date) else State.REPLACED
-    else:
-        state = State.EXTENDED if added else State.REPLACED if replace else State.CONFLICT
-    if state in (State.NEW, State.REPLACED, State.EXTENDED) and not dry_run:
-        catalogue.put(manifest, data)
-        _sum_up(catalogue, manifest, rows)
-    elif state is State.UNCHANGED and manifest.etag and not dry_run:
-        # The same rows under another etag: noted, so that nobody fetches them a third time.
-        catalogue.put(manifest, data)
-    return Stored(manifest.kind, manifest.session, manifest.rows, manifest.symbols, manifest.bytes, state)
-
-
-def _sum_up(catalogue: Catalogue, manifest: Manifest, rows: Columns) -> None:
-    """Keep the summary of a session while its rows are at hand: a run that needs a year of them then begins at once."""
-    if manifest.kind in (*FACTS, QUOTES) or manifest.rows > _SUMMED_ROWS:
-        return
-    columns: dict[str, Array] = {"ts": rows.ts, **rows.values}
-    events = events_of(manifest.kind, columns, rows.symbol, manifest.seconds)
-    data = SessionData(SymbolTable(rows.names), events, dt.date.fromisoformat(manifest.session), manifest.sha256)
-    Summaries(catalogue, manifest.dataset, manifest.kind).keep(data)

@@ -38,10 +38,11 @@ def flagged(columns: Columns, of: Session, findings: list[Finding]) -> Columns:
     return replace(columns, values=columns.values | {"flag": flag.astype(np.uint8)}, texts={})
 
 
-def told_once(columns: Columns, findings: list[Finding]) -> Columns:
+def told_once(columns: Columns, findings: list[Finding], *, later: bool) -> Columns:
     """Return the prints, in the order in which they were told, without those that were told again.
 
-    Cancels and corrections stand where they were told, with what they concern.
+    Cancels and corrections stand where they were told, with what they concern; `later` says whether the session has
+    any.
 
     A print with an id is told again when another one of its symbol and venue has the same id. One without is told
     again when an equal one (moment, price, size, venue) stands in another stretch of rising time: a feed that goes
@@ -53,7 +54,8 @@ def told_once(columns: Columns, findings: list[Finding]) -> Columns:
     venue = v.get("venue", np.zeros(len(columns.ts), np.int32))
     again = _same_id(columns, ids, venue) | _same_print(columns, ids, venue)
     found(columns, again, "told again", Action.REPAIRED, findings)
-    return matched(columns.take(~again) if again.any() else columns, findings).without(*_LEFT_OUT)
+    columns = columns.take(~again) if again.any() else columns
+    return (matched(columns, findings) if later else columns.without("what")).without(*_LEFT_OUT)
 
 
 def _by_conditions(columns: Columns, conditions: Text, regular: Array, of: Session, findings: list[Finding]) -> Array:

@@ -12,6 +12,7 @@ import numpy as np
 
 from qm.errors import DataError, NotFoundError, UsageError
 from qm.history.layout import BAR_COLUMNS, QUOTE_COLUMNS, QUOTES, TRADE_COLUMNS, TRADES, Array
+from qm.history.tables import tables
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -56,11 +57,12 @@ _LAYOUTS: Final = (
 )
 _EXTRAS: Final = ("trades", "vwap")
 _TEXTS: Final = {TRADES: ("exchange", "conditions", "tape", "correction"), VENUE_QUOTES: ("exchange",)}
-_ROWS: Final = 1 << 20
-"""Rows of a Parquet file in memory at once; a CSV file is read whole."""
 NO_ID: Final = 0
 """Of a print that has none."""
+NO_TIME: Final = -(1 << 62)
+"""Of a row that has none, ns UTC."""
 _ZONE: Final = r":[0-9.]+ ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$"
+_WHOLE: Final = r"^(0|-?[1-9][0-9]{0,17})$"
 _SUFFIXES: Final = (".parquet", ".csv", ".csv.gz")
 
 
@@ -88,8 +90,8 @@ class Columns:
     texts: dict[str, Text] = field(default_factory=dict)
     """Texts by column, only as long as they are needed to read the rows."""
 
-    def take(self, rows: Array) -> Columns:
-        """Return some of the rows, by mask or by index."""
+    def take(self, rows: Array | slice) -> Columns:
+        """Return some of the rows, by mask or by index; a slice copies nothing."""
         values = {name: column[rows] for name, column in self.values.items()}
         texts = {name: Text(told.code[rows], told.words) for name, told in self.texts.items()}
         return Columns(self.layout, self.ts[rows], self.symbol[rows], self.names, values, texts)
@@ -129,12 +131,37 @@ def read_columns(path: Path, timezone: str = "UTC", called: Mapping[str, str] | 
     import pyarrow as pa
 
     try:
-        for table in tables(path):
+        for table in tables(path, lambda schema: _types(path, schema, called or {})):
             yield _columns(path, table, timezone, called or {})
     except (OSError, ValueError, pa.ArrowException) as error:
         raise DataError(
             f"{path} cannot be read ({error}).", "Check that it is whole and what its name says."
         ) from error
+
+
+def _types(path: Path, schema: pa.Schema, called: Mapping[str, str]) -> dict[str, pa.DataType]:
+    """Return which columns of a CSV file are wanted, and of which types."""
+    import pyarrow as pa
+
+    named = _named(schema.names, called)
+    layout, needed = _layout(path, named, schema.names)
+    found: dict[str, pa.DataType] = {}
+    for ours, theirs in named.items():
+        if ours in (*needed, *_EXTRAS):
+            found[theirs] = pa.float64()
+        elif ours in ("ts", "event_ts"):
+            found[theirs] = _type_of_times(schema.field(theirs).type)
+        elif ours in ("symbol", "id", *_TEXTS.get(layout, ())):
+            # TRUE is a symbol, and a file may begin with ids that are numbers.
+            found[theirs] = pa.string()
+    return found
+
+
+def _type_of_times(seen: pa.DataType) -> pa.DataType:
+    import pyarrow as pa
+
+    # Later rows may be finer than the first ones.
+    return pa.timestamp("ns", seen.tz) if pa.types.is_timestamp(seen) else seen
 
 
 def _columns(path: Path, table: pa.Table, timezone: str, called: Mapping[str, str]) -> Columns:
@@ -186,41 +213,6 @@ def _filled(part: Columns, shared: list[str]) -> dict[str, Array]:
     return {name: part.values.get(name, part.ts if name == "event_ts" else nothing) for name in shared}
 
 
-def encoded(columns: Columns) -> bytes:
-    """Return sorted rows as a Parquet file, zstd, numbers in their own types."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    table = pa.table(
-        {
-            "ts": columns.ts,
-            "symbol": pa.DictionaryArray.from_arrays(columns.symbol, pa.array(columns.names, pa.string())),
-            **columns.values,
-        }
-    )
-    sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd")
-    return bytes(sink.getvalue())
-
-
-def tables(path: Path) -> Iterator[pa.Table]:
-    """Yield a file as tables, a stretch of rows at a time, at least one; OSError and ArrowException as they come."""
-    import pyarrow as pa
-
-    if path.name.endswith(".parquet"):
-        import pyarrow.parquet as pq
-
-        with pq.ParquetFile(path) as file:
-            if not file.metadata.num_rows:
-                yield file.schema_arrow.empty_table()
-            for batch in file.iter_batches(_ROWS):
-                yield pa.Table.from_batches([batch])
-        return
-    from pyarrow import csv
-
-    yield csv.read_csv(path)
-
-
 def _layout(path: Path, named: dict[str, str], there: list[str]) -> tuple[str, tuple[str, ...]]:
     for layout, needed in _LAYOUTS:
         if "ts" in named and all(column in named for column in needed):
@@ -246,21 +238,27 @@ def moments(column: pa.ChunkedArray, timezone: str) -> Array:
         column = pc.cast(column, pa.timestamp("ns"))
         timezone = "UTC"
     elif not pa.types.is_timestamp(kind):
-        return _scaled(column.to_numpy())
+        return _scaled(column)
     if column.type.tz is None:
         column = pc.assume_timezone(column, timezone, ambiguous="earliest", nonexistent="latest")
-    return np.asarray(pc.cast(column, pa.timestamp("ns", "UTC")).cast(pa.int64()).to_numpy(), np.int64)
+    # Filled before numpy sees it, which would make floats of whole numbers with gaps, and lose the nanoseconds.
+    whole = pc.fill_null(pc.cast(column, pa.timestamp("ns", "UTC")).cast(pa.int64()), NO_TIME)
+    return np.asarray(whole.to_numpy(), np.int64)
 
 
-def _scaled(numbers: Array) -> Array:
-    whole = np.asarray(numbers, np.int64)
-    if not len(whole):
+def _scaled(column: pa.ChunkedArray) -> Array:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    whole = np.asarray(pc.fill_null(pc.cast(column, pa.int64(), safe=False), NO_TIME).to_numpy(), np.int64)
+    there = whole != NO_TIME
+    if not there.any():
         return whole
     # Seconds, ms, µs and ns of any date since 1973 differ by a thousand, so the size of the number tells the unit.
-    middle = int(np.median(np.abs(whole)))
+    middle = int(np.median(np.abs(whole[there])))
     for limit, factor in ((10**11, 10**9), (10**14, 10**6), (10**17, 10**3)):
         if middle < limit:
-            return whole * factor
+            return np.where(there, whole * factor, NO_TIME)
     return whole
 
 
@@ -286,11 +284,17 @@ def text(column: pa.ChunkedArray) -> Text:
 def ids(column: pa.ChunkedArray) -> Array:
     """Return ids as int64: whole numbers as they are, of others a digest, `NO_ID` where one is missing."""
     import pyarrow as pa
+    import pyarrow.compute as pc
 
-    if pa.types.is_integer(column.type) and not column.null_count:
-        return np.asarray(column.cast(pa.int64()).to_numpy(), np.int64)
-    told = text(column)
-    return np.array([_digest(word) for word in told.words], np.int64)[told.code]
+    if pa.types.is_integer(column.type):
+        return np.asarray(pc.fill_null(column.cast(pa.int64()), NO_ID).to_numpy(), np.int64)
+    words = pc.fill_null(pc.cast(column, pa.string()), "")
+    whole = np.asarray(pc.match_substring_regex(words, _WHOLE).to_numpy(), bool)
+    found = np.zeros(len(words), np.int64)
+    found[whole] = words.filter(pa.array(whole)).cast(pa.int64()).to_numpy()
+    told = text(words.filter(pa.array(~whole)))
+    found[~whole] = np.array([_digest(word) for word in told.words], np.int64)[told.code]
+    return found
 
 
 def _digest(word: str) -> int:

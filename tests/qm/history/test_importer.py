@@ -107,6 +107,28 @@ def test_refused_symbols_are_named_without_their_control_characters(tmp_path: Pa
     assert found.examples == (r"'\x1b[31mA'",)
 
 
+@pytest.mark.parametrize("kind", [pa.int64(), pa.timestamp("ns", "UTC")])
+def test_a_time_that_is_missing_costs_its_own_row_only(tmp_path: Path, kind: pa.DataType) -> None:
+    columns = bars_with(ts=pa.array([None, *(OPEN + 60 * SECOND * i + 1 for i in range(7))], kind))
+    catalogue, report = imported(tmp_path, parquet(tmp_path / "a.parquet", columns), seconds=60)
+    assert findings(report)["has no time"] == (1, Action.REFUSED)
+    # Numbers with gaps must not pass through floats, which do not hold nanoseconds.
+    assert (catalogue.load("made_up", DAY).events["event_ts"] % SECOND == 1).all()
+
+
+def test_what_only_later_rows_of_a_csv_show_is_read_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("qm.history.tables.CSV_BYTES", 400)
+    rows = [f"2025-01-02T14:3{i % 10}:00Z,TRUE,10,100,{i or ''},7" for i in range(40)]
+    rows += ["2025-01-02T14:50:00.000000001Z,A,10.5,1.0,x41,@F I", "2025-01-02T14:50:00Z,NA,1e1,100,,"]
+    path = tmp_path / "a.csv"
+    path.write_text("ts,symbol,price,size,id,conditions\n" + "\n".join(rows) + "\n")
+    catalogue, report = imported(tmp_path, path)
+    data = catalogue.load("made_up", DAY)
+    assert data.symbols.names == ("A", "NA", "TRUE")
+    assert (report.parts[0].rows_read, report.rows_refused) == (42, 0)
+    assert data.events["event_ts"].max() % SECOND == 1
+
+
 def test_twins_are_dropped_and_contradictions_counted(tmp_path: Path) -> None:
     once = minute_bars(3)
     twice = {name: [*column, column[0], column[1]] for name, column in once.items()}
@@ -335,7 +357,7 @@ def test_a_file_that_breaks_off_leaves_nothing_behind(tmp_path: Path) -> None:
 def test_more_rows_than_memory_takes_give_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = parquet(tmp_path / "a.parquet", minute_bars())
     _, small = imported(tmp_path / "1", path)
-    monkeypatch.setattr("qm.history.source._ROWS", 100)
+    monkeypatch.setattr("qm.history.tables.ROWS", 100)
     monkeypatch.setattr("qm.history.spool.MOST_ROWS", 150)
     catalogue, large = imported(tmp_path / "2", path)
     assert large == small
