@@ -55,7 +55,7 @@ class Known:
         self._builder = ReferenceBuilder(self._actions.splits)
         self._files: dict[dt.date, _Closes] = {}
         kind = kind_of(list(kinds))
-        summaries = Summaries(catalogue, dataset, kind)
+        self._summaries = summaries = Summaries(catalogue, dataset, kind)
         for date in [each for each in catalogue.sessions(dataset, kind=kind) if each < first][-YEAR:]:
             self._rename(date)
             self._builder.add_summary(date, *summaries.of(date))
@@ -102,7 +102,7 @@ class Known:
 
     def add(self, data: SessionData) -> None:
         """Take in a session; DataError when it is not after those taken in before."""
-        self._builder.add(data)
+        self._builder.add_summary(data.session, *self._summaries.summed(data))
 
     def _known_files(self, on: dt.date, known_by: int) -> list[dt.date]:
         dates = [date for date in self._catalogue.facts(self._dataset, REFERENCE) if date < on]

@@ -192,15 +192,21 @@ class ReferenceBuilder:
     def _shapes(self, made: Reference, to: Rows, at: Rows) -> None:
         highs = np.array([_at(high, at) for high, _ in reversed(self._spans)])
         lows = np.array([_at(low, at) for _, low in reversed(self._spans)])
-        for i, row in enumerate(to.tolist()):
-            high, low = highs[~np.isnan(highs[:, i]), i], lows[~np.isnan(lows[:, i]), i]
-            if len(high):
-                made.prev_high[row], made.prev_low[row] = high[0], low[0]
-            if len(high) > 1:
-                made.inside_day[row] = float(high[0] < high[1] and low[0] > low[1])
-            if len(high) == RANGES:
-                spans = high - low
-                made.nr7[row] = float(spans[0] < spans[1:].min())
+        if not len(highs):
+            return
+        # The sessions in which a symbol traded, the latest first.
+        newest = np.argsort(np.isnan(highs), axis=0, kind="stable")
+        highs, lows = np.take_along_axis(highs, newest, 0), np.take_along_axis(lows, newest, 0)
+        count = (~np.isnan(highs)).sum(axis=0)
+        made.prev_high[to], made.prev_low[to] = highs[0], lows[0]
+        if len(highs) > 1:
+            two = count > 1
+            inside = (highs[0] < highs[1]) & (lows[0] > lows[1])
+            made.inside_day[to[two]] = inside[two]
+        if len(highs) == RANGES:
+            whole = count == RANGES
+            spans = highs[:, whole] - lows[:, whole]
+            made.nr7[to[whole]] = spans[0] < spans[1:].min(axis=0)
 
     def _year_high(self, at: Rows, on: dt.date) -> Column:
         """The high of a year is known where the data reach back that far, or the symbol came later than they begin."""

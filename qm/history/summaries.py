@@ -55,6 +55,11 @@ class Summaries:
         """Sum up a session that has just been stored, while it is in memory."""
         self._keep(self.path(data.session), data)
 
+    def summed(self, data: SessionData) -> Summed:
+        """Return a session that is in memory: as it was kept, else summed up and kept."""
+        path = self.path(data.session)
+        return _kept(path) or self._keep(path, data)
+
     def path(self, date: dt.date) -> Path:
         """Return where the summary of a session is kept, or would be."""
         stamps = [self._catalogue.sha256(self._dataset, kind, date) for kind in self._kind.split("+")]
