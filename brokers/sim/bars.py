@@ -106,10 +106,14 @@ class BarMatch:
                     inside = True
                     continue
                 one.stop = None
-            leg = one.leg
+            leg = self._leg_of(one)
             doubt = leg is not None and self._leaves_open(leg, price, _heading(gone))
-            slip = 0.0 if one.patient or one.auction is not None else to.slip(one, price)
-            take(one, price, slip, one.reach, moment, to, doubt)
+            if one.patient and one.limit is not None and one.sign * (one.reach - price) >= 0.0:
+                # On its way to this open the market came by the order that was waiting, and paid its price.
+                to.fill(one, one.limit, moment, max(moment.at, one.live), doubt)
+            else:
+                slip = 0.0 if one.auction is not None else to.slip(one, price)
+                take(one, price, slip, one.reach, moment, to, doubt)
             inside = inside or (one.patient and one.auction is None)
             if leg is not None and leg.since == moment.number and not leg.done:
                 inside = self._wake(leg, price) or inside
@@ -120,6 +124,11 @@ class BarMatch:
                 self._pass(stops=False, first=True)
             self._pass(stops=True)
             self._pass(stops=False)
+
+    def _leg_of(self, one: Resting) -> Resting | None:
+        """Return the leg that the bar may reach once its parent filled: one that is worked in these hours."""
+        leg = one.leg
+        return leg if leg is not None and leg in self.orders else None
 
     def _wake(self, leg: Resting, price: float) -> bool:
         """Let a leg meet the price at which its parent filled; say whether the rest of the bar may reach it."""
@@ -183,8 +192,8 @@ class BarMatch:
 
     def _fill(self, one: Resting, price: float, slip: float, heading: int, met: float, doubt: bool) -> None:
         """Fill inside the bar; `heading` is where the price was going, `met` where on the assumed path it was."""
-        leg, before = one.leg, one.filled
-        left_open = leg is not None and not leg.done and self._leaves_open(leg, price, heading)
+        leg, before = self._leg_of(one), one.filled
+        left_open = leg is not None and self._leaves_open(leg, price, heading)
         self.to.fill(one, price + one.sign * slip, self.moment, max(self.bar.start, one.live), doubt or left_open)
         if leg is None or leg.done or one.filled == before:
             return

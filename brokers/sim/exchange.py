@@ -44,7 +44,8 @@ class SimExchange:
     - Market: at the open of the first bar that begins at or after the order is live. An order that goes live inside a
       bar fills in that bar, at the open moved against it (see `Bar.price_at`).
     - Stop: when the range touches it, at the stop, or at the open when that is beyond it.
-    - Limit: at the open when that is at least a tick better, else at the limit when the range trades a tick through it.
+    - Limit: on arrival at the open when that is at least a tick better. Once it has had to wait at its limit, when the
+      open or the range is a tick through it.
     - Stop limit: triggered as a stop, then a limit. In the bar that triggers it, it fills when the stop, and failing
       that the close, is a tick better than the limit.
     - A bar without volume fills nothing, nor does a bar inside which quotes were seen: those have decided already.
@@ -122,12 +123,13 @@ class SimExchange:
             one.active = order.qty if active is None else active
             one.held = status is OrderStatus.HELD
             row = self._market.table.row(order.symbol)
-            met = max(self._last_ts.item(row), self._quote_ts.item(row))
-            one.patient = one.limit is not None and one.live < met
-            if one.auction is not None:
-                self._recall_close(row, one)
             if filled or triggered:
                 one.stop, one.told = None, True
+            met = max(self._last_ts.item(row), self._quote_ts.item(row))
+            if one.auction is not None:
+                self._recall_close(row, one)
+            else:
+                one.patient = one.limit is not None and one.stop is None and one.live < met
         for order, leg_of, *_ in working:
             parent = clearing.orders.get(leg_of) if leg_of is not None else None
             if parent is not None:
@@ -266,11 +268,17 @@ class SimExchange:
         if self._quote_ts.item(row) > start:
             # An auction has one price, whatever was quoted around it.
             orders = [one for one in orders if one.auction is not None]
-        if not (0.0 < low <= opened <= high and low <= close <= high and volume > 0.0):
+        if not (0.0 < low <= opened <= high and low <= close <= high):
+            return
+        end = start + seconds * SECOND if seconds > 0 else ts
+        if not volume > 0.0:
+            for one in orders:
+                # Nobody traded while it was there: from then on it waits at its limit.
+                waits = one.limit is not None and one.stop is None and not (one.held or one.auction)
+                one.patient = one.patient or (waits and one.live < end)
             return
         moment.room = self._clearing.room(volume)
         moment.low, moment.high = low, high
-        end = start + seconds * SECOND if seconds > 0 else ts
         BarMatch(orders, Bar(start, end, opened, high, low, close), moment, self._clearing).run()
 
     def _print(self, orders: list[Resting], row: int, record: Record, moment: Moment) -> None:

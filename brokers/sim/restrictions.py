@@ -59,7 +59,8 @@ def hold_back(orders: list[Resting], market: Market, row: int, to: Clearing, rep
         if to.positions.get(one.order.symbol, 0) >= one.active - one.filled:
             continue
         if one.order.type in LIMITED:
-            one.patient = True
+            # In an auction nobody takes or gives: it has one price.
+            one.patient = one.auction is None
         else:
             to.end(one, RESTRICTED, market.now, reports)
             ended = True

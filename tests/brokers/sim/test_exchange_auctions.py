@@ -134,6 +134,14 @@ def test_a_leg_of_an_opening_order_meets_the_rest_of_the_bar() -> None:
     ]
 
 
+def test_a_leg_of_a_closing_order_does_not_work_after_the_close() -> None:
+    desk = at_close()
+    leg = any_order(SELL, kind=OrderType.STOP, stop="9.50", name="L1", purpose=Purpose.PROTECT, parent="E1")
+    desk.send(order(MOC), leg)
+    assert told(desk.feed(minute(LAST, 10, 10.2, 9.4, 9.6))) == ["E1 100 at 10.00", "L1 active 100"]
+    assert told(desk.exchange.end_session(CLOSE + MINUTE)) == ["L1 expired: end of the session"]
+
+
 def test_quotes_inside_the_bar_do_not_decide_its_auction() -> None:
     desk = at_open()
     desk.send(order(MOO))
@@ -280,7 +288,8 @@ def test_on_bars_the_last_price_before_the_auction_stands_for_the_bid() -> None:
         desk.feed(minute(0, 18.5, 18.5, 17.9, 18.0))
         desk.at(379).send(order(LOC, SELL, limit="18.40"))
         desk.feed(minute(389, 18.5, 18.6, 18.4, 18.5))
-        assert bool(fills(desk.feed(minute(LAST, price, 19.0, 18.0, 18.0)))) is sold
+        expected = f"E1 100 at {price}" if sold else "E1 expired: its auction is over"
+        assert told(desk.feed(minute(LAST, price, 19.0, 18.0, 18.0))) == [expected]
 
 
 # --- restarts --------------------------------------------------------------------------------------------------------
@@ -289,12 +298,15 @@ def test_on_bars_the_last_price_before_the_auction_stands_for_the_bid() -> None:
 def test_a_restored_order_still_waits_for_its_auction_and_knows_the_last_trade() -> None:
     seen = minute(385, 10, 10, 10, 10.3)
     sent = OPEN + 379 * MINUTE
-    for tape, expected in (([minute(LAST, 10.5, 11, 10, 11)], "E1 100 at 10.50"), ([], "E1 100 at 10.30 ambiguous")):
+    waiting = [order(MOC), order(LOC, name="E2", limit="10.60")]
+    auction = ["E1 100 at 10.50", "E2 100 at 10.50"]
+    untold = ["E1 100 at 10.30 ambiguous", "E2 100 at 10.30 ambiguous"]
+    for tape, expected in (([minute(LAST, 10.5, 11, 10, 11)], auction), ([], untold)):
         desk = Desk()
         desk.market = market_of()
         desk.market.replay(events([seen]))
         desk.exchange = SimExchange(desk.market, Cents())
-        desk.exchange.restore([Working(order(MOC), None, 0, OrderStatus.WORKING, sent_ns=sent)], 0)
+        desk.exchange.restore([Working(one, None, 0, OrderStatus.WORKING, sent_ns=sent) for one in waiting], 0)
         if tape:
             desk.feed(*tape)
-        assert told([*desk.reports, *desk.exchange.end_session(CLOSE + MINUTE)])[0] == expected
+        assert told([*desk.reports, *desk.exchange.end_session(CLOSE + MINUTE)]) == expected

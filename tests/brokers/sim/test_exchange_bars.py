@@ -159,6 +159,30 @@ def test_limit_needs_a_trade_through_or_a_better_open(
     assert told(desk.feed(minute(0, *bar))) == ([] if price is None else [f"E1 100 at {price}"])
 
 
+def test_a_limit_that_had_to_wait_gets_its_limit_however_far_the_next_bar_opens_beyond() -> None:
+    desk = Desk(SHORTS).at(0)
+    desk.send(order(kind=LIMIT, limit="9.50"))
+    desk.send(order(SELL, kind=LIMIT, limit="10.50", name="E2"))
+    assert desk.feed(minute(0, 10, 10.1, 9.9, 10)) == []
+    # On its way down the market met whoever was waiting at 9.50.
+    assert told(desk.feed(minute(1, 9.2, 9.3, 9.1, 9.2))) == ["E1 100 at 9.50"]
+    assert told(desk.feed(minute(2, 10.8, 10.9, 10.7, 10.8))) == ["E2 100 at 10.50"]
+
+
+def test_a_triggered_stop_limit_that_the_market_ran_away_from_gets_its_limit_when_it_comes_back() -> None:
+    desk = Desk().at(0)
+    desk.send(order(kind=STOP_LIMIT, stop="10.50", limit="10.52"))
+    assert told(desk.feed(minute(0, 10.6, 10.7, 10.6, 10.7))) == ["E1 met its stop"]
+    assert told(desk.feed(minute(1, 10.3, 10.4, 10.2, 10.3))) == ["E1 100 at 10.52"]
+
+
+def test_a_minute_without_a_trade_makes_a_limit_wait_too() -> None:
+    desk = Desk().at(0)
+    desk.send(order(kind=LIMIT, limit="9.50"))
+    desk.feed(minute(0, 10, 10, 10, 10, v=0))
+    assert told(desk.feed(minute(1, 9.2, 9.3, 9.1, 9.2))) == ["E1 100 at 9.50"]
+
+
 def test_marketable_limit_slips_but_not_past_its_limit() -> None:
     desk = Desk(SimSettings(slippage_bps=100)).at(0)
     desk.send(order(kind=LIMIT, limit="10.05"))

@@ -47,6 +47,14 @@ def test_a_stop_does_not_trigger_outside_regular_hours() -> None:
     assert desk.feed(trade(close, AAA, 9.0, 100), quote(close + SECOND, AAA, 8.9, 9.0)) == []
 
 
+def test_a_leg_that_is_not_marked_sleeps_until_the_open_even_in_the_bar_that_fills_its_parent() -> None:
+    desk = Desk(TAKEN).at(-5)
+    leg = order(Side.SELL, kind=STOP, stop="9.50", name="L1", purpose=Purpose.PROTECT, parent="E1")
+    desk.send(marked(limit="10.50"), leg)
+    assert told(desk.feed(minute(-5, 10, 10.2, 9.0, 9.8))) == ["E1 100 at 10.00", "L1 active 100"]
+    assert told(desk.feed(minute(0, 9.4, 9.6, 9.3, 9.5))) == ["L1 100 at 9.40"]
+
+
 @pytest.mark.parametrize(
     ("kind", "prices"), [(OrderType.MARKET, {}), (STOP, {"stop": "10.50"}), (OrderType.MOC, {})], ids=str
 )

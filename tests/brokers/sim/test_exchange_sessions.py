@@ -78,3 +78,15 @@ def test_restored_limit_gives_liquidity_if_it_had_met_the_market_and_takes_it_if
     desk = restarted(quote(OPEN + SECOND, AAA, 10.3, 10.4))
     desk.exchange.restore([Working(order(kind=LIMIT, limit="10.20"), None, 0, OrderStatus.WORKING, sent_ns=sent)], 0)
     assert told(desk.feed(quote(OPEN + 2 * SECOND, AAA, 10, 10.05))) == [f"E1 100 at {price}"]
+
+
+def test_restored_stop_limit_pays_slippage_when_its_stop_is_met() -> None:
+    costs = SimSettings(slippage_ticks=3)
+    sent = order(kind=OrderType.STOP_LIMIT, stop="10.50", limit="11.00")
+    after = minute(1, 10.6, 10.8, 10.55, 10.7)
+    whole = Desk(costs).at(0)
+    whole.send(sent)
+    whole.feed(minute(0, 10, 10.2, 9.9, 10))
+    desk = restarted(minute(0, 10, 10.2, 9.9, 10), settings=costs)
+    desk.exchange.restore([Working(sent, None, 0, OrderStatus.WORKING, sent_ns=OPEN)], 0)
+    assert told(desk.feed(after)) == told(whole.feed(after)) == ["E1 100 at 10.63"]
