@@ -39,6 +39,7 @@ def as_data(trial: Trial, outcome: Outcome, run: str, bounds: Sequence[Bound], *
         "bounds": fills,
         "stressed": stressed,
         "warnings": doubts(fills),
+        "told": outcome.told,
         "code": trial.code,
         "settings": msgspec.json.Decoder().decode(trial.settings.text()),
         "days": outcome.days,
@@ -82,6 +83,8 @@ def show(trial: Trial, outcome: Outcome, run: str, bounds: Sequence[Bound]) -> N
         trades(outcome.trades[-TRADES_SHOWN:])
         if len(outcome.trades) > TRADES_SHOWN:
             emit(f"The last {TRADES_SHOWN} of {s.trades:,} trades.")
+    for text, times in outcome.told.items():
+        emit(text + (f" ({times:,} times)" if times > 1 else ""))
     for text in doubts(fills):
         emit(text)
     if s.trades < FEW:
