@@ -7,7 +7,7 @@ import re
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, NamedTuple
 
 import typer
 
@@ -36,9 +36,11 @@ def print_(
     kind: Annotated[Literal["crontab", "systemd"], typer.Option("--for", help="Who is to run it.")] = "crontab",
     at: Annotated[str, typer.Option(metavar="HH:MM", help="When, by New York's clock.")] = "11:30",
     name: Annotated[str, typer.Option(metavar="NAME", help="Of the systemd units.")] = "qm-download",
+    weekdays: Annotated[bool, typer.Option("--weekdays", help="From Monday to Friday.")] = False,
 ) -> None:
     """Print lines for crontab, or units for systemd, that run a command of qm from Tuesday to Saturday.
 
+    Those are the days after sessions; what is wanted on the day itself runs with --weekdays.
     Without a command it is the download of yesterday's flat files. Nothing is installed. Keys are read from keys.env in
     the config folder, one NAME=VALUE a line, which only you should be able to read. Folders that the environment names
     now are kept.
@@ -46,7 +48,8 @@ def print_(
     \b
     { crontab -l; qm cron print; } | crontab -
     qm cron print --for systemd --at 12:00
-    qm cron print --at 20:30 -- data download alpaca -d mine --symbols @~/mine.txt --json
+    qm cron print --at 20:30 --weekdays -- data download alpaca -d mine --symbols @~/mine.txt --json
+    qm cron print --at 03:30 --weekdays -- data download alpaca -d mine --kind assets,actions --days 1 --json
     """
     from qm.config import paths
 
@@ -60,14 +63,20 @@ def print_(
     hour, minute = int(match[1]), int(match[2])
     keys = paths("sim").config / "keys.env"
     folders = {each: os.environ[each] for each in _FOLDERS if each in os.environ}
-    emit(
-        crontab(command, hour, minute, keys, folders)
-        if kind == "crontab"
-        else systemd(command, hour, minute, keys, folders, name)
-    )
+    when = When(hour, minute, weekdays)
+    emit(crontab(command, when, keys, folders) if kind == "crontab" else systemd(command, when, keys, folders, name))
 
 
-def crontab(command: list[str], hour: int, minute: int, keys: Path, folders: dict[str, str]) -> str:
+class When(NamedTuple):
+    """A time by New York's clock."""
+
+    hour: int
+    minute: int
+    weekdays: bool
+    """On the days of sessions; else on those after them."""
+
+
+def crontab(command: list[str], when: When, keys: Path, folders: dict[str, str]) -> str:
     """Return lines for `crontab -`."""
     told = "".join(f"{name}={shlex.quote(value)} " for name, value in folders.items())
     file = shlex.quote(str(keys))
@@ -76,15 +85,15 @@ def crontab(command: list[str], hour: int, minute: int, keys: Path, folders: dic
     escaped = line.replace("%", r"\%")
     return "\n".join(
         (
-            "# By New York's clock; a cron that does not know CRON_TZ (see `man 5 crontab`) takes its own, which is",
-            "# right as long as it comes later: sessions that are not there yet are fetched the next time.",
+            "# By New York's clock; a cron that does not know CRON_TZ (see `man 5 crontab`) takes its own. Later is right",
+            "# for what comes after a session: what is not there yet is fetched the next time.",
             "CRON_TZ=America/New_York",
-            f"{minute} {hour} * * 2-6 {escaped}",
+            f"{when.minute} {when.hour} * * {'1-5' if when.weekdays else '2-6'} {escaped}",
         )
     )
 
 
-def systemd(command: list[str], hour: int, minute: int, keys: Path, folders: dict[str, str], name: str) -> str:
+def systemd(command: list[str], when: When, keys: Path, folders: dict[str, str], name: str) -> str:
     """Return a service and a timer, each under the path where it belongs."""
     environment = [f"Environment={_quoted(f'{key}={value}')}" for key, value in folders.items()]
     service = (
@@ -110,7 +119,7 @@ def systemd(command: list[str], hour: int, minute: int, keys: Path, folders: dic
         "Description=QuantMatrix: market history, by New York's clock",
         "",
         "[Timer]",
-        f"OnCalendar=Tue..Sat {hour:02d}:{minute:02d} America/New_York",
+        f"OnCalendar={'Mon..Fri' if when.weekdays else 'Tue..Sat'} {when.hour:02d}:{when.minute:02d} America/New_York",
         "# What was missed while the machine was off is made up for.",
         "Persistent=true",
         "RandomizedDelaySec=5min",

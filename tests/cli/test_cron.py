@@ -27,6 +27,14 @@ def test_a_crontab_runs_by_the_clock_of_new_york(capsys: Run) -> None:
     assert len(lines) == 4
 
 
+def test_what_must_be_known_before_a_session_runs_on_its_day(capsys: Run) -> None:
+    assert printed(capsys, "--weekdays", "--at", "03:30").out.splitlines()[-1].startswith("30 3 * * 1-5 ")
+    assert (
+        "OnCalendar=Mon..Fri 03:30 America/New_York"
+        in printed(capsys, "--weekdays", "--for", "systemd", "--at", "03:30").out
+    )
+
+
 def test_its_line_runs_the_command_with_keys_and_folders(own_folders: Path, capsys: Run) -> None:
     keys = own_folders / "config" / "keys.env"
     keys.parent.mkdir(exist_ok=True)

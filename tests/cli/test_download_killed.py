@@ -20,7 +20,7 @@ from tests.cli.program import LONGEST_S, PROGRAM, qm, watched
 KILLS = int(os.environ.get("QM_SOAK_KILLS", "3"))
 RANGE = ("--since", str(FIRST), "--until", str(LAST))
 ARGUMENTS = ("data", "download", "massive", "-d", "us", *RANGE, "--json")
-KINDS = ("--kind", "bars_1m,bars_1d,trades")
+KINDS = {"massive": "bars_1m,bars_1d,trades,quotes", "alpaca": "bars_1m,bars_1d,trades,quotes,auctions,actions"}
 
 
 class Killer:
@@ -61,12 +61,23 @@ class Killer:
 def test_killed_at_random_moments_it_ends_with_the_same_bytes(
     vendor: str, own_folders: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    arguments = ("data", "download", vendor, "-d", "us", *RANGE, *KINDS, "--symbols", ",".join(SYMBOLS))
+    arguments = (
+        "data",
+        "download",
+        vendor,
+        "-d",
+        "us",
+        *RANGE,
+        "--kind",
+        KINDS[vendor],
+        "--symbols",
+        ",".join(SYMBOLS),
+    )
     with flat_files() if vendor == "massive" else alpaca(HistoryServer(largest=7)) as server:
         monkeypatch.setenv("QM_DATA_DIR", str(own_folders / "whole"))
         qm(*arguments)
         whole, size = contents(own_folders / "whole" / "history"), server.sent
-        assert len(whole) == 3 * 3 * 2
+        assert len(whole) == 2 * 3 * len(KINDS[vendor].split(","))
 
         random = np.random.default_rng(7)
         monkeypatch.setenv("QM_DATA_DIR", str(own_folders / "killed"))
@@ -100,11 +111,34 @@ def test_a_signal_ends_it_in_order(number: int, code: int, own_folders: Path, mo
     with flat_files() as store:
         store.faults = [Fault(cut=3_000, silent=True)]
         monkeypatch.setenv("QM_DOWNLOAD__STALL_S", "600")
-        assert Killer(store, number).run((*ARGUMENTS, *KINDS), 3_000, 0.0) == code
+        every = (*ARGUMENTS, "--kind", KINDS["massive"])
+        assert Killer(store, number).run(every, 3_000, 0.0) == code
         assert [each.name for each in (own_folders / "data" / "history" / ".downloads" / "us").glob("*.state")] == [
             f"massive-bars_1m-{FIRST}.csv.gz.state"
         ]
-        assert len(qm(*ARGUMENTS, *KINDS).json["fetched"]) == 9
+        assert len(qm(*every).json["fetched"]) == 3 * 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["quotes", "auctions", "actions"])
+def test_a_signal_ends_pages_in_order(kind: str, own_folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QM_DATA_DIR", str(own_folders / "data"))
+    named = ("--symbols", ",".join(SYMBOLS)) if kind != "actions" else ()
+    arguments = ("data", "download", "alpaca", "-d", "us", *RANGE, "--kind", kind, "--json", *named)
+    with alpaca(HistoryServer(largest=1, silent_after=2)) as server:
+        monkeypatch.setenv("QM_DOWNLOAD__STALL_S", "600")
+        assert Killer(server, signal.SIGTERM).run(arguments, 2, 0.2) == 3
+        assert len(list((own_folders / "data" / "history" / ".downloads" / "us").glob("*.state"))) == 1
+        server.silent_after, server.on_sent = -1, lambda sent: None
+        pages = server.sent
+        assert len(qm(*arguments).json["fetched"]) == 3
+        resumed = server.sent - pages
+        monkeypatch.setenv("QM_DATA_DIR", str(own_folders / "whole"))
+        qm(*arguments)
+        # What was fetched before the signal is not fetched again.
+        assert resumed == server.sent - pages - resumed - 2
+    whole = own_folders / "whole" / "history"
+    assert contents(own_folders / "data" / "history" / "us") == contents(whole / "us")
 
 
 def test_without_a_terminal_it_is_silent(own_folders: Path) -> None:

@@ -14,11 +14,14 @@ from typing import Final, Protocol
 from qm.clock import SECOND, monotonic_ns, now_ns
 from qm.errors import AccessError, DataError, DiskFullError, QmError, UnavailableError, UsageError
 from qm.history.catalogue import Catalogue, check_name
+from qm.history.download import landing
 from qm.history.download.partial import Partial, check_gz, sweep
 from qm.history.download.report import Report, Stop
 from qm.history.download.settings import DownloadSettings
-from qm.history.importer import ImportOptions, ImportReport, State, import_files
+from qm.history.importer import ImportOptions, ImportReport, import_files
 from qm.history.layout import length_of
+from qm.history.manifest import Manifest
+from qm.history.storing import State
 from qm.model.downloads import Offer, StaleOfferError, Unit
 from qm.ports import Provider
 from qm.rules.calendar import Session
@@ -28,8 +31,8 @@ RECHECKED: Final = 5
 _ONLY: Final = " only "
 _DOWN_AFTER: Final = 3
 """Units in a row that fail because the vendor does not answer."""
-_ROOM: Final = 4
-"""Times the size of what is fetched: it lies here once as it came, once while it is sorted, once for good."""
+_ROOM: Final = 6
+"""Times the size of what is fetched: it lies here as it came, in other types, while it is sorted, and for good."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +131,12 @@ class Download:
         due = []
         for kind in wish.kinds:
             units = [Unit(kind, each.date, wish.symbols) for each in wish.sessions]
+            units = [unit for unit in units if self._provider.has(unit, now)]
+            if not units:
+                raise UsageError(
+                    f"{self._provider.name} tells {kind} as they are today, and of no earlier day.",
+                    "Let the range end today.",
+                )
             report.expected += len(units)
             ready = [unit for unit in units if self._provider.due_ns(unit) <= now]
             report.later += [unit.name for unit in units if unit not in ready]
@@ -204,10 +213,13 @@ class Download:
             return
         self._check_room(offer)
         await self._fetch(unit, offer, partial, report)
-        if self._store(unit, offer, partial, wish, report, replace=there is not None):
-            told.append(unit.name)
-        else:
+        state = self._store(unit, offer, partial, wish, report, replace=there is not None)
+        if state is State.UNCHANGED:
+            report.there += 1
+        elif state is None:
             report.missing.append(unit.name)
+        else:
+            told.append(unit.name)
 
     def _there(self, unit: Unit, wish: Wish) -> _There | None:
         if self._absent(wish.dataset, unit):
@@ -257,8 +269,10 @@ class Download:
         finally:
             partial.close()
 
-    def _store(self, unit: Unit, offer: Offer, partial: Partial, wish: Wish, report: Report, *, replace: bool) -> bool:
-        """Import what was fetched; False when there is nothing in it."""
+    def _store(
+        self, unit: Unit, offer: Offer, partial: Partial, wish: Wish, report: Report, *, replace: bool
+    ) -> State | None:
+        """Import what was fetched; None when there is nothing in it."""
         try:
             found = self._imported(unit, offer, partial, wish, replace)
         except DataError:
@@ -267,12 +281,14 @@ class Download:
             raise
         partial.drop()
         if found is None or not found.sessions:
-            return False
-        if any(each.state is State.CONFLICT for each in found.sessions):
+            return None
+        # One kind of one session was asked for, and rows of another are refused.
+        (stored,) = found.sessions
+        if stored.state is State.CONFLICT:
             raise DataError(f"{unit.name} is there with other data.", "Put it in its place with --repair.")
-        report.rows += sum(part.rows_kept for part in found.parts)
+        report.rows += stored.rows
         report.rows_refused += found.rows_refused
-        return True
+        return stored.state
 
     def _imported(self, unit: Unit, offer: Offer, partial: Partial, wish: Wish, replace: bool) -> ImportReport | None:
         if not partial.path.stat().st_size:
@@ -280,12 +296,29 @@ class Download:
         if partial.path.suffix == ".gz":
             check_gz(partial.path)
         reading = self._provider.reading(unit, partial.path)
+        source, etag = f"{self._provider.name}:{offer.source}", _mark(offer, unit)
+        if unit.kind in landing.KINDS:
+            manifest = Manifest(
+                dataset=wish.dataset,
+                kind=unit.kind,
+                session=str(unit.session),
+                seconds=0,
+                rows=0,
+                symbols=0,
+                first=0,
+                last=0,
+                source=source,
+                etag=etag,
+                known_at=offer.known_at,
+                fetched_at=now_ns(),
+            )
+            return landing.land(self._catalogue, reading.path, manifest, replace=replace)
         options = ImportOptions(
             seconds=reading.seconds or length_of(unit.kind),
             called=reading.called,
             replace=replace,
-            source=f"{self._provider.name}:{offer.source}",
-            etag=_mark(offer, unit),
+            source=source,
+            etag=etag,
             known_at=offer.known_at,
             only=unit.session,
         )

@@ -1,5 +1,6 @@
 """Alpaca's historical REST as it is documented, for the official client and for ours, and its ways to fail."""
 
+import asyncio
 import base64
 import datetime as dt
 from collections.abc import Callable
@@ -12,6 +13,14 @@ KEY_ID, SECRET = "PK-of-the-test", "secret-of-the-test"
 FEEDS = {"sip", "iex", "otc", "boats"}
 ADJUSTMENTS = {"raw", "split", "dividend", "spin-off", "all"}
 Row = dict[str, Any]
+
+
+class Silent(web.StreamResponse):
+    """Begins an answer, and says no more."""
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        await self.write(b"{")
+        await asyncio.Event().wait()
 
 
 @dataclass
@@ -31,6 +40,8 @@ class HistoryServer:
     """Answers to the next requests, whatever they are."""
     asked: list[dict[str, str]] = field(default_factory=list)
     repeat_token: bool = False
+    silent_after: int = -1
+    """Pages after which it begins an answer and says no more."""
     sent: int = 0
     """Pages that were answered."""
     on_sent: Callable[[int], None] = lambda sent: None
@@ -101,6 +112,8 @@ class HistoryServer:
         keys = (request.headers.get("APCA-API-KEY-ID"), request.headers.get("APCA-API-SECRET-KEY"))
         if keys != (KEY_ID, SECRET):
             return _error(401, 40110000, "request is not authorized")
+        if self.sent == self.silent_after:
+            return Silent()
         if self.failures:
             return self.failures.pop(0)
         if query.get("feed", "sip") not in FEEDS or query.get("adjustment", "raw") not in ADJUSTMENTS:
