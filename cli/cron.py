@@ -85,8 +85,8 @@ def crontab(command: list[str], when: When, keys: Path, folders: dict[str, str])
     escaped = line.replace("%", r"\%")
     return "\n".join(
         (
-            "# By New York's clock; a cron that does not know CRON_TZ (see `man 5 crontab`) takes its own. Later is right",
-            "# for what comes after a session: what is not there yet is fetched the next time.",
+            "# By New York's clock. A cron that does not know CRON_TZ (`man 5 crontab`) takes its own: later is right",
+            "# for what comes after a session, because what is not there yet is fetched the next time.",
             "CRON_TZ=America/New_York",
             f"{when.minute} {when.hour} * * {'1-5' if when.weekdays else '2-6'} {escaped}",
         )
