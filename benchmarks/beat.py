@@ -1,6 +1,8 @@
-"""One beat over the whole market: features, score, order and list, its hundred lines, snapshots, ten scans, the tape.
+"""One beat over the whole market, in the engine's order: tape, features, score and list, ten scans, lines, snapshots.
 
-Between two beats a second of prints goes through the market, so that a beat finds the caches as it would live.
+Between two beats a second of prints goes through the market, so that a beat finds the caches as it would live, and the
+thread of the snapshots has the rest of that second: what it does there is told by itself. Time by the clock holds what
+else ran on the processor; processor time does not.
 """
 
 from __future__ import annotations
@@ -8,9 +10,10 @@ from __future__ import annotations
 import argparse
 import statistics
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from time import perf_counter_ns
+from time import perf_counter_ns, process_time_ns, thread_time_ns
 
 import numpy as np
 
@@ -21,7 +24,7 @@ from qm.market.features import SHOWN, features
 from qm.market.market import MINUTE_NS, Market
 from qm.market.reference import Reference
 from qm.market.timers import NEVER
-from qm.model.events import Beat, Entry, Minute
+from qm.model.events import Beat, Entry
 from qm.model.instrument import SymbolTable
 from qm.radar.radar import Radar
 from qm.radar.regime import Regime
@@ -36,7 +39,8 @@ MINUTES = 30
 """Of bars before the first beat."""
 BETWEEN = 5_000
 """Prints between two beats."""
-STEPS = ("features", "radar", "100 lines", "snapshots", "scans", "tape", "beat")
+STEPS = ("tape", "features", "radar", "scans", "100 lines", "snapshots", "beat")
+THREAD = "thread of the snapshots"
 
 
 def market() -> Market:
@@ -79,50 +83,53 @@ def scans() -> list[Scan]:
     return [Scan(f"scan_{i}", condition, ("09:30", "16:00"), top=20) for i, condition in enumerate(asked)]
 
 
-def beats(count: int) -> tuple[dict[str, list[float]], int]:
-    """Return the milliseconds of every step of so many beats, and the opportunities alive at the end."""
+def beats(count: int) -> tuple[dict[str, list[tuple[float, float]]], int]:
+    """Return the milliseconds of every step of so many beats, by clock and by processor, and the finds alive."""
     whole, radar, scanner, regime = market(), Radar(RadarWeights()), Scanner(scans()), Regime()
     radar.open(whole)
     regime.open(whole)
-    needed = frozenset((*SHOWN, *RadarWeights().parts(), *(name for scan in scanner.scans for name in scan.asks)))
-    fold, turn = radar.appliers()[Beat], regime.appliers()[Minute]
-    whole.timers.due = NEVER
-    weights = radar.weights
+    fold, weights = radar.appliers()[Beat], radar.weights
     needed = frozenset(
-        (*SHOWN, *weights.parts(), *weights.pre.parts(), *(name for scan in scans() for name in scan.asks))
+        (*SHOWN, *weights.parts(), *weights.pre.parts(), *(name for scan in scanner.scans for name in scan.asks))
     )
+    whole.timers.due = NEVER
     price = whole.col["last"].copy()
     applied, seq = scanner.appliers(), 0
-    spent: dict[str, list[float]] = {step: [] for step in STEPS}
+    spent: dict[str, list[tuple[float, float]]] = {step: [] for step in (*STEPS, THREAD)}
     folder = TemporaryDirectory()
-    store = SnapshotWriter(Path(folder.name), whole.table, whole.session, market_s=1, wait=False)
+    store = SnapshotWriter(Path(folder.name), whole.table, whole.session)
     for beat in range(count):
         whole.run(stream.prints(SYMBOLS, BETWEEN, seed=beat, start_ns=whole.now, near=price), 0)
-        marks = [perf_counter_ns()]
+        marks = [_now()]
+        regime.on_minute(whole.now)
+        marks.append(_now())
         seen = features(whole, needed=needed)
-        marks.append(perf_counter_ns())
+        marks.append(_now())
         ranking = radar.beat(whole, seen)
         names = ranking.names_of(*ranking.change)
         fold(Entry(0, whole.now, whole.consumed, 0, Beat(beat * MINUTE_NS, ranking.count, "", *names)))
-        marks.append(perf_counter_ns())
-        ranking.lines(ranking.listed)
-        marks.append(perf_counter_ns())
-        store.add(ranking)
-        marks.append(perf_counter_ns())
-        found = scanner.on_beat(seen, ranking, whole.now)
-        marks.append(perf_counter_ns())
-        turn(Entry(0, whole.now, whole.consumed, 0, Minute(whole.now)))
-        regime.on_minute(whole.now)
-        marks.append(perf_counter_ns())
-        for each in found:
+        marks.append(_now())
+        for found in scanner.on_beat(seen, ranking, whole.now):
             seq += 1
-            applied[type(each)](Entry(seq, whole.now, whole.consumed, 0, each))
-        for step, before, after in zip(STEPS, marks, [*marks[1:], marks[-1]], strict=False):
-            spent[step].append((after - before) / 1e6)
-        spent["beat"][-1:] = [(marks[-1] - marks[0]) / 1e6]
+            applied[type(found)](Entry(seq, whole.now, whole.consumed, 0, found))
+        marks.append(_now())
+        ranking.lines(ranking.listed)
+        marks.append(_now())
+        store.add(ranking)
+        marks.append(_now())
+        before = process_time_ns() - thread_time_ns()
+        store.settle()
+        spent[THREAD].append((0.0, (process_time_ns() - thread_time_ns() - before) / 1e6))
+        pairs = [*pairwise(marks), (marks[0], marks[-1])]
+        for step, (begun, ended) in zip(STEPS, pairs, strict=True):
+            spent[step].append(((ended[0] - begun[0]) / 1e6, (ended[1] - begun[1]) / 1e6))
     store.close()
     folder.cleanup()
     return spent, len(scanner.active())
+
+
+def _now() -> tuple[int, int]:
+    return perf_counter_ns(), thread_time_ns()
 
 
 def main() -> None:
@@ -134,13 +141,21 @@ def main() -> None:
     pin(arguments.cpu)
     beats(20)
     spent, alive = beats(arguments.beats)
-    figures = {
-        step: {"p50_ms": statistics.median(each), "p99_ms": percentile(each, 0.99), "max_ms": max(each)}
-        for step, each in spent.items()
-    }
-    lines = [[step, *(f"{value:.2f}" for value in figure.values())] for step, figure in figures.items()]
-    lines.append(["opportunities alive", "", "", f"{alive:,}"])
-    report("beat", [f"{SYMBOLS:,} symbols", "p50 ms", "p99 ms", "max ms"], lines, figures)
+    figures, lines = {}, []
+    for step, each in spent.items():
+        clock, processor = ([pair[n] for pair in each] for n in (0, 1))
+        figures[step] = {
+            "p50_ms": statistics.median(clock),
+            "p99_ms": percentile(clock, 0.99),
+            "max_ms": max(clock),
+            "p50_processor_ms": statistics.median(processor),
+            "p99_processor_ms": percentile(processor, 0.99),
+        }
+        told = [f"{value:.2f}" for value in figures[step].values()]
+        lines.append([step, *(["", "", ""] if step == THREAD else told[:3]), *told[3:]])
+    lines.append(["opportunities alive", "", "", "", "", f"{alive:,}"])
+    columns = [f"{SYMBOLS:,} symbols", "p50 ms", "p99 ms", "max ms", "processor p50", "p99"]
+    report("beat", columns, lines, figures)
 
 
 if __name__ == "__main__":

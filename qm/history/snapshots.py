@@ -21,8 +21,8 @@ from qm.errors import DataError, QmError
 from qm.history.parted import PartedFile, read
 from qm.model.instrument import SymbolTable
 from qm.radar.fitness import Lack
-from qm.radar.marks import ranks_of
-from qm.radar.ranking import Indices, Ranking
+from qm.radar.marks import Indices, ranks_of
+from qm.radar.ranking import Ranking
 from qm.rules.calendar import Session
 
 __all__ = ["FIXED", "FLAGS", "MARKET", "POINTS", "SnapshotWriter", "market_path", "read"]
@@ -66,6 +66,7 @@ MARKET: Final = (
 DIGITS: Final = {"dollar_volume": -3, "pre_dollar_volume": -3, "spread_bps": 0}
 """Digits that are kept of a feature, 2 where it is not named: noise beyond would take most of the room."""
 
+_OF_MARKET: Final = MARKET[MARKET.index("lack") + 1 :]
 _ALL_SCORES: Final = "scores of all rows"
 _AS_THEY_ARE: Final = {"row", "rank", "last", "flags", "lack"}
 
@@ -227,6 +228,7 @@ def market_path(path: Path) -> Path:
 
 def _strongest(ranking: Ranking) -> _Columns:
     rows = ranking.shown()
+    ranking.features.also(SHOWN)
     found = _common(ranking, rows)
     found["rank"] = ranking.ranks_at(rows)
     # Rows beyond the list have no place on it.
@@ -240,8 +242,9 @@ def _strongest(ranking: Ranking) -> _Columns:
 
 def _whole(ranking: Ranking) -> _Columns:
     rows = np.flatnonzero(ranking.lacks != Lack.NO_PRICE)
+    ranking.features.also(_OF_MARKET)
     found = {**_common(ranking, rows), _ALL_SCORES: ranking.scores, "lack": ranking.lacks[rows]}
-    return found | {name: ranking.features[name][rows] for name in MARKET[MARKET.index("lack") + 1 :]}
+    return found | {name: ranking.features[name][rows] for name in _OF_MARKET}
 
 
 def _common(ranking: Ranking, rows: Indices) -> _Columns:

@@ -63,17 +63,21 @@ class Features:
         """Return what is known of one symbol among the features that were computed at first."""
         return named(self.matrix[:, row].tolist(), self.names)
 
+    def also(self, names: Iterable[str]) -> None:
+        """Compute in one go what of these is not there yet; NotFoundError for a name that is none."""
+        missing = [name for name in names if name not in self._at and name not in self._more]
+        if not missing:
+            return
+        if self._market is not None and _moment(self._market) == self._moment:
+            more = features(self._market, needed=missing)
+            self._more |= {each: more.matrix[n] for n, each in enumerate(more.names)}
+        else:
+            self._more |= {each: np.full(self.matrix.shape[1], nan) for each in missing}
+
     def _later(self, name: str) -> Array:
-        found = self._more.get(name)
-        if found is None:
-            subject = _subject(name)
-            if self._market is not None and _moment(self._market) == self._moment:
-                more = features(self._market, needed=subject)
-                self._more |= {each: more.matrix[n] for n, each in enumerate(more.names)}
-            else:
-                self._more |= {each: np.full(self.matrix.shape[1], nan) for each in subject if each not in self._more}
-            found = self._more[name]
-        return found
+        if name not in self._more:
+            self.also(_subject(name))
+        return self._more[name]
 
 
 def _moment(market: Market | None) -> tuple[int, int, int]:

@@ -15,7 +15,7 @@ import operator
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import reduce
+from functools import lru_cache, reduce
 from math import isfinite
 from typing import Any, Final
 
@@ -122,16 +122,9 @@ class _Bound(Condition):
         return held
 
     def why(self, features: Features, row: int) -> tuple[Check, ...]:
-        value = float(features[self.feature][row])
-        return (
-            Check(
-                name=f"{self.feature} {self.relation}",
-                value=round(value, 6) if isfinite(value) else None,
-                limit=self.limit,
-                passed=bool(_HOLDS[self.relation](value, self.limit)),
-                unit=UNITS[self.feature],
-            ),
-        )
+        value: float = features[self.feature].item(row)
+        known, passed = round(value, 6) if isfinite(value) else None, _HOLDS[self.relation](value, self.limit)
+        return (Check(_name(self.feature, self.relation), known, self.limit, passed, UNITS[self.feature]),)
 
     def names(self) -> tuple[str, ...]:
         return (self.feature,)
@@ -254,6 +247,11 @@ def _bound(feature: str, relation: str, limit: float, stay: float | None) -> Con
 def tighter(relation: str, limit: float, stay: float) -> bool:
     """Say whether a second limit would end what the first lets in."""
     return stay > limit if relation in (">=", ">") else stay < limit
+
+
+@lru_cache(maxsize=512)
+def _name(feature: str, relation: str) -> str:
+    return f"{feature} {relation}"
 
 
 def _parts(condition: Condition, join: type[_All | _Any]) -> tuple[Condition, ...]:

@@ -12,6 +12,7 @@ import re
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+import numba
 import numpy as np
 import numpy.typing as npt
 
@@ -26,6 +27,7 @@ FACTORS_MAX: Final = 4
 _FACTOR: Final = re.compile(r"(?:(?P<log>log)\s*\(\s*(?P<of>\w+)\s*\)|(?P<name>\w+))\Z", re.ASCII | re.IGNORECASE)
 
 Array = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.int64]
 
 
 class Factor(NamedTuple):
@@ -68,6 +70,34 @@ def values(text: str, features: Features, scores: Array) -> Array:
         product = value if product is None else product * value
     assert product is not None
     return product
+
+
+def largest(by: Array, top: int) -> Indices:
+    """Return the places of the `top` largest values, equal ones in their order, unknown ones last."""
+    found = np.empty(min(top, len(by)), np.int64)
+    _largest(by, found)
+    return found
+
+
+@numba.njit(cache=True, error_model="numpy", nogil=True)
+def _largest(by: Array, found: Indices) -> None:
+    top, known = found.shape[0], 0
+    for at in range(by.shape[0]):
+        value = by[at]
+        if value != value or (known == top and not value > by[found[top - 1]]):
+            continue
+        place = min(known, top - 1)
+        while place > 0 and by[found[place - 1]] < value:
+            found[place] = found[place - 1]
+            place -= 1
+        found[place] = at
+        known = min(known + 1, top)
+    at = 0
+    while known < top:
+        if by[at] != by[at]:
+            found[known] = at
+            known += 1
+        at += 1
 
 
 def _factor(part: str, text: str) -> Factor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ from qm.market.features import Features
 from qm.model.events import Check, Entry, Event, Hit, HitEnded, HitRefreshed, HitRejected, SessionStarted, Watched
 from qm.radar.ranking import Ranking
 from qm.scanner.conditions import Mask
-from qm.scanner.order import values
+from qm.scanner.order import largest, values
 from qm.scanner.presets import Scan
 
 Key = tuple[str, str]
@@ -87,33 +88,49 @@ class Scanner:
 
     def on_beat(self, features: Features, ranking: Ranking, now: int) -> list[News]:
         """Return what is over, told again and born at this beat, scan by scan, the strongest first."""
-        out: list[News] = []
+        asked: list[tuple[Scan, list[HitEnded | HitRefreshed], list[int]]] = []
         for scan in self.scans:
             if not scan.asked_at(now):
                 if not scan.open_at(now):
                     ripe = self._ripe(scan, now)
-                    out.extend(HitEnded(symbol, scan.name, "the hours of the scan are over") for symbol in ripe)
+                    asked.append(
+                        (scan, [HitEnded(each, scan.name, "the hours of the scan are over") for each in ripe], [])
+                    )
                 continue
             mask = scan.condition.mask(features)
-            alive = self._active[scan.name]
-            if alive:
-                out.extend(self._ended(scan, mask, features, ranking, now))
+            news: list[HitEnded | HitRefreshed] = []
+            if self._active[scan.name]:
+                news += self._ended(scan, mask, features, ranking, now)
                 if scan.rearm_pct:
-                    out.extend(self._told_again(scan, mask, features, ranking))
-            out.extend(self._born(scan, mask, features, ranking, now))
+                    news += self._told_again(scan, mask, features, ranking)
+            asked.append((scan, news, self._born(scan, mask, features, ranking, now)))
+        # All lines in one go: who is stronger is counted over the whole market.
+        rows = list(dict.fromkeys(row for _, _, born in asked for row in born))
+        lines = dict(zip(rows, ranking.lines(rows) if rows else (), strict=True))
+        out: list[News] = []
+        for scan, news, born in asked:
+            out += news
+            out += [Hit(lines[row].symbol, scan.name, lines[row], scan.condition.why(features, row)) for row in born]
         return out
 
     def _ripe(self, scan: Scan, now: int) -> list[str]:
-        held = scan.hold_s * SECOND
-        return [symbol for symbol, found in self._active[scan.name].items() if now >= found.since + held]
+        latest = now - scan.hold_s * SECOND
+        # They stand in the order in which they were born.
+        return [
+            symbol for symbol, _ in takewhile(lambda each: each[1].since <= latest, self._active[scan.name].items())
+        ]
 
     def _ended(self, scan: Scan, mask: Mask, features: Features, ranking: Ranking, now: int) -> list[HitEnded]:
         ripe = self._ripe(scan, now)
+        if not ripe:
+            return []
         staying = self._staying[scan.name]
-        stays = mask if staying == scan.condition or not ripe else staying.mask(features)
-        rows = [(symbol, ranking.table.row(symbol)) for symbol in ripe]
+        stays = mask if staying == scan.condition else staying.mask(features)
+        rows = ranking.table.rows(ripe)
         return [
-            HitEnded(symbol, scan.name, _why_over(staying.why(features, row))) for symbol, row in rows if not stays[row]
+            HitEnded(symbol, scan.name, _why_over(staying.why(features, row)))
+            for symbol, row, stay in zip(ripe, rows, stays[rows].tolist(), strict=True)
+            if not stay
         ]
 
     def _told_again(self, scan: Scan, mask: Mask, features: Features, ranking: Ranking) -> list[HitRefreshed]:
@@ -125,20 +142,14 @@ class Scanner:
                 out.append(HitRefreshed(symbol, scan.name, last, round(100 * (last / found.told - 1), 6)))
         return out
 
-    def _born(self, scan: Scan, mask: Mask, features: Features, ranking: Ranking, now: int) -> list[Hit]:
+    def _born(self, scan: Scan, mask: Mask, features: Features, ranking: Ranking, now: int) -> list[int]:
         # What has no price yet can be neither shown nor traded.
-        rows = np.flatnonzero(mask & (features["last"] > 0))
+        last = features["last"]
+        rows = np.flatnonzero(mask & (last > 0))
         if not len(rows):
             return []
-        by = values(scan.rank_by, features, ranking.scores)[rows]
-        # NaN sorts last, equal values stay in row order.
-        best = rows[np.argsort(-by, kind="stable")][: scan.top].tolist()
-        last = features["last"]
-        born = [row for row in best if self._may_be_born(scan, ranking.table.names[row], float(last[row]), now)]
-        return [
-            Hit(line.symbol, scan.name, line, scan.condition.why(features, row))
-            for row, line in zip(born, ranking.lines(born) if born else (), strict=True)
-        ]
+        best = rows[largest(values(scan.rank_by, features, ranking.scores)[rows], scan.top)].tolist()
+        return [row for row in best if self._may_be_born(scan, ranking.table.names[row], float(last[row]), now)]
 
     def _may_be_born(self, scan: Scan, symbol: str, last: float, now: int) -> bool:
         if symbol in self._active[scan.name]:
