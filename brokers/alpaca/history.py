@@ -173,7 +173,7 @@ class AlpacaHistory:
             kind = STOCKS[unit.kind]
             found: Any = msgspec.json.decode(body, type=kind.page)
             return kind.rows(found, unit, question.symbols), found.next_page_token or ""
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             what = question.url.name
             raise DataError(f"{self.name} sent what is no page of {what} ({error}).", "Try again later.") from error
 

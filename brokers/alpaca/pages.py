@@ -17,7 +17,7 @@ from qm.model.downloads import AUCTIONS, Unit
 
 Row = tuple[Any, ...]
 
-_TIME: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?Z\Z")
+_TIME: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?Z\Z", re.ASCII)
 _GONE: Final = {None: "", "": "", "corrected": "", "canceled": "08", "incorrect": "07"}
 """What became of a print, as the tapes' correction indicators; one that corrects another is told as it is."""
 
@@ -152,10 +152,12 @@ def _auctions(page: _AuctionsPage, unit: Unit, asked: Sequence[str]) -> list[Row
 
 def moment(text: str) -> int:
     """Return a time as ns UTC; DataError."""
-    match = _TIME.match(text)
-    if match is None:
-        raise DataError(f"Alpaca sent {text!a} as a time.", "Try again later.")
-    seconds = int(datetime.fromisoformat(match[1]).replace(tzinfo=UTC).timestamp())
+    try:
+        match = _TIME.match(text)
+        seconds = int(datetime.fromisoformat(match[1] if match else "").replace(tzinfo=UTC).timestamp())
+    except ValueError as error:
+        raise DataError(f"Alpaca sent {text!a} as a time.", "Try again later.") from error
+    assert match is not None
     return seconds * SECOND + int((match[2] or "0").ljust(9, "0"))
 
 
