@@ -18,6 +18,7 @@ from qm.model.events import (
     Entry,
     Filled,
     Hit,
+    HitRefreshed,
     HitRejected,
     Intended,
     Planned,
@@ -159,6 +160,10 @@ def _way_here(row: RadarRow) -> list[str]:
         said.append(f"on the radar's list for {row.listed_s / 60:.3g} min")
     said += [words for flag, words in ((row.new_high, "a new high"), (row.halted, "halted")) if flag]
     return [", ".join(said)] if said else []
+
+
+def _refreshed_hit(body: HitRefreshed) -> Words:
+    return "hit", f"{body.symbol} goes on as a hit of {body.scan}, {body.moved_pct:+.1f} % to {body.last:,.2f}", ()
 
 
 def _watched(body: Watched) -> Words:
@@ -304,6 +309,7 @@ def _planned(body: Planned) -> Words:
 SAYING: dict[type, Callable[[Any], Words]] = {
     Beat: _beat,
     Hit: _hit,
+    HitRefreshed: _refreshed_hit,
     HitRejected: _rejected_hit,
     Watched: _watched,
     Allocated: _allocated,

@@ -11,6 +11,7 @@ from qm.model.events import (
     Entry,
     Filled,
     Hit,
+    HitRefreshed,
     Intended,
     RadarRow,
     Refused,
@@ -162,3 +163,8 @@ def test_a_hit_tells_how_the_symbol_came_to_its_rank() -> None:
     assert told_as(Entry(1, 0, 0, 0, Hit("ABCD", "momentum", row, ()))).details == (
         "+12 places in the last minute, +4.25 a minute, on the radar's list for 1.5 min, a new high",
     )
+
+
+def test_a_hit_that_goes_on_says_how_far_the_price_has_gone() -> None:
+    told = told_as(Entry(1, 0, 0, 0, HitRefreshed("ABCD", "runners", 3.555, 5.803571)))
+    assert (told.what, told.text) == ("hit", "ABCD goes on as a hit of runners, +5.8 % to 3.56")
