@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from qm.radar.fitness import Codes, Lack
 from qm.radar.parts import Array
+
+_STAY: Final = (Lack.NOTHING, Lack.HALTED)
 
 
 class Member(NamedTuple):
@@ -46,34 +48,33 @@ def change(members: Mapping[int, Member], order: list[int], strength: Array, lac
     `rule.margin` above it. A member that is not ranked keeps its place for `rule.gone_beats - 1` beats; one that is
     halted keeps it as long as it is halted, whoever comes. `strength` is the score of every row, ranked or not.
     """
-    rows = list(members)
-    at = np.array(rows, np.int64)
+    at = np.fromiter(members, np.int64, len(members))
     first = next((row for row in order if row not in members), None)
-    quiet = lacks[at] == Lack.NOTHING
-    if quiet.all() and (first is None or _keeps_out(strength[at], float(strength[first]), rule)):
+    own, lack = strength[at], lacks[at]
+    quiet = not lack.any()
+    if quiet and (first is None or _keeps_out(own, float(strength[first]), rule)):
         return Change()
-    lack, own = lacks[at].tolist(), strength[at].tolist()
-    absent = [row for row, code in zip(rows, lack, strict=True) if code not in (Lack.NOTHING, Lack.HALTED)]
-    gone = {row for row in absent if members[row].missing + 1 >= rule.gone_beats}
-    halted = {row for row, code in zip(rows, lack, strict=True) if code == Lack.HALTED}
-    # The weakest last, of equals the one further down the table.
-    beatable = sorted(
-        ((score, -row) for row, score in zip(rows, own, strict=True) if row not in gone and row not in halted),
-        reverse=True,
-    )
+    rows = at.tolist()
+    absent = [] if quiet else [row for row, code in zip(rows, lack.tolist(), strict=True) if code not in _STAY]
+    gone = dict.fromkeys(row for row in absent if members[row].missing + 1 >= rule.gone_beats)
+    # The strongest first, of equals the one further up the table; what is halted gives no place.
+    beatable = [
+        row for row in at[np.lexsort((at, -own))].tolist() if quiet or (row not in gone and lacks[row] != Lack.HALTED)
+    ]
     free = rule.size - (len(rows) - len(gone))
-    entered, beaten = [], set()
+    entered: list[int] = []
+    beaten: dict[int, None] = {}
     for row in order:
         if row in members:
             continue
         if free > 0:
             free -= 1
-        elif beatable and float(strength[row]) > beatable[-1][0] + rule.margin:
-            beaten.add(-beatable.pop()[1])
+        elif beatable and float(strength[row]) > float(strength[beatable[-1]]) + rule.margin:
+            beaten[beatable.pop()] = None
         else:
             break
         entered.append(row)
-    left = tuple([row for row in rows if row in gone or row in beaten])
+    left = tuple([row for row in rows if row in gone or row in beaten]) if gone or beaten else ()
     return Change(tuple(entered), left, tuple([row for row in absent if row not in gone and row not in beaten]))
 
 
@@ -84,13 +85,11 @@ def _keeps_out(own: Array, best: float, rule: Rule) -> bool:
 
 def after(members: Mapping[int, Member], done: Change, ts: int) -> dict[int, Member]:
     """Return the list after a change, the longest there first."""
-    if not any(done) and not any(member.missing for member in members.values()):
-        return dict(members)
-    leaving, missing = dict.fromkeys(done.left), dict.fromkeys(done.missing)
-    kept = {
-        row: Member(member.since, member.missing + 1 if row in missing else 0)
-        for row, member in members.items()
-        if row not in leaving
-    }
+    kept = dict(members)
+    for row in done.left:
+        del kept[row]
+    if done.missing or any(member.missing for member in kept.values()):
+        missing = dict.fromkeys(done.missing)
+        kept = {row: Member(member.since, member.missing + 1 if row in missing else 0) for row, member in kept.items()}
     kept.update((row, Member(ts)) for row in done.entered)
     return kept

@@ -133,11 +133,10 @@ class Radar:
         row = market.table.row
         for symbol in body.left:
             self._members.pop(row(symbol), None)
-        missing = dict.fromkeys(row(symbol) for symbol in body.missing)
-        for each, member in self._members.items():
-            count = member.missing + 1 if each in missing else 0
-            if count != member.missing:
-                self._members[each] = member._replace(missing=count)
+        if body.missing or any(member.missing for member in self._members.values()):
+            missing = dict.fromkeys(row(symbol) for symbol in body.missing)
+            for each, member in self._members.items():
+                self._members[each] = member._replace(missing=member.missing + 1 if each in missing else 0)
         for symbol in body.entered:
             self._members[row(symbol)] = Member(entry.ts)
         if body.due % MINUTE == 0 and entry.ts >= self.marks_from:

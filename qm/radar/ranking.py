@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Final, NamedTuple
 
 import numba
@@ -67,16 +68,18 @@ class Ranking:
             dict.fromkeys(self.order.tolist(), Member(self.ts)) if listed is None else listed
         )
         """The list by row, the longest there first."""
-        rows = np.fromiter(self.members, np.int64, len(self.members))
-        self.listed: Indices = rows[np.lexsort((rows, -np.nan_to_num(self.strength_of[rows], nan=-1.0)))]
-        """Rows on the list, the strongest first; a halted one stands where its score would put it."""
         self._marks = marks or Marks()
-        self._minute_ago, self._since = (
-            self._marks.minutes_ago(1, self.ts),
-            self._marks.since(VELOCITY_MINUTES, self.ts),
-        )
-        self._place = {row: rank for rank, row in enumerate(self.order.tolist(), 1)}
         self._ranks: Ranks | None = None
+
+    @cached_property
+    def listed(self) -> Indices:
+        """Rows on the list, the strongest first; a halted one stands where its score would put it."""
+        rows = np.fromiter(self.members, np.int64, len(self.members))
+        return rows[np.lexsort((rows, -np.nan_to_num(self.strength_of[rows], nan=-1.0)))]
+
+    @cached_property
+    def _place(self) -> dict[int, int]:
+        return {row: rank for rank, row in enumerate(self.order.tolist(), 1)}
 
     def rank_of(self, row: int) -> int:
         """Return the rank of a row, 1 for the strongest, 0 when it is not ranked."""
@@ -193,7 +196,7 @@ class Ranking:
         """Where some rows stand, and where they came from."""
         found = [self._place.get(row) for row in rows.tolist()]
         ranks = self.ranks_at(rows).tolist() if None in found else found
-        ago, since = self._minute_ago, self._since
+        ago, since = self._marks.minutes_ago(1, self.ts), self._marks.since(VELOCITY_MINUTES, self.ts)
         nothing = [0] * len(ranks)
         before = nothing if ago is None else ago.ranks_at(rows).tolist()
         first = nothing if since is None else before if since is ago else since.ranks_at(rows).tolist()
