@@ -16,6 +16,7 @@ CANDIDATES := $(or $(PYTHON),python3.11 python3.12 python3.13 python3.14 python3
 # Arguments for the programs behind the targets: make demo ARGS="--seed 7"
 ARGS ?=
 WORKERS ?= auto
+SESSIONS ?= 250
 
 .PHONY: help demo test check style types arrows format bench soak docs pins clean
 
@@ -47,8 +48,9 @@ format: $(VENV)/.dev ## format the code and sort its imports
 bench: $(VENV)/.dev ## measure against peers and against the physical limit
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-soak: $(VENV)/.dev ## run for long and watch memory and latency; kill a download 50 times
+soak: $(VENV)/.dev ## run for long and watch memory and latency; kill a download 50 times; measure 250 made-up days
 	@$(BIN)/python -m benchmarks.soak $(ARGS)
+	@$(BIN)/python -m benchmarks.synthetic --sessions $(SESSIONS)
 	@QM_SOAK_KILLS=50 $(BIN)/pytest -q -n0 tests/cli/test_download_killed.py
 
 docs: $(VENV)/.dev ## generate the pages of docs/ that follow from the code

@@ -17,8 +17,8 @@ from brokers.sim.market.days import Days
 from brokers.sim.market.dirt import Dirt, soil, unadjusted
 from brokers.sim.market.events import Event
 from brokers.sim.market.grid import Pause
-from brokers.sim.market.history import History, Marks
-from brokers.sim.market.paths import Paths, regular_paths
+from brokers.sim.market.history import History
+from brokers.sim.market.paths import Marks, Paths, regular_paths
 from brokers.sim.market.premarket import WIDER, premarket
 from brokers.sim.market.prints import (
     closing_auction,
@@ -29,7 +29,8 @@ from brokers.sim.market.prints import (
     status_records,
     ticks,
 )
-from brokers.sim.market.streams import Stream, stream
+from brokers.sim.market.streams import Stream, number, stream
+from brokers.sim.market.tape import Tape
 from brokers.sim.market.universe import Array, Universe, universe
 from qm.clock import MINUTE
 from qm.market.reference import Reference
@@ -77,6 +78,11 @@ class SyntheticMarket:
         """Return the log prices at the minute boundaries of regular hours, by symbol; for statistics as well."""
         return self._regular(session).grid.log
 
+    def event_paths(self, session: Session) -> Paths:
+        """Return the regular hours of the symbols with an event alone, without drawing the others: for statistics."""
+        day = self._days.day(session)
+        return regular_paths(self.universe, day, session, self.seed, self.marks(session), eventful=True)
+
     def reference(self, session: Session) -> Reference:
         """Return what is known before the session begins; averages run over the 14 sessions before it."""
         known = self._history.reference(session)
@@ -102,20 +108,20 @@ class SyntheticMarket:
             yield soil(records, session, session.pre_ns + minute * MINUTE, self.dirt, rng)
 
     def _clean(self, session: Session, first: int, detail: Detail) -> Iterator[Events]:
-        opens = (session.open_ns - session.pre_ns) // MINUTE
+        opens, tape = (session.open_ns - session.pre_ns) // MINUTE, Tape()
         if first < opens:
-            yield from self._premarket(session, first, opens, detail)
+            yield from self._premarket(session, first, opens, detail, tape)
         if first > opens + session.minutes:
             return
         paths = self._regular(session)
         for minute in range(max(first - opens, 0), session.minutes):
-            rng = stream(self.seed, session.date, Stream.MINUTE, opens + minute)
             begin = session.open_ns + minute * MINUTE
             status = status_records(paths.pauses, begin, begin + MINUTE, session.close_ns)
+            key = (self.seed, session.date, Stream.MINUTE, opens + minute)
             if detail == "bars":
-                records = minute_bars(paths.grid, minute, rng, opens=minute == 0)
+                records = minute_bars(paths.grid, minute, stream(*key), opens=minute == 0)
             else:
-                records = minute_prints(paths.grid, minute, rng, opens=minute == 0)
+                records = minute_prints(paths.grid, minute, number(*key), tape, opens=minute == 0)
             yield merge(status, records) if len(status) else records
         yield self._closing(session, paths, detail)
 
@@ -126,7 +132,7 @@ class SyntheticMarket:
         status = status_records(paths.pauses, at, at + MINUTE, at)
         return merge(status, closing_auction(at, rows, price, paths.volume[rows], bars=detail == "bars"))
 
-    def _premarket(self, session: Session, first: int, opens: int, detail: Detail) -> Iterator[Events]:
+    def _premarket(self, session: Session, first: int, opens: int, detail: Detail, tape: Tape) -> Iterator[Events]:
         u = self.universe
         marks = self.marks(session)
         rng = stream(self.seed, session.date, Stream.PREMARKET)
@@ -134,20 +140,18 @@ class SyntheticMarket:
         quiet = np.setdiff1d(np.arange(len(u), dtype=np.int32), grid.rows)
         spread = WIDER * u.spread[quiet] + 0.002
         for minute in range(first, opens):
-            rng = stream(self.seed, session.date, Stream.MINUTE, minute)
+            key = (self.seed, session.date, Stream.MINUTE, minute)
             if detail == "bars":
-                yield minute_bars(grid, minute, rng, opens=False)
+                yield minute_bars(grid, minute, stream(*key), opens=False)
                 continue
-            prints = minute_prints(grid, minute, rng, opens=False)
+            prints = minute_prints(grid, minute, number(*key), tape, opens=False)
             if minute >= opens - START_BEFORE_OPEN_MINUTES:
                 begin = session.pre_ns + minute * MINUTE
-                prints = merge(prints, standing_quotes(begin, quiet, marks.opened[quiet], spread, rng))
+                prints = merge(prints, standing_quotes(begin, quiet, marks.opened[quiet], spread, stream(*key)))
             yield prints
 
     def _regular(self, session: Session) -> Paths:
         if self._paths is None or self._paths[0] != session.date:
-            marks = self.marks(session)
-            day = self._days.day(session)
-            paths = regular_paths(self.universe, day, session, self.seed, marks.prior, marks.opened, marks.closed)
+            paths = regular_paths(self.universe, self._days.day(session), session, self.seed, self.marks(session))
             self._paths = (session.date, paths)
         return self._paths[1]

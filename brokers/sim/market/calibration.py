@@ -122,3 +122,25 @@ COUNT_SHAPE: Final = ((380.0, 0.15), (16_000.0, 0.65))
 """Trades a day, and the shape of the negative binomial of trades a minute."""
 FIVE_SECONDS_RATIO: Final = {"1 min": 0.80, "5 min": 0.59, "15 min": 0.49}
 PAUSES_PER_RUNNER_DAY: Final = 2 / 21
+PAUSES_KNOWN: Final = (0.012, 0.344)
+"""The 95 % interval of a Poisson rate of which two events were seen."""
+REOPENING_JUMP, REOPENING_KNOWN = 0.026, (-0.04, 0.10)
+"""Of the price at the pause, in its direction: the mean of two, and its 95 % interval."""
+
+# The 95 % intervals of what was measured on few runners, where their number is the larger error. Those of prints and
+# minutes come from drawing the eleven symbols of that day again with replacement, those of the highs from the ranks
+# of 21 runners.
+RUNNER_KNOWN: Final = {
+    "sigma": ((136.0, 244.0),),
+    "widest": ((4.7, 11.3), (7.2, 15.2), (12.6, 33.9)),
+    "ten": ((0.35, 0.60),),
+    "busiest": ((0.056, 0.139),),
+    "peak": ((-330.0, -117.0), (-200.0, -34.0), (-89.0, 29.0), (2.0, 270.0), (45.0, 390.0)),
+}
+PRINTS_SIZE_KNOWN: Final = ((2.0, 5.0), (10.0, 20.0), (42.0, 75.0), (100.0, 122.0), (200.0, 303.0), (1000.0, 1904.0))
+PRINTS_WAIT_KNOWN: Final = ((0.034, 0.505), (0.89, 8.7), (58.0, 189.0))
+PRINTS_KNOWN: Final = {
+    "odd lots": (0.49, 0.64), "exactly 100": (0.12, 0.20), "same microsecond": (0.23, 0.36),
+    "price unchanged": (0.58, 0.76), "side acf 1": (0.60, 0.72), "side acf 10": (0.10, 0.22),
+    "side acf 50": (0.026, 0.069), "tick acf": (-0.29, -0.13),
+}  # fmt: skip

@@ -15,7 +15,7 @@ from typing import Final, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from brokers.sim.market.events import FIVE, EventTable, draw_events, drift, large_gaps
+from brokers.sim.market.events import FIVE, EventTable, bend, draw_events, drift, large_gaps, normal
 from brokers.sim.market.streams import Stream, stream
 from brokers.sim.market.universe import Array, Universe
 from qm.rules.calendar import FIRST_SESSION, Session, sessions
@@ -26,16 +26,19 @@ KEPT_DAYS, KEPT_MOVES = 40, 500
 """Days kept in memory whole, and in short."""
 MEMORY: Final = 100
 """Sessions that still weigh on a price."""
-KEEP: Final = (0.92, 0.93, 0.95, 0.965, 0.97, 0.97, 0.97, 0.97)
+KEEP: Final = (0.91, 0.89, 0.93, 0.95, 0.96, 0.97, 0.97, 0.97)
 """What is left of a day's move one session later, by price: what moves most must come back soonest to stay in place."""
-BODY: Final = (3.5, 4.0, 3.5, 2.45, 1.55, 1.8, 1.65, 1.55)
+BODY: Final = (3.495, 3.828, 3.567, 2.481, 1.579, 1.728, 1.551, 1.422)
 """Sd of an ordinary day from open to close, by price, percent; with the events it comes to `DAILY_SD`."""
-GAP_BODY: Final = (1.9, 1.6, 1.35, 1.05, 0.72, 0.75, 0.72, 0.72)
+GAP_BODY: Final = (1.332, 0.485, 1.488, 1.306, 0.638, 0.999, 0.766, 0.68)
 """Sd of an ordinary gap, by price, percent; with the large gaps it comes to `GAP_SD`."""
 DAY_WILD: Final = (0.28, 0.18)
 """Sd of the log of a day's volatility: the symbol's own part, and the market's."""
 LEAST_LOG: Final = float(np.log(0.05))
 """No synthetic stock falls below five cents."""
+UP, DOWN = 0.74, 1.24
+"""Log volume above and below its usual day, in its sd: a quiet day is farther away than a busy one without news."""
+VOLUME_OF_WILD: Final = 0.3
 HALF_DAY: Final = 0.5
 """Of a usual day's volume."""
 
@@ -130,18 +133,25 @@ class Days:
         gap = np.where(large != 0.0, large, np.clip(gap, -0.999 * FIVE, 0.999 * FIVE))
         body = 0.01 * np.array(BODY)[u.bucket] * wild
         events = draw_events(u, gap, of.minutes, rng)
-        sigma, load, lean = body.copy(), u.load.copy(), -0.5 * body * body
-        at = events.rows
+        sigma, load, at = body.copy(), u.load.copy(), events.rows
         sigma[at] = np.maximum(body[at], events.sigma)
         load[at] *= np.square(body[at] / sigma[at])
-        lean[at] = drift(events)
-        move = sigma * (np.sqrt(load) * market[1] + np.sqrt(1.0 - load) * z[1]) + lean
-        volume = u.volume_sd * z[3] - 0.5 * u.volume_sd**2 + 0.3 * np.log(wild / u.wild)
-        volume = np.exp(volume)
+        walk = sigma * (np.sqrt(load) * market[1] + np.sqrt(1.0 - load) * z[1])
+        move = walk - 0.5 * sigma * sigma
+        move[at] = bend(walk[at] + drift(events), np.square(sigma[at]))
+        volume = _volumes(z[3], u.volume_sd) * (wild / u.wild) ** VOLUME_OF_WILD
         volume[at] = events.rvol
         if of.half:
             volume *= HALF_DAY
         return Day(gap, move, sigma, load, volume, events)
+
+
+def _volumes(z: Array, sd: Array) -> Array:
+    """Volumes of a day as multiples of their mean: log sd `sd`, wider below than above."""
+    up, down = UP * sd, DOWN * sd
+    mean = np.exp(0.5 * up**2) * normal(up) + np.exp(0.5 * down**2) * normal(-down)
+    found: Array = np.exp(np.where(z > 0.0, up, down) * z) / mean
+    return found
 
 
 def _keep(kept: dict[dt.date, T], date: dt.date, value: T, most: int) -> None:

@@ -1,8 +1,9 @@
 """The symbols that make a momentum day: those that gap, and those that run; drawn for a whole session at once.
 
 Nothing here has a direction that a trader could learn from its beginning: an event is news of some size at some time,
-and then volatility. That alone gives the highs, the lows, the fades and the give-backs that were measured. The one
-exception was measured too: what gaps up closes below its open more often than not.
+and then volatility that grows with the price. That alone gives the far highs, the near lows, the fades and the
+give-backs that were measured: most days of a fair but skewed game end below where they began. The one exception was
+measured too: what gaps up by 20 % closes below its open more often than even that.
 """
 
 from __future__ import annotations
@@ -21,33 +22,46 @@ FIVE, TEN, TWENTY = (float(np.log1p(share)) for share in (0.05, 0.10, 0.20))
 GAP_DOWN: Final = 0.8
 """Large gaps down for one up."""
 GAP_FIT: Final = (
-    (0.60, 0.75, 0.78, 0.87, 0.92, 0.9, 0.92, 1.0),
-    (0.90, 0.68, 0.85, 0.92, 0.97, 0.95, 0.95, 1.15),
-    (1.00, 0.40, 0.95, 1.00, 1.10, 1.0, 1.1, 1.2),
+    (0.54, 1.061, 0.69, 0.889, 1.028, 0.912, 1.028, 1.122),
+    (0.98, 0.681, 0.995, 0.922, 0.944, 1.015, 0.925, 1.177),
+    (1.076, 0.138, 1.055, 0.865, 1.044, 1.189, 0.746, 1.244),
 )
 """Corrections to `GAP_OVER_5`, `_10` and `_20` by price: ordinary gaps add some, and symbols change their price."""
-MOST_GAP: Final = (0.5, 0.45, 0.65, 0.75, 0.85, 1.0, 0.8, 0.8)
+MOST_GAP: Final = (0.50, 0.32, 0.65, 0.75, 0.75, 1.0, 0.8, 0.8)
 """Largest log gap by price."""
-HOT_RATE: Final = (0.115, 0.020, 0.034, 0.0200, 0.0088, 0.0036, 0.0036, 0.0034)
+HOT_RATE: Final = (0.133542, 0.0164404, 0.02703, 0.01402, 0.00331, 0.00188, 0.00245, 0.00213)
 """Symbols a day, by price, that become several times as volatile without a gap; fitted to `RUN_OVER_30`."""
-HOT_LEAST, HOT_TAIL, HOT_MOST = 0.10, 2.25, 0.75
+HOT_LEAST, HOT_TAIL, HOT_MOST = 0.10, 2.25, 1.2
 """Sd of such a day, log: its least, the index of its tail, its most. Runs above 20, 30, 50 and 100 % have that tail."""
-GAPPER_SIGMA: Final = (0.132, 0.50)
-"""Sd of the day after a gap of 10 % and more: median, and sd of its log."""
-SMALL_GAP_SIGMA: Final = (0.045, 0.5)
-FADE, FADE_20 = 0.0, -0.44
-"""Drift of the day after a gap up of 10 and of 20 % and more, in its sd: how often it closes below its open."""
+SKEW: Final = 2.4
+"""How much wilder a price gets with its height: 1 is a lognormal price, whose moves are as wide in percent anywhere."""
+GAPPER_SIGMA: Final = (0.144, 0.70)
+"""Sd of the day after a gap of `USUAL_GAP`: median, and sd of its log."""
+USUAL_GAP, GAP_TO_SIGMA = 0.16, 0.5
+"""A large gap, log, and the power by which the day after it is wilder with its size."""
+SMALL_GAP_SIGMA: Final = (0.065, 0.6)
+FADE_20: Final = -0.18
+"""Drift of the day after a gap up of 20 % and more, in its sd: how often it closes below its open."""
 HOT_RVOL: Final[measured.Quantiles] = ((0.0, 0.1, 0.5, 0.9, 1.0), (0.3, 1.0, 5.0, 60.0, 400.0))
 GAP_RVOL: Final[measured.Quantiles] = (
     (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.97, 1.0),
-    (0.3, 0.8, 1.5, 3.3, 9.0, 70.0, 300.0, 900.0),
+    (2.2, 3.2, 4.3, 6.7, 13.0, 60.0, 180.0, 500.0),
 )
+GAP20_TURNED: Final[measured.Quantiles] = ((0.0, 0.1, 0.5, 0.9, 1.0), (0.03, 0.15, 1.4, 14.0, 40.0))
+"""Of the float: what comes to trade after a gap of 20 % is not a multiple of who traded before. With the least volume
+of those that were measured, a million dollars, it comes to `GAP20_TURNOVER`."""
 SMALL_GAP_RVOL: Final[measured.Quantiles] = ((0.0, 0.1, 0.5, 0.9, 1.0), (0.1, 0.3, 0.9, 3.0, 30.0))
-PRE_SIGMA: Final = (0.135, 0.6)
+PRE_SIGMA: Final = (0.095, 0.6)
 """Sd of the premarket after the news, log: median, and sd of its log."""
+LEAST_GROWN: Final = 1e-6
+CROWD_OF_FLOAT: Final = 0.70
+"""Power of the float in that: who traded before counts for something."""
+LEAST_RVOL, MOST_RVOL = 0.3, 3_000.0
+THIN_USD, THIN_IDLE, IDLE_RVOL = 0.7e6, 0.8, 0.3
+"""What trades fewer dollars a day often gaps without news, and hardly anybody comes to trade it."""
 NEWS_SHARE: Final = 0.96
 """Of the large gaps: the news is out before the open."""
-RUNNER_NEWS: Final = 0.45
+RUNNER_NEWS: Final = 0.85
 
 
 class EventKind(StrEnum):
@@ -109,7 +123,8 @@ class EventTable:
 def large_gaps(universe: Universe, chance: Array) -> Array:
     """Return the gaps of 5 % and more by the quantiles `chance`, one per symbol; 0 for the others."""
     over = np.array((measured.GAP_OVER_5, measured.GAP_OVER_10, measured.GAP_OVER_20))[:, universe.bucket] / 100.0
-    over *= rates(universe) * np.array(GAP_FIT)[:, universe.bucket]
+    over *= np.array(GAP_FIT)[:, universe.bucket]
+    over[:, : len(INDEX_FUNDS)] = 0.0
     share = np.where(chance < 0.5, chance, (1.0 - chance) / GAP_DOWN)
     gaps = np.zeros(len(universe))
     at = np.flatnonzero(share < over[0])
@@ -122,59 +137,84 @@ def large_gaps(universe: Universe, chance: Array) -> Array:
     return gaps
 
 
-def rates(universe: Universe) -> Array:
-    """Return how much more often than at random symbols of this universe have events; none for the index funds."""
-    often = np.where(universe.bucket == 0, 1.0, universe.eventful)
-    often[: len(INDEX_FUNDS)] = 0.0
-    return often
-
-
 def draw_events(universe: Universe, gap: Array, minutes: int, rng: np.random.Generator) -> EventTable:
     """Draw the events of a session of `minutes`, given its log gaps: the large gaps, and days that run without one."""
     n = len(universe)
     chance = rng.random(n)
-    hot = chance < np.array(HOT_RATE)[universe.bucket] * rates(universe)
+    hot = chance < np.array(HOT_RATE)[universe.bucket]
+    hot[: len(INDEX_FUNDS)] = False
     large = np.abs(gap) >= FIVE
     rows = np.flatnonzero(hot | large)
     gapper, k = large[rows], len(rows)
     gaps = np.where(gapper, gap[rows], 0.0)
-    big = np.abs(gaps) >= TEN
+    thin = (universe.adv * universe.price)[rows] < THIN_USD
+    idle = gapper & thin & (rng.random(k) < np.where(gaps >= TWENTY, 0.2, 1.0) * THIN_IDLE)
+    big = (np.abs(gaps) >= TEN) & ~idle
     z, u = rng.standard_normal((4, k)), rng.random((6, k))
     median, spread = (np.where(big, a, b) for a, b in zip(GAPPER_SIGMA, SMALL_GAP_SIGMA, strict=True))
     # Dearer stocks are calmer after a gap as well.
-    sigma = (
-        median * np.exp(spread * z[0]) * np.array((1.0, 1.0, 1.0, 0.9, 0.75, 0.55, 0.5, 0.45))[universe.bucket[rows]]
-    )
+    calmer = np.array((1.0, 1.0, 1.0, 0.9, 0.75, 0.55, 0.5, 0.45))[universe.bucket[rows]]
+    sigma = median * np.exp(spread * z[0]) * calmer
+    sigma *= np.where(big, (np.abs(gaps) / USUAL_GAP) ** GAP_TO_SIGMA, 1.0)
     sigma = np.where(gapper, sigma, HOT_LEAST * u[0] ** (-1.0 / HOT_TAIL))
-    news = gapper & (u[1] < NEWS_SHARE) | ~gapper & (u[1] < RUNNER_NEWS)
+    news = gapper & ~idle & (u[1] < NEWS_SHARE) | ~gapper & (u[1] < RUNNER_NEWS)
     late = ~gapper & ~news
-    start = np.where(late, (0.85 * minutes * u[2] ** 1.6), 0.0).astype(np.int64)
+    start = np.where(late, (0.85 * minutes * u[2] ** 1.8), 0.0).astype(np.int64)
     before = (20.0 + 300.0 * u[3] ** 1.2).astype(np.int64)
     # Wilder days are busier ones.
-    rank = np.clip(_normal(0.6 * z[1] + 0.8 * np.where(gapper, z[0], 1.73 * (1.0 - 2.0 * u[0]))), 0.001, 0.999)
+    rank = np.clip(normal(0.6 * z[1] + 0.8 * np.where(gapper, z[0], 1.73 * (1.0 - 2.0 * u[0]))), 0.001, 0.999)
     rvol = np.where(big, _at(rank, GAP_RVOL), np.where(gapper, _at(rank, SMALL_GAP_RVOL), _at(rank, HOT_RVOL)))
-    pre = np.interp(u[4], (0.0, *measured.PRE_VOLUME_SHARE[0], 1.0), (0.02, *measured.PRE_VOLUME_SHARE[1], 0.4))
+    rvol = np.where(idle, IDLE_RVOL * rvol, rvol)
+    turned = _at(rank, GAP20_TURNED) * (universe.float_shares[rows] / universe.adv[rows]) ** CROWD_OF_FLOAT
+    rvol = np.where((gaps >= TWENTY) & ~idle, np.clip(turned, LEAST_RVOL, MOST_RVOL), rvol)
+    # What is wild after the open was wild before it.
+    restless = 0.6 * z[3] + 0.8 * np.clip(np.log(sigma / GAPPER_SIGMA[0]) / GAPPER_SIGMA[1], -2.0, 2.0)
+    pre = np.interp(
+        u[4], (0.0, *measured.PRE_VOLUME_SHARE[0], 1.0), (0.03, 0.063, *measured.PRE_VOLUME_SHARE[1][1:], 0.4)
+    )
     scale = np.where(big, np.clip(np.abs(gaps) / TWENTY, 0.5, 1.3), np.where(gapper, 0.25, 1.1))
     return EventTable(
         rows=rows,
         gapper=gapper,
         gap=gaps,
-        sigma=np.minimum(sigma, HOT_MOST),
+        sigma=np.minimum(sigma, HOT_MOST * calmer),
         start=start,
         # What goes far takes longer.
-        half_life=np.where(late, 80.0, 65.0) * np.exp(0.4 * z[2]) * np.clip(sigma / 0.12, 0.7, 3.0) * minutes / 390.0,
+        half_life=np.where(late, 52.0, 36.0) * np.exp(0.4 * z[2]) * np.clip(sigma / 0.12, 0.7, 2.2) * minutes / 390.0,
         news=np.where(news, before, 0),
-        pre_sigma=np.minimum(PRE_SIGMA[0] * scale * np.exp(PRE_SIGMA[1] * z[3]), HOT_MOST),
+        pre_sigma=np.minimum(PRE_SIGMA[0] * scale * np.exp(PRE_SIGMA[1] * restless), HOT_MOST),
         pre_share=pre,
         rvol=rvol,
     )
 
 
 def drift(table: EventTable) -> Array:
-    """Return the expected log move of each event from its open to its close: that of a fair price, or a fade."""
-    fade = np.where(table.gap >= TWENTY, FADE_20, np.where(table.gap >= TEN, FADE, 0.0))
-    expected: Array = table.sigma * (fade - 0.5 * table.sigma)
-    return expected
+    """Return the drift of each event from its open to its close: none, or a fade."""
+    lean: Array = np.where(table.gap >= TWENTY, FADE_20 * table.sigma, 0.0)
+    return lean
+
+
+def bend(walk: Array, variance: Array) -> Array:
+    """Return the log moves that a plain random walk of some variance stands for: a fair price that has its skew.
+
+    A displaced lognormal: the walk without a drift gives a price without a drift, now and at the close.
+    """
+    found: Array = np.log1p(np.expm1(SKEW * walk - 0.5 * SKEW**2 * variance) / SKEW)
+    return found
+
+
+def straighten(move: Array, variance: Array) -> Array:
+    """Return the walk that stands for log moves: the inverse of `bend`."""
+    grown = np.maximum(1.0 + SKEW * np.expm1(move), LEAST_GROWN)
+    found: Array = (np.log(grown) + 0.5 * SKEW**2 * variance) / SKEW
+    return found
+
+
+def wilder(walk: Array, variance: Array) -> Array:
+    """Return how much wilder than at its start a price is: the slope of `bend`."""
+    grown = np.exp(SKEW * walk - 0.5 * SKEW**2 * variance)
+    found: Array = SKEW * grown / (SKEW - 1.0 + grown)
+    return found
 
 
 def _at(share: Array, of: measured.Quantiles) -> Array:
@@ -182,7 +222,7 @@ def _at(share: Array, of: measured.Quantiles) -> Array:
     return found
 
 
-def _normal(z: Array) -> Array:
-    """The normal distribution function, by a logistic approximation good to 0.0002."""
+def normal(z: Array) -> Array:
+    """Return the normal distribution function, by a logistic approximation good to 0.0002."""
     found: Array = 1.0 / (1.0 + np.exp(-(1.5976 * z + 0.07056 * z**3)))
     return found

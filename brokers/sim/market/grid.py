@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import EllipsisType
 from typing import Final
 
 import numpy as np
@@ -75,7 +76,7 @@ class Grid:
     def minutes(self) -> int:
         return len(self.sd)
 
-    def width(self, minute: int, columns: npt.NDArray[np.int64]) -> Array:
+    def width(self, minute: int, columns: npt.NDArray[np.int64] | EllipsisType) -> Array:
         """Return the spreads of `columns` in a minute as fractions of the price."""
         wide: Array = self.spread[columns] * self.wider[minute] + SPREAD_OF_SD * self.sd[minute, columns]
         return wide

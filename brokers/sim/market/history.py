@@ -14,11 +14,12 @@ from typing import Final
 import numpy as np
 
 from brokers.sim.market.days import Day, Days
-from brokers.sim.market.paths import Paths, sigma_curve, volume_curve
+from brokers.sim.market.paths import Marks, Paths
 from brokers.sim.market.premarket import CROWD_USD
 from brokers.sim.market.prints import minute_bars, ticks
 from brokers.sim.market.streams import Stream, stream
 from brokers.sim.market.universe import Array
+from brokers.sim.market.walks import sigma_curve, volume_curve
 from qm.clock import MINUTE
 from qm.market.reference import NOISE_TIMES, Reference
 from qm.model.market import Kind
@@ -32,15 +33,6 @@ OPENING_MINUTES: Final = 5
 SSR_FRACTION: Final = 0.90
 PRE_MEAN: Final = 0.0095
 """Mean premarket volume of a busy symbol as a share of its regular volume."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Marks:
-    """Log prices of a session."""
-
-    prior: Array
-    opened: Array
-    closed: Array
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -30,6 +30,8 @@ WARM: Final = 8
 """Minutes by which a symbol is followed earlier and longer: the mean runs over five."""
 SELDOM: Final = 4
 """Minutes between the trades that the machine is shown before that."""
+FREE: Final = 3
+"""Of so many steps that stay inside the bands the machine is shown one."""
 REACH: Final = 3.0
 """A minute is watched closely when its bands lie within so many sd."""
 
@@ -39,9 +41,11 @@ class SymbolPauses:
     """What the plan made of one symbol's session."""
 
     row: int
+    column: int
+    """Of the grid."""
     pauses: list[Pause] = field(default_factory=list)
     cuts: dict[int, Cut] = field(default_factory=dict)
-    """By minute; columns are those of the grid."""
+    """By minute."""
 
 
 def find_pauses(universe: Universe, of: Session, seed: int, grid: Grid, prior: Array) -> list[SymbolPauses]:
@@ -52,10 +56,12 @@ def find_pauses(universe: Universe, of: Session, seed: int, grid: Grid, prior: A
     if LULD.at(of.date) is None:
         return []
     found = []
-    for row, (first, last) in _candidates(universe, of, grid, prior).items():
+    for column, near in _candidates(universe, of, grid, prior).items():
+        row = int(grid.rows[column])
         tier = Tier.ONE if universe.large[row] else Tier.TWO
         machine = Luld(of, tier, max(float(prior[row]), 0.0001), evidence=Evidence.PRINTS)
-        found.append(_Follower(machine, of, grid, row, stream(seed, of.date, Stream.PAUSES, row)).run(first, last))
+        rng = stream(seed, of.date, Stream.PAUSES, row)
+        found.append(_Follower(machine, of, grid, row, column, rng).run(near))
     return found
 
 
@@ -65,25 +71,28 @@ def cut(found: list[SymbolPauses], of: Session, grid: Grid) -> dict[int, tuple[C
     for symbol in found:
         for minute, each in sorted(symbol.cuts.items()):
             cuts[minute] = (*cuts.get(minute, ()), each)
-            if each.until - each.since < 1.0 and grid.count[minute, symbol.row] > 1:
-                grid.count[minute, symbol.row] = max(
-                    1, round(grid.count[minute, symbol.row] * (each.until - each.since))
+            if each.until - each.since < 1.0 and grid.count[minute, symbol.column] > 1:
+                grid.count[minute, symbol.column] = max(
+                    1, round(grid.count[minute, symbol.column] * (each.until - each.since))
                 )
         for pause in symbol.pauses:
             first = (pause.begin_ns - of.open_ns) // MINUTE
             last = min((pause.end_ns - of.open_ns) // MINUTE, of.minutes)
-            grid.count[first + 1 : last, symbol.row] = PAUSED
+            grid.count[first + 1 : last, symbol.column] = PAUSED
             if last < of.minutes:
                 # A reopening is a trade.
-                grid.count[last, symbol.row] = max(1, int(grid.count[last, symbol.row]))
+                grid.count[last, symbol.column] = max(1, int(grid.count[last, symbol.column]))
     return cuts
 
 
-def _candidates(universe: Universe, of: Session, grid: Grid, prior: Array) -> dict[int, tuple[int, int]]:
-    """Symbols that may lean on a band, each with the first and the last minute in which it comes near."""
+def _candidates(universe: Universe, of: Session, grid: Grid, prior: Array) -> dict[int, list[bool]]:
+    """Columns that may lean on a band, each with the minutes in and around which it comes near."""
     rule = LULD.at(of.date)
     assert rule is not None
-    fraction = np.where(prior > rule.above, np.where(universe.large, rule.tier_one, rule.tier_two), rule.middle)
+    prior = prior[grid.rows]
+    fraction = np.where(
+        prior > rule.above, np.where(universe.large[grid.rows], rule.tier_one, rule.tier_two), rule.middle
+    )
     penny = np.minimum(rule.penny_usd / np.exp(grid.log[0]), rule.penny_fraction)
     fraction = np.where(prior < rule.penny, penny, fraction)
     window = rule.reference_minutes
@@ -95,33 +104,38 @@ def _candidates(universe: Universe, of: Session, grid: Grid, prior: Array) -> di
     since = np.maximum(at - window, 0)
     away = np.abs(log[1:] - (total[at] - total[since]) / (at - since)[:, None]) + 2.0 * grid.sd[:, wild]
     near = (away > NEAR * fraction[wild]) & (grid.count[:, wild] > 0)
-    first, last = near.argmax(axis=0), len(near) - 1 - near[::-1].argmax(axis=0)
-    return {int(wild[k]): (int(first[k]), int(last[k])) for k in np.flatnonzero(near.any(axis=0))}
+    some = np.flatnonzero(near.any(axis=0))
+    around = np.zeros((len(near) + 1, len(some)), np.int64)
+    for minute, k in zip(*np.nonzero(near[:, some]), strict=True):
+        around[max(minute - WARM, 0), k] += 1
+        around[min(minute + WARM + 1, len(near)), k] -= 1
+    watched = np.cumsum(around, axis=0) > 0
+    return {int(wild[k]): watched[:, at].tolist() for at, k in enumerate(some)}
 
 
 class _Follower:
     """Shows one symbol's path to its machine."""
 
-    def __init__(self, machine: Luld, of: Session, grid: Grid, row: int, rng: np.random.Generator) -> None:
+    def __init__(self, machine: Luld, of: Session, grid: Grid, row: int, column: int, rng: np.random.Generator) -> None:
         self.machine, self.of, self.rng = machine, of, rng
-        self.log, self.sd = grid.log[:, row].tolist(), grid.sd[:, row].tolist()
-        self.traded: list[bool] = (grid.count[:, row] > 0).tolist()
-        self.found = SymbolPauses(row)
+        self.log, self.sd = grid.log[:, column].tolist(), grid.sd[:, column].tolist()
+        self.traded: list[bool] = (grid.count[:, column] > 0).tolist()
+        self.found = SymbolPauses(row, column)
         self.limit_ns, self._leaned = of.open_ns, 0.0
 
-    def run(self, near: int, far: int) -> SymbolPauses:
-        """Follow the minutes from a while before `near` to a while after `far`."""
+    def run(self, watched: list[bool]) -> SymbolPauses:
+        """Follow the watched minutes, and those after a pause."""
         of, machine = self.of, self.machine
-        begin = max(near - WARM, 0)
-        # Before that the machine only has to know the price; its mean is never without a trade.
-        for minute in range(0, begin + 1, SELDOM):
-            machine.trade(of.open_ns + minute * MINUTE, _usd(self.log[minute]), opening=minute == 0)
+        machine.trade(of.open_ns, _usd(self.log[0]), opening=True)
         resumes = of.open_ns
-        for minute in range(begin, of.minutes):
-            if minute > far + WARM and of.open_ns + minute * MINUTE > resumes + WARM * MINUTE:
-                break
+        for minute in range(of.minutes):
             at = of.open_ns + minute * MINUTE
             if at + MINUTE <= resumes:
+                continue
+            if not watched[minute] and (resumes == of.open_ns or at > resumes + WARM * MINUTE):
+                # The machine only has to know the price; its mean is never without a trade.
+                if minute % SELDOM == 0 and minute:
+                    self._told(machine.trade(at, _usd(self.log[minute])))
                 continue
             bands = machine.bands
             start, end, reach = self.log[minute], self.log[minute + 1], REACH * self.sd[minute]
@@ -146,9 +160,10 @@ class _Follower:
         begun = self.found.cuts.get(minute)
         since, start = (begun.since, begun.start) if begun else (0.0, self.log[minute])
         marks = self._bridge(minute, since, start)
+        free = self.machine.phase is not Phase.LIMIT and low < min(marks) and max(marks) < high
         for step, mark in enumerate(marks, 1):
             ns = at + step * STEP
-            if ns <= since_ns:
+            if ns <= since_ns or (free and step % FREE):
                 continue
             bands = self.machine.bands
             assert bands is not None
@@ -166,7 +181,7 @@ class _Follower:
     def _cut(
         self, minute: int, since: float, until: float, arrives: float, start: float, end: float, low: float, high: float
     ) -> None:
-        self.found.cuts[minute] = Cut(self.found.row, since, until, arrives, start, end, low, high)
+        self.found.cuts[minute] = Cut(self.found.column, since, until, arrives, start, end, low, high)
 
     def _bridge(self, minute: int, since: float, start: float) -> list[float]:
         """Log prices at the ends of the minute's steps."""

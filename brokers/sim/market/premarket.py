@@ -9,8 +9,8 @@ import numpy as np
 from brokers.sim.market import calibration as measured
 from brokers.sim.market.days import LEAST_LOG, Day
 from brokers.sim.market.grid import Grid
-from brokers.sim.market.paths import EVENT_UPDATES
 from brokers.sim.market.universe import TRADE_SHARES, Array, Universe
+from brokers.sim.market.walks import EVENT_UPDATES, MOST_TRADES
 from qm.clock import MINUTE
 from qm.rules.calendar import Session
 
@@ -22,6 +22,7 @@ CROWD_UPDATES: Final = 3.0
 CROWD_SIGMA: Final = 0.3
 """Wandering before the open without news, as a share of the sd of the session."""
 NOISE: Final = 1.2
+NEWS_MINUTES: Final = 12.0
 QUIET_LOG: Final = 1e-5
 
 
@@ -57,8 +58,9 @@ def premarket(universe: Universe, day: Day, of: Session, prior: Array, opened: A
     # Without news the walk starts where the market closed; news is a jump from there.
     part = np.linspace(0.0, 1.0, minutes + 1)[:, None]
     calm = prior[rows] + walk + part * (opened[rows] - prior[rows] - walk[-1])
-    asleep = np.vstack((age, np.full((1, k), 1))) <= 0
-    path = np.where(busy, np.where(asleep, prior[rows], path), calm)
+    # News takes some minutes to get around.
+    heard = np.clip(np.vstack((age, age[-1] + 1)) / np.clip(news[rows] / 2, 1.0, NEWS_MINUTES), 0.0, 1.0)
+    path = np.where(busy, prior[rows] + heard * (path - prior[rows]), calm)
     weight *= np.exp(NOISE * rng.standard_normal((minutes, k)) - 0.5 * NOISE**2)
     weight = np.maximum(weight / np.maximum(weight.sum(axis=0), QUIET_LOG), 0.0)
     volume = weight * (universe.adv[rows] * day.volume[rows] * share)
@@ -69,7 +71,7 @@ def premarket(universe: Universe, day: Day, of: Session, prior: Array, opened: A
         rows=rows.astype(np.int32),
         log=np.maximum(path, LEAST_LOG),
         sd=wide.astype(np.float32),
-        count=np.minimum(rng.poisson(expected), 400).astype(np.int16),
+        count=np.minimum(rng.poisson(expected), MOST_TRADES).astype(np.int16),
         size=(volume / np.maximum(expected, 1e-9)).astype(np.float32),
         spread=WIDER * universe.spread[rows],
         wider=np.ones(minutes),

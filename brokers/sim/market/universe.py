@@ -24,10 +24,12 @@ NBBO_OF_VENUE: Final = 0.25
 """The national best spread as a share of one venue's: 21 to 108 bp in six runners, where the fit says 70 to 400."""
 SPREAD_AT_1M_USD: Final = 0.004
 """Spread, as a fraction of the price, of a larger stock that trades a million dollars a day."""
-WATCHED: Final = 0.5
-"""A market of few symbols is a choice of the busier ones: this power of how few they are."""
-QUIET_VOLUME_SD: Final = (0.72, 0.40)
+QUIET_VOLUME_SD: Final = (0.90, 0.40)
 """Sd of log volume from day to day without events, small and large; with them it comes to `DAILY_VOLUME_SD`."""
+OWN_WILD, TRADED_WILD = 0.18, 0.17
+"""Sd of the log of a symbol's volatility, at its price: its own part, and what goes with the dollars it trades."""
+FLOAT_TRADES: Final = 0.7
+"""Correlation of a small company's float with the shares that it trades."""
 INDEX_FUNDS: Final = {"SPY": (640.0, 0.0095, 62e6), "QQQ": (560.0, 0.0125, 41e6)}
 """Typical price in $, daily sd of log returns, shares a day."""
 
@@ -63,8 +65,6 @@ class Universe:
     """Place in `calibration.EXCHANGES`."""
     sector: npt.NDArray[np.int64]
     """Place in `calibration.SECTORS`."""
-    eventful: float
-    """Events as a multiple of what so many random symbols would have."""
 
     def __len__(self) -> int:
         return len(self.table)
@@ -77,26 +77,27 @@ def universe(symbols: int, rng: np.random.Generator) -> Universe:
             f"A synthetic market of {symbols} symbols is too small.", "Ask for 2 or more: SPY and QQQ always trade."
         )
     table = SymbolTable([*INDEX_FUNDS, *_tickers(symbols - len(INDEX_FUNDS), rng)])
-    chosen = max(measured.MEASURED_SYMBOLS / symbols, 1.0) ** WATCHED
     size, own = rng.standard_normal((2, symbols))
     cap = _spread_out(size, measured.MARKET_CAP)
     ranks = PRICE_FOLLOWS_SIZE * size + np.sqrt(1.0 - PRICE_FOLLOWS_SIZE**2) * own
     price = _spread_out(ranks, measured.PRICE)
     intercept, slope, sd = measured.DOLLAR_VOLUME
     dollars = np.exp(intercept + slope * np.log(cap) + sd * rng.standard_normal(symbols))
-    adv = np.maximum(chosen * dollars / price, 4_000.0 * (chosen - 1.0) + 100.0)
+    adv = np.maximum(dollars / price, 100.0)
     floats = measured.FLOAT_OF_OUTSTANDING * cap / price
     small = (cap < SMALL_CAP_USD) & (price < 20.0)
-    floats = np.where(small, _spread_out(rng.standard_normal(symbols), measured.LOW_FLOAT), floats)
-    wild = np.exp(rng.normal(0.0, 0.25, symbols))
+    traded = FLOAT_TRADES * _within(adv, np.zeros(symbols, np.int64)) + (1.0 - FLOAT_TRADES**2) ** 0.5 * own
+    floats = np.where(small, _spread_out(traded, measured.LOW_FLOAT), floats)
+    bucket = np.digitize(price, measured.BUCKET_EDGES)
+    wild = np.exp(OWN_WILD * rng.standard_normal(symbols) + TRADED_WILD * _within(adv * price, bucket))
     load = 0.10 + 0.40 * _ranks(size) * rng.uniform(0.5, 1.0, symbols)
     noise = rng.standard_normal(symbols)
     for row, (fund_price, fund_sigma, fund_adv) in enumerate(INDEX_FUNDS.values()):
         price[row], adv[row], load[row], cap[row], floats[row] = fund_price, fund_adv, 0.95, 4e11, 9e8
         wild[row] = 100.0 * fund_sigma / measured.DAILY_SD[-1]
-    traded = adv * price
-    thin = (cap < 2e9) & (price < 50.0) & (traded < 5e7)
-    spread = SPREAD_AT_1M_USD * (traded / 1e6) ** -0.55 * np.exp(0.4 * noise)
+    usd = adv * price
+    thin = (cap < 2e9) & (price < 50.0) & (usd < 5e7)
+    spread = SPREAD_AT_1M_USD * (usd / 1e6) ** -0.55 * np.exp(0.4 * noise)
     first, trades, scatter = measured.SPREAD_FIT
     fitted = NBBO_OF_VENUE * 1e-4 * np.exp(first + trades * np.log(adv / TRADE_SHARES + 10.0) + scatter * noise)
     spread = np.clip(np.where(thin, fitted, spread), 0.0, 0.02)
@@ -105,7 +106,7 @@ def universe(symbols: int, rng: np.random.Generator) -> Universe:
         table=table,
         price=price,
         cap=cap,
-        bucket=np.digitize(price, measured.BUCKET_EDGES),
+        bucket=bucket,
         wild=wild,
         adv=adv,
         volume_sd=np.interp(np.log(cap), np.log((2e8, 5e9)), QUIET_VOLUME_SD),
@@ -116,7 +117,6 @@ def universe(symbols: int, rng: np.random.Generator) -> Universe:
         large=(cap > 5e9) & (price > 3.0),
         exchange=_choice(measured.EXCHANGES, symbols, rng),
         sector=_choice(measured.SECTORS, symbols, rng),
-        eventful=chosen,
     )
 
 
@@ -131,6 +131,15 @@ def _ranks(values: Array) -> Array:
     ranks = np.empty(len(values))
     ranks[np.argsort(values, kind="stable")] = (np.arange(len(values)) + 0.5) / len(values)
     return ranks
+
+
+def _within(values: Array, groups: npt.NDArray[np.int64]) -> Array:
+    """Place of each value in its group, from -1.7 to 1.7: of mean 0 and variance 1."""
+    places = np.zeros(len(values))
+    for group in np.unique(groups):
+        at = np.flatnonzero(groups == group)
+        places[at] = 12**0.5 * (_ranks(values[at]) - 0.5)
+    return places
 
 
 def _spread_out(values: Array, over: Quantiles) -> Array:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from backtest.runner import Outcome, Plan, run
-from brokers.sim.market.dirt import Dirt
+from brokers.sim.market.dirt import Dirt, unadjusted
 from brokers.sim.settings import HOUSE
 from brokers.sim.synthetic import Detail, SyntheticMarket
 from cli.feeds import DIRT, parse_feed
@@ -82,6 +82,17 @@ def test_a_reverse_split_is_in_the_reference_only() -> None:
     assert prior[rows[0]] / wrong[rows[0]] >= 9.99
     assert np.isnan(dirty.reference(OF).split_factor[rows]).all()
     assert records((Dirt.REVERSE_SPLIT,)).tobytes() == clean().tobytes()
+
+
+def test_one_symbol_in_a_thousand_splits_and_looks_like_a_runner() -> None:
+    many = SyntheticMarket(2_000, SEED).reference(OF)
+    wrong = unadjusted(many, np.random.default_rng(1))
+    rows = np.flatnonzero(many.prior_close != wrong.prior_close)
+    assert 1 <= len(rows) <= 2
+    # Trades at 1.83 after a close at 0.02: a radar that believed it would rank it first.
+    assert (many.prior_close[rows] / wrong.prior_close[rows] >= 9.99).all()
+    assert np.isnan(wrong.split_factor[rows]).all()
+    assert np.isfinite(np.delete(wrong.split_factor, rows)).all()
 
 
 def test_late_trades_say_when_they_happened() -> None:
