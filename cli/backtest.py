@@ -128,8 +128,11 @@ def run_strategy(
 
 @app.command("check")
 def check_for_peeking(
-    name: Name,
     dataset: Dataset,
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[STRATEGY]...", help="Strategies, each checked alone.")
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="All of them, the shipped ones and your own.")] = False,
     since: Since = None,
     until: Until = None,
     symbols: Symbols = None,
@@ -137,46 +140,63 @@ def check_for_peeking(
     param: Params = None,
     override: Overrides = None,
     cuts: Annotated[
-        int, typer.Option(min=1, max=1000, metavar="N", help="Moments at which to change the future.")
-    ] = 10,
+        int | None,
+        typer.Option(
+            min=1, max=1000, metavar="N", help="Moments at which to change the future [10; for several strategies 4]."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of the moments.")] = 0,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=256, metavar="N", help="Processes for several; all cores by default.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Find out whether a strategy looks into the future.
+    """Find out whether strategies look into the future.
 
-    It runs again with the future cut off at random moments, and with it shuffled. Whatever was decided before must be
+    Each runs again with the future cut off at random moments, and with it shuffled. Whatever was decided before must be
     decided again, byte for byte. A strategy that reads the answers from a file of its own is not found out.
 
     Exit code 8 when a decision changed.
 
     \b
     qm backtest check orb_robust -d us99_1m
+    qm backtest check --all -d us99_1m
     """
-    from backtest.check import check
+    import os
+
     from cli import trial
     from cli.output import emit_json
-    from cli.result import show_check
+    from cli.peeking import Checked, check_each, every_name, possible, show_checks
+    from qm.errors import UsageError
 
-    order = trial.Order(
-        strategy=name,
-        dataset=dataset,
-        since=since,
-        until=until,
-        symbols=symbols,
-        kind=kind,
-        params=tuple(param or ()),
-        overrides=tuple(override or ()),
-    )
-    planned = trial.plan(order)
-    with Progress(quiet=not sys.stderr.isatty()) as progress:
-        found = check(
-            planned.plan, planned.chosen.days, cuts, seed, lambda n, of: progress.show(f"{n}/{of} runs compared")
+    if every == bool(names):
+        raise UsageError("It is not clear what to check.", "Name strategies, or write --all.")
+    wanted = every_name() if every else list(dict.fromkeys(names or ()))
+    orders = [
+        trial.Order(
+            strategy=name,
+            dataset=dataset,
+            since=since,
+            until=until,
+            symbols=symbols,
+            kind=kind,
+            params=trial.own_params(param or (), name, wanted),
+            overrides=tuple(override or ()),
         )
+        for name in wanted
+    ]
+    able, left_out = possible(orders)
+    if left_out and not (every and able):
+        trial.plan(next(order for order in orders if order.strategy in left_out))
+    with Progress(quiet=not sys.stderr.isatty()) as progress:
+        moments = cuts or (10 if len(orders) == 1 else 4)
+        found = check_each(able, moments, seed, workers or os.cpu_count() or 1, progress)
+    clean = all(each.clean for each in found.values())
     if as_json:
-        emit_json(found)
+        emit_json(found[wanted[0]] if len(wanted) == 1 else Checked(clean=clean, strategies=found, left_out=left_out))
     else:
-        show_check(planned.strategies, found)
-    raise typer.Exit(0 if found.clean else 8)
+        show_checks(found, left_out)
+    raise typer.Exit(0 if clean else 8)
 
 
 # Their commands stand beside those above.

@@ -19,6 +19,7 @@ from qm.model.events import TradeClosed
 TRADES_SHOWN: Final = 15
 SESSIONS_SHOWN: Final = 10
 DIFFERENCES_SHOWN: Final = 3
+FIELDS_SHOWN: Final = 4
 FEW: Final = 100
 """Fewer trades say little about a strategy."""
 
@@ -140,8 +141,30 @@ def show_check(strategies: str, found: Report) -> None:
     for each in found.differences[:DIFFERENCES_SHOWN]:
         emit()
         emit(f"{each.session}, future {each.future} at {ny(each.at):%H:%M:%S} New York, entry {each.seq}:")
-        emit(f"  before  {each.before or 'nothing'}")
-        emit(f"  after   {each.after or 'nothing'}")
+        before, after = (_parts(text) for text in (each.before, each.after))
+        emit(f"  before  {_brief(before)}")
+        emit(f"  after   {_brief(after)}")
+        changed = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+        if before and after:
+            told = ", ".join(f"{name} {before.get(name)} -> {after.get(name)}" for name in changed[:FIELDS_SHOWN])
+            emit(f"  other   {told}{', ...' if len(changed) > FIELDS_SHOWN else ''}")
+
+
+def _parts(entry: str) -> dict[str, Any]:
+    """Return the fields of an entry that is JSON, those of a field below it by both names; none of no entry."""
+    if not entry:
+        return {}
+    _, ts, _, _, body = msgspec.json.decode(entry)
+    found: dict[str, Any] = {"time": f"{ny(ts):%H:%M:%S}"}
+    for name, value in body.items():
+        inside = value.items() if isinstance(value, dict) else ((None, value),)
+        found.update((name if part is None else f"{name}.{part}", each) for part, each in inside)
+    return found
+
+
+def _brief(parts: dict[str, Any]) -> str:
+    told = [str(parts[name]) for name in ("time", "event", "strategy", "symbol", "side", "reason") if parts.get(name)]
+    return ", ".join(told) or "nothing"
 
 
 def trades(closed: list[TradeClosed]) -> None:

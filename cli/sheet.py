@@ -34,6 +34,8 @@ def sheet_of(trial: Trial, outcome: Outcome, run: str, bounds: Sequence[Bound], 
     s = outcome.summary
     last = outcome.days[-1].session if outcome.days else trial.chosen.dates[0].isoformat()
     fills, stressed = apart(bounds)
+    planned = len(trial.chosen.dates)
+    cut = [] if s.sessions == planned else [f"Interrupted: only {s.sessions} of {planned} sessions were run."]
     returns = KeptRun(run, Decimal(str(s.start_equity_usd)), outcome.days, []).returns()
     return Sheet(
         title=f"{trial.strategies} on {trial.chosen.name}, {trial.chosen.dates[0]} to {last}",
@@ -57,6 +59,7 @@ def sheet_of(trial: Trial, outcome: Outcome, run: str, bounds: Sequence[Bound], 
         trades=outcome.trades,
         entries=outcome.journal.read(outcome.header.id),
         market=trial.chosen.days(),
+        warnings=cut,
         fills=trial.fills,
         bounds=fills,
         stressed=stressed,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from math import isfinite
@@ -204,6 +204,19 @@ def _assumed(exchange: SimSettings, order: Order) -> SimSettings:
     if how is not None:
         exchange = msgspec.structs.replace(exchange, intrabar=Intrabar(how))
     return stressed(exchange, order.stress)
+
+
+def own_params(given: Iterable[str], name: str, names: Sequence[str]) -> tuple[str, ...]:
+    """Return the parameters meant for one of several strategies that run alone, each `NAME.KEY=VALUE`; UsageError."""
+    if len(names) == 1:
+        return tuple(given)
+    found = []
+    for text in given:
+        owner, dot, _ = text.partition("=")[0].partition(".")
+        if not dot or owner not in names:
+            raise UsageError(f"It is not clear whose parameter {text!r} is.", f"Write --param {names[0]}.KEY=VALUE.")
+        found += [text] if owner == name else []
+    return tuple(found)
 
 
 def read_stress(text: str) -> tuple[float, ...]:
