@@ -79,6 +79,7 @@ def _as_data(dataset: str, date: dt.date, before: Before, symbols: SymbolTable, 
         "dataset": dataset,
         "session": date.isoformat(),
         "closes_of": before.closes_of.isoformat() if before.closes_of else None,
+        "official": before.official,
         "symbols": found,
     }
 
@@ -91,6 +92,7 @@ def _number(known: Reference, column: str, row: int) -> float | None:
 def _show(dataset: str, date: dt.date, before: Before, symbols: SymbolTable, rows: list[int]) -> None:
     known = before.reference
     source = f"closes of {before.closes_of} from a file" if before.closes_of else "closes of its own history"
+    source = f"official closes of {before.official:,} symbols, else {source}" if before.official else source
     emit(f"{dataset} before {date}: {source}")
     heads = ("symbol", "prior close", "known", "days", "adv", "atr", "opening vol", "float", "split")
     made = [

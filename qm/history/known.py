@@ -30,6 +30,8 @@ class Before(NamedTuple):
     """Whose prior close is not believed, and why."""
     closes_of: dt.date | None
     """Session of the file whose closes were taken, None where there is none."""
+    official: int = 0
+    """Symbols whose official close was told by the auctions of the session before."""
 
 
 class _Closes(NamedTuple):
@@ -88,7 +90,7 @@ class Known:
         self._dividends(reference, symbols, on, known_by)
         if newest is not None:
             self._take(reference, symbols, newest, on, known_by, fresh=fresh)
-        self._take_official(reference, symbols, closes, earlier, on, known_by)
+        taken = self._take_official(reference, symbols, closes, earlier, on, known_by)
         found = doubted(
             symbols,
             reference,
@@ -98,7 +100,7 @@ class Known:
             sure=self._sure(symbols, on, known_by),
         )
         without(reference, [symbols.row(doubt.symbol) for doubt in found])
-        return Before(reference, tuple(found), newest.of if newest is not None and fresh else None)
+        return Before(reference, tuple(found), newest.of if newest is not None and fresh else None, taken)
 
     def add(self, data: SessionData) -> None:
         """Take in a session; DataError when it is not after those taken in before."""
@@ -164,14 +166,17 @@ class Known:
         earlier: dict[str, str],
         on: dt.date,
         known_by: int,
-    ) -> None:
+    ) -> int:
         factors = self._factors(_before(on) or on, on, known_by)
+        taken = 0
         for row, name in enumerate(symbols):
             close = closes.get(earlier.get(name, name))
             if close is not None:
+                taken += 1
                 known.prior_close[row] = close.price * factors.get(name, 1.0)
                 known.split_factor[row] = factors.get(name, 1.0)
                 known.known_at[row] = max(int(known.known_at[row]), close.known_at)
+        return taken
 
     def _factors(self, after: dt.date, on: dt.date, known_by: int) -> dict[str, float]:
         factors: dict[str, float] = {}

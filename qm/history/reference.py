@@ -130,7 +130,8 @@ class ReferenceBuilder:
         A symbol that becomes "" ends: its name means another series from now on.
         """
         carried = {new: old for old, new in names.items() if new and old in self._row}
-        self.forget([*(old for old, new in names.items() if not new), *(new for new in carried if new not in names)])
+        self.forget(old for old, new in names.items() if not new)
+        self.forget(new for new in names.values() if new not in names)
         rows = {new: self._row.pop(old) for new, old in carried.items()}
         for new in rows:
             if new in self._row:

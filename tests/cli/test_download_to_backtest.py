@@ -81,6 +81,8 @@ def test_what_was_downloaded_is_what_a_backtest_knows(
         load(capsys, "auctions,actions")
 
     after = known(capsys)
+    told = inside(capsys, "data", "known", "mine", "--kind", "trades+quotes", "--session", str(LAST)).out
+    assert f"mine before {LAST}: official closes of 3 symbols, else closes of its own history" in told
     assert (after["AAPL"]["prior_close"], after["AAPL"]["split_factor"]) == (9.9, 1.0)
     assert (after["TSLA"]["prior_close"], after["TSLA"]["split_factor"]) == (15.5, 0.5)
     assert after["NA"]["prior_close"] == 20.4

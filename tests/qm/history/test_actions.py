@@ -50,10 +50,11 @@ def test_a_symbol_that_ends_has_no_past() -> None:
     assert closes(made, "AAPL") == [21.0]
 
 
-def test_a_new_name_of_what_was_never_seen_takes_nothing_away() -> None:
-    made = builder("AAPL")
-    made.rename({"NOBODY": "AAPL2", "NEVER": ""})
+def test_who_was_never_seen_takes_over_a_name_all_the_same() -> None:
+    made = builder("AAPL", "NAME")
+    made.rename({"NOBODY": "NAME", "NEVER": ""})
     assert closes(made, "AAPL") == [11.0]
+    assert np.isnan(closes(made, "NAME")).all()
 
 
 @given(st.permutations(["A", "B", "C", "D"]))
