@@ -97,16 +97,20 @@ class BarMatch:
         bar, moment, to = self.bar, self.moment, self.to
         inside = False
         for one in self.orders:
-            gone = bar.gone(one.live)
-            if one.held or one.since >= moment.number or gone >= 1.0:
+            if one.held or one.since >= moment.number:
                 continue
-            price = bar.price_at(one.sign, gone)
+            gone, price = 0.0, bar.open
+            if one.live > bar.start:
+                gone = bar.gone(one.live)
+                if gone >= 1.0:
+                    continue
+                price = bar.price_at(one.sign, gone)
             if one.stop is not None:
                 if one.sign * (price - one.stop) < 0.0:
                     inside = True
                     continue
                 one.stop = None
-            leg = self._leg_of(one)
+            leg = None if one.leg is None else self._leg_of(one)
             doubt = leg is not None and self._leaves_open(leg, price, _heading(gone))
             if one.patient and one.limit is not None and one.sign * (one.reach - price) >= 0.0:
                 # On its way to this open the market came by the order that was waiting, and paid its price.

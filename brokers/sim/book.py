@@ -111,8 +111,12 @@ class Book:
 
     def settle(self, levels: Levels, row: int) -> None:
         """Drop what is finished, and arm what the market must do to reach the rest."""
-        orders = self.orders = [one for one in self.orders if not one.done]
+        orders = self.orders
         up, down, waiting = inf, -inf, False
+        for one in orders:
+            if one.done:
+                orders = self.orders = [other for other in orders if not other.done]
+                break
         for one in orders:
             if one.held:
                 continue

@@ -12,7 +12,9 @@ from brokers.sim.book import Resting
 from brokers.sim.settings import SimSettings
 from qm.model.inputs import AnyReport, Fill, Gone, LegActive
 from qm.model.order import Execution, Side
-from qm.rules.ticks import aggressive, round_to_tick, tick_size
+from qm.rules.ticks import Rounding, grid, tick_size
+
+UP, DOWN = Rounding.UP, Rounding.DOWN
 
 CROSSES = "would cross zero"
 
@@ -67,6 +69,9 @@ class Clearing:
         """What the far side of a quote is moved by, in spreads."""
         self._costs, self._settings = costs, settings
         self.intrabar = settings.intrabar
+        self._slips = bool(
+            settings.slippage_bps or settings.stop_slippage_bps or settings.slippage_ticks or settings.half_spread
+        )
         self.begin(day)
         self.executions = 0
         self.orders: dict[str, Resting] = {}
@@ -76,6 +81,7 @@ class Clearing:
     def begin(self, day: dt.date) -> None:
         """Go on in a new session: fees are added up by day."""
         self.day = day
+        self._grid = grid(day)
         self._fees = self._costs.of_day(day)
 
     def recall(self, filled: Iterable[tuple[Side, int, Decimal, str]]) -> None:
@@ -94,11 +100,13 @@ class Clearing:
 
     def slip(self, one: Resting, price: float) -> float:
         """Return what taking liquidity costs the order where no quote says so, $ per share."""
+        if not self._slips:
+            return 0.0
         settings = self._settings
         bps = settings.stop_slippage_bps if one.reduces and one.order.stop is not None else settings.slippage_bps
         slip = price * bps * 1e-4
         if settings.slippage_ticks:
-            slip = max(slip, settings.slippage_ticks * float(tick_size(price, self.day)))
+            slip = max(slip, settings.slippage_ticks * self._grid.tick(price))
         if settings.half_spread:
             slip = max(slip, settings.spread_times * self._spread(one.order.symbol, price) / 2.0)
         return slip
@@ -109,36 +117,41 @@ class Clearing:
         qty = one.active - one.filled
         if qty <= 0:
             return
-        position = self.positions.get(order.symbol, 0)
+        sign, symbol = one.sign, order.symbol
+        position = self.positions.get(symbol, 0)
         if one.reduces:
-            closes = -one.sign * position
+            closes = -sign * position
             if closes <= 0:
                 self.end(one, CROSSES, moment.now, moment.reports)
                 return
-            qty = min(qty, closes)
+            if closes < qty:
+                qty = closes
         if qty > moment.room:
             qty = int(moment.room)
             if not qty:
                 return
         moment.room -= qty
         if not moment.low <= price <= moment.high:
-            low, high = self._bands(order.symbol, one.patient)
+            low, high = self._bands(symbol, one.patient)
             price = min(max(price, min(low, moment.low)), max(high, moment.high))
-        exact = round_to_tick(price, aggressive(order.side), self.day) if price > 0.0 else Decimal(0)
+        exact = self._grid.rounded(price, UP if sign > 0 else DOWN) if price > 0.0 else None
         exact = exact or tick_size(price, self.day)
-        if order.limit is not None and (exact > order.limit if one.sign > 0 else exact < order.limit):
+        if order.limit is not None and (exact > order.limit if sign > 0 else exact < order.limit):
             exact = order.limit
         fee = self._fees.charge(order.side, qty, exact, order.id)
         self.executions += 1
         execution = Execution(f"X{self.executions}", order.id, qty, exact, fee, at, ambiguous)
         moment.reports.append(Fill(order.id, moment.now, execution))
         one.filled += qty
-        position += one.sign * qty
+        position += sign * qty
         if position:
-            self.positions[order.symbol] = position
+            self.positions[symbol] = position
         else:
-            self.positions.pop(order.symbol, None)
-        self._after(one, moment, at)
+            self.positions.pop(symbol, None)
+        if one.leg is None and one.filled == order.qty:
+            self._finish(one, moment.now, moment.reports)
+        else:
+            self._after(one, moment, at)
 
     def end(self, one: Resting, why: str, now: int, reports: list[AnyReport], expired: bool = False) -> None:
         """Report an order gone, and with it a leg that can never wake."""

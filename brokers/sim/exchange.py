@@ -24,6 +24,7 @@ from qm.rules.auctions import may_cancel, may_enter
 
 BAR, TRADE, QUOTE, STATUS = int(Kind.BAR), int(Kind.TRADE), int(Kind.QUOTE), int(Kind.STATUS)
 HALTED = int(Status.HALTED)
+ENTRY, SELL = Purpose.ENTRY, Side.SELL
 ELIGIBLE = int(Print.LAST | Print.HIGH_LOW)
 SECOND = 1_000_000_000
 
@@ -118,11 +119,11 @@ class SimExchange:
         clearing.positions = {symbol: shares for symbol, shares in (positions or {}).items() if shares}
         working = tuple(working)
         for order, _, filled, status, active, sent_ns, triggered in working:
-            one = self._rest(order, sent_ns)
+            row = self._market.table.row(order.symbol)
+            one = self._rest(order, row, sent_ns)
             one.filled = filled
             one.active = order.qty if active is None else active
             one.held = status is OrderStatus.HELD
-            row = self._market.table.row(order.symbol)
             if filled or triggered:
                 one.stop, one.told = None, True
             met = max(self._last_ts.item(row), self._quote_ts.item(row))
@@ -146,16 +147,17 @@ class SimExchange:
         """
         parent, child = order.value, leg.value if leg is not None else None
         if parent.id not in self._clearing.orders:
-            why = self._refuses(parent, now)
+            row, why = self._refuses(parent, now)
             if child is not None and not why:
-                why = self._refuses(child, now) or ("" if child.symbol == parent.symbol else "a leg of another symbol")
+                why = self._refuses(child, now)[1]
+                why = why or ("" if child.symbol == parent.symbol else "a leg of another symbol")
             if why:
                 return [Refusal(one.id, now, why) for one in (parent, child) if one is not None]
-            one = self._rest(parent, now)
+            one = self._rest(parent, row, now)
             if child is not None:
-                held = one.leg = self._rest(child, now)
+                held = one.leg = self._rest(child, row, now)
                 held.parent, held.held, held.active = one, True, 0
-            self._settle(self._market.table.row(parent.symbol))
+            self._settle(row)
         accepted = Accepted(parent.id, now, "sim-" + parent.id)
         if child is None:
             return (accepted,)
@@ -181,13 +183,16 @@ class SimExchange:
     def replace(self, order_id: str, order: Approved[Order], now: int) -> Sequence[AnyReport]:
         """Let an order take the place of one that waits for its stop or limit; else refuse it and change nothing."""
         new, old = order.value, self._clearing.orders.get(order_id)
-        why = "there is nothing to replace" if old is None else self._refuses(new, now) or unfit(old, new)
-        if old is None or why:
+        if old is None:
+            return [Refusal(new.id, now, "there is nothing to replace")]
+        row, why = self._refuses(new, now)
+        why = why or unfit(old, new)
+        if why:
             return [Refusal(new.id, now, why)]
         reports: list[AnyReport] = []
         self._clearing.end(old, "replaced", now, reports)
-        self._rest(new, now)
-        self._settle(self._market.table.row(new.symbol))
+        self._rest(new, row, now)
+        self._settle(row)
         return [*reports, Accepted(new.id, now, "sim-" + new.id)]
 
     def end_session(self, now: int) -> Sequence[AnyReport]:
@@ -315,19 +320,23 @@ class SimExchange:
         low, high = self._low.item(row), self._high.item(row)
         return (low, high) if low < high else (-inf, inf)
 
-    def _refuses(self, order: Order, now: int) -> str:
-        if order.symbol not in self._market.table:
-            return f"{order.symbol} is not traded here"
+    def _refuses(self, order: Order, now: int) -> tuple[int, str]:
+        """Return the row of the symbol, and why the order cannot be taken, or ""."""
+        market, settings, symbol = self._market, self._settings, order.symbol
+        if symbol not in market.table:
+            return -1, f"{symbol} is not traded here"
+        row = market.table.row(symbol)
         if order.type in FOR_AUCTIONS:
-            allowed = may_enter(order.type, self._market.session, now)
+            allowed = may_enter(order.type, market.session, now)
             if not allowed.ok:
-                return allowed.reason
-        if order.extended and not self._settings.extended_hours:
-            return "no order is worked in extended hours here"
-        position = self._clearing.positions.get(order.symbol, 0)
-        why = problem(order, position, self._settings.shorts, self._market.session.date)
-        opens = order.purpose is Purpose.ENTRY and order.side is Side.SELL and position - order.qty < 0
-        return why or (short_problem(order, self._market, self._settings.borrow) if opens else "")
+                return row, allowed.reason
+        if order.extended and not settings.extended_hours:
+            return row, "no order is worked in extended hours here"
+        position = self._clearing.positions.get(symbol, 0)
+        why = problem(order, position, settings.shorts, market.session.date)
+        if not why and order.purpose is ENTRY and order.side is SELL and position < order.qty:
+            why = short_problem(order, market, settings.borrow)
+        return row, why
 
     def _bands(self, symbol: str, told: bool) -> tuple[float, float]:
         row = self._market.table.row(symbol)
@@ -336,8 +345,8 @@ class SimExchange:
     def _spread(self, symbol: str, price: float) -> float:
         return spread_of(self._market, self._market.table.row(symbol), price)
 
-    def _rest(self, order: Order, now: int) -> Resting:
-        row, market, settings = self._market.table.row(order.symbol), self._market, self._settings
+    def _rest(self, order: Order, row: int, now: int) -> Resting:
+        market, settings = self._market, self._settings
         one = Resting(order, now + settings.latency_ns, market.consumed, settings.shorts, market.session.date)
         one.halted = self._status.item(row) >= HALTED
         self._clearing.orders[order.id] = one

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from qm.execution.orders import Orders, Working
+from qm.execution.orders import LEAVING, Orders, Working
 from qm.model.events import Entry, Flattened, FlattenStarted, Intended, SessionStarted, Signal, TradeClosed
 from qm.model.order import FOR_AUCTIONS, OrderStatus, Purpose
 
@@ -88,11 +88,9 @@ class Leaving:
         closing auction is what is wanted (`at_close`) or they cannot be taken back any more.
         """
         pending = [w for w in orders.open(symbol) if _in_the_way(w, at_close)]
-        to_cancel = tuple(w.order.id for w in pending if not w.asked and w.status is not OrderStatus.INTENDED)
-        if to_cancel:
-            return Step(cancel=to_cancel)
         if pending:
-            return WAIT
+            to_cancel = [w.order.id for w in pending if not w.asked and w.status is not OrderStatus.INTENDED]
+            return Step(cancel=tuple(to_cancel)) if to_cancel else WAIT
         return Step(sell=max(0, abs(held) - orders.leaving(symbol)))
 
     def part(self, symbol: str, held: int, orders: Orders) -> Step:
@@ -133,7 +131,7 @@ class Leaving:
     def _on_intended(self, entry: Entry) -> None:
         body = entry.body
         assert isinstance(body, Intended)
-        if body.order.purpose in (Purpose.EXIT, Purpose.FLATTEN):
+        if body.order.purpose in LEAVING:
             self.parts.pop(body.order.symbol, None)
 
     def _on_flatten(self, entry: Entry) -> None:
@@ -162,6 +160,6 @@ class Leaving:
 
 
 def _in_the_way(w: Working, at_close: bool) -> bool:
-    if w.order.purpose not in (Purpose.EXIT, Purpose.FLATTEN):
+    if w.order.purpose not in LEAVING:
         return True
     return w.order.type in FOR_AUCTIONS and not (at_close or w.bound)

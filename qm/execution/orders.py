@@ -38,6 +38,8 @@ Fact = Acked | Activated | Triggered | Rejected | Canceled | CancelRefused | Exp
 """What a report amounts to; an Execution still needs the portfolio to become a Filled."""
 
 
+LEAVING = frozenset({Purpose.EXIT, Purpose.FLATTEN})
+"""Purposes of the orders that close a position, protection apart."""
 FINE = 10_000
 """Parts of a dollar in which reservations are counted."""
 
@@ -167,21 +169,25 @@ class Orders:
 
     def stops(self, symbol: str, held: int = 0) -> list[Working]:
         """Return the protective orders of a symbol that may still fill, oldest first; only those that close `held`."""
-        orders = [w for w in self.open(symbol) if w.order.purpose is Purpose.PROTECT]
+        if symbol not in self._open:
+            return []
+        orders = [w for w in self._open[symbol] if w.order.purpose is Purpose.PROTECT]
         return [w for w in orders if w.order.side.sign * held < 0] if held else orders
 
     def protecting(self, symbol: str, held: int = 0) -> int:
         """Return the shares of a symbol that stops working at the broker cover; held legs cover nothing."""
-        return sum(w.left for w in self.stops(symbol, held) if w.status is OrderStatus.WORKING)
+        return sum([w.left for w in self.stops(symbol, held) if w.status is OrderStatus.WORKING])
 
     def stopping(self, symbol: str, held: int = 0) -> int:
         """Return the shares that stops may still close, whatever is known of them; of a replacement and the order that
         it replaces only one counts."""
-        return sum(w.left for w in self.stops(symbol, held))
+        return sum([w.left for w in self.stops(symbol, held)])
 
     def leaving(self, symbol: str) -> int:
         """Return the shares that working exits are about to close."""
-        return sum(w.left for w in self.open(symbol) if w.order.purpose in (Purpose.EXIT, Purpose.FLATTEN))
+        if symbol not in self._open:
+            return 0
+        return sum([w.left for w in self._open[symbol] if w.order.purpose in LEAVING])
 
     def judge(self, report: AnyReport) -> Fact | None:
         """Say what a report means for the book; None when it repeats what is known."""
@@ -292,7 +298,7 @@ class Orders:
         assert isinstance(body, Rejected | Canceled | Expired)
         w = self._touch(body.order, entry)
         # An exit that ends although nobody asked for it was not let out either: it may not be repeated without end.
-        if w.order.purpose in (Purpose.EXIT, Purpose.FLATTEN) and not w.asked:
+        if w.order.purpose in LEAVING and not w.asked:
             self.refusals[w.order.symbol] = self.refusals.get(w.order.symbol, 0) + 1
         if isinstance(body, Rejected):
             w.status, w.note = OrderStatus.REJECTED, body.reason

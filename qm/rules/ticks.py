@@ -68,23 +68,43 @@ def round_to_tick(price: Decimal | float, mode: Rounding, day: dt.date) -> Decim
     if isinstance(price, Decimal):
         tick = tick_size(price, day)
         return (price / tick).to_integral_value(_MODES[mode]) * tick
-    edge, fine, coarse = _floats(day)
-    tick, per_usd = fine if price < edge else coarse
-    steps = price * per_usd
-    whole = round(steps)
-    if abs(steps - whole) > EXACT:
-        if mode is Rounding.DOWN:
-            whole = math.floor(steps)
-        elif mode is Rounding.UP:
-            whole = math.ceil(steps)
-    return whole * tick
+    return grid(day).rounded(price, mode)
+
+
+class Grid:
+    """The ticks of one date as floats, for those who ask at every execution."""
+
+    __slots__ = ("_coarse", "_edge", "_fine", "_per_coarse", "_per_fine")
+
+    def __init__(self, rule: TickRule) -> None:
+        # Comparing a float with a Decimal costs more than all the rest of a rounding.
+        self._edge = float(rule.edge)
+        self._fine, self._coarse = rule.fine, rule.coarse
+        self._per_fine, self._per_coarse = float(1 / rule.fine), float(1 / rule.coarse)
+
+    def rounded(self, price: float, mode: Rounding) -> Decimal:
+        """Return what `round_to_tick` returns for a price that is finite and > 0."""
+        if price < self._edge:
+            tick, steps = self._fine, price * self._per_fine
+        else:
+            tick, steps = self._coarse, price * self._per_coarse
+        whole = round(steps)
+        if abs(steps - whole) > EXACT:
+            if mode is Rounding.DOWN:
+                whole = math.floor(steps)
+            elif mode is Rounding.UP:
+                whole = math.ceil(steps)
+        return whole * tick
+
+    def tick(self, price: float) -> float:
+        """Return the smallest step at a price, $."""
+        return 1.0 / (self._per_fine if price < self._edge else self._per_coarse)
 
 
 @lru_cache(maxsize=16_384)
-def _floats(day: dt.date) -> tuple[float, tuple[Decimal, float], tuple[Decimal, float]]:
-    """The rule of a day in floats: comparing a float with a Decimal costs more than all the rest of a rounding."""
-    rule = TICKS.at(day)
-    return float(rule.edge), (rule.fine, float(1 / rule.fine)), (rule.coarse, float(1 / rule.coarse))
+def grid(day: dt.date) -> Grid:
+    """Return the ticks of a date."""
+    return Grid(TICKS.at(day))
 
 
 def passive(side: Side) -> Rounding:
