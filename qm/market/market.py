@@ -25,6 +25,7 @@ from qm.rules.calendar import Session
 __all__ = ["KEPT_MINUTES", "MINUTE_NS", "Market", "Record"]
 
 MINUTE_NS = kernel.MINUTE
+_BAR = int(Kind.BAR)
 
 Run = Callable[[Rows, Events, int, int, int, int, int], tuple[int, int]]
 
@@ -100,7 +101,7 @@ class Market:
         self.record = record
         ts, _, row, kind = record[:4]
         self.now = max(self.now, ts)
-        if why & kernel.BAR and kind == Kind.BAR:
+        if why & kernel.BAR and kind == _BAR:
             self.bars.add(row, self._bar(row))
         return index, Wake(self.now, row, why)
 
@@ -121,7 +122,7 @@ class Market:
             index, why = self._run(self.rows, events, index, NEVER, *self._hours)
             if why == kernel.REVISED:
                 self._revise(events[index - 1].item())
-            elif why & kernel.BAR and events["kind"][index - 1] == Kind.BAR:
+            elif why & kernel.BAR and events["kind"][index - 1] == _BAR:
                 row = int(events["sym"][index - 1])
                 self.bars.add(row, self._bar(row))
         self.consumed += len(events)

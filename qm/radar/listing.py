@@ -10,7 +10,8 @@ import numpy as np
 from qm.radar.fitness import Codes, Lack
 from qm.radar.parts import Array
 
-_STAY: Final = (Lack.NOTHING, Lack.HALTED)
+_HALTED: Final = int(Lack.HALTED)
+_STAY: Final = (int(Lack.NOTHING), _HALTED)
 
 
 class Member(NamedTuple):
@@ -59,7 +60,7 @@ def change(members: Mapping[int, Member], order: list[int], strength: Array, lac
     gone = dict.fromkeys(row for row in absent if members[row].missing + 1 >= rule.gone_beats)
     # The strongest first, of equals the one further up the table; what is halted gives no place.
     beatable = [
-        row for row in at[np.lexsort((at, -own))].tolist() if quiet or (row not in gone and lacks[row] != Lack.HALTED)
+        row for row in at[np.lexsort((at, -own))].tolist() if quiet or (row not in gone and lacks[row] != _HALTED)
     ]
     free = rule.size - (len(rows) - len(gone))
     entered: list[int] = []

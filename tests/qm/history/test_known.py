@@ -58,6 +58,20 @@ def before(catalogue: Catalogue, on: dt.date, name: str = "made_up") -> Before:
     return Known(catalogue, name, catalogue.kinds(name), on).before(catalogue.load(name, on))
 
 
+def test_a_session_that_was_run_counts_as_its_summary_kept_or_not(tmp_path: Path) -> None:
+    catalogue = history(tmp_path, 6)
+    digests = []
+    for kept in (True, False):
+        known = Known(catalogue, "made_up", ["bars_1m"], DATES[3])
+        for date in DATES[3:5]:
+            if not kept:
+                next((tmp_path / "cache").rglob(f"summaries/**/{date}-*.npz")).unlink()
+            known.add(catalogue.load("made_up", date))
+        digests.append(known.before(catalogue.load("made_up", DATES[5])).reference.digest())
+    digests.append(before(catalogue, DATES[5]).reference.digest())
+    assert len(dict.fromkeys(digests)) == 1
+
+
 def test_without_files_history_is_all_there_is(tmp_path: Path) -> None:
     catalogue = history(tmp_path, 10)
     found = before(catalogue, DATES[9])

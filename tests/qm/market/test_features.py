@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from brokers.sim.synthetic import SyntheticMarket
+from qm.market.blocks import BLOCK
 from qm.market.day_facts import usual_share
 from qm.market.features import ABOUT, NAMES, UNITS, features
 from qm.market.market import MINUTE_NS, Market
@@ -203,3 +204,45 @@ def test_minutes_below_the_vwap_count_the_twenty_before_the_last() -> None:
 
 def test_before_the_open_the_minutes_since_it_are_negative() -> None:
     assert features_of(market_with(trade(at(-10), 0, 11.0, 100.0)), 0)["mins_since_open"] == pytest.approx(-10)
+
+
+@pytest.mark.parametrize("minutes", [-30, 40])
+def test_what_is_asked_for_is_what_all_features_say(minutes: int) -> None:
+    """More symbols than fit a block, and one that would be alone in the last."""
+    synthetic = SyntheticMarket(2 * BLOCK + 1, seed=3)
+    of = session(DATE)
+    market = Market(synthetic.table, of, synthetic.reference(of))
+    records = synthetic.minutes(of, of.open_ns - 40 * MINUTE_NS, "trades")
+    for minute, batch in enumerate(records, -39):
+        market.replay(batch)
+        market.now = of.open_ns + minute * MINUTE_NS
+        market.mark_minute(market.now)
+        if minute == minutes:
+            break
+    everything = features(market)
+    some = ("vwap_z", "chg_pct", "red_bars_5m", "or_dir", "mins_since_open", "atr_pct", "ssr")
+    asked = features(market, needed=some)
+    assert sorted(asked.names) == sorted(some)
+    for name in NAMES:
+        # Of the others, each with those made of the same parts.
+        assert np.array_equal(asked[name], everything[name], equal_nan=True), name
+
+
+def test_an_empty_market_is_one_until_its_first_record() -> None:
+    of = session(DATE)
+    market = Market(SymbolTable(["AAPL"]), of, Reference.empty(1))
+    asked = ("last", "pre_volume", "mom_5_pct")
+    for minute in range(1, 8):
+        market.now = of.pre_ns + minute * MINUTE_NS
+        market.mark_minute(market.now)
+        empty = features(market, needed=asked)
+        assert [empty[name][0] for name in asked] == pytest.approx([np.nan, 0.0, np.nan], nan_ok=True)
+    for minute in range(8, 15):
+        market.replay(events([trade(of.pre_ns + minute * MINUTE_NS - 1, 0, 10.0 + minute, 100)]))
+        market.now = of.pre_ns + minute * MINUTE_NS
+        market.mark_minute(market.now)
+    found = features(market, needed=asked)
+    # 24 $ after 19 $ five minutes ago; nobody traded at the boundaries that were empty.
+    assert [found[name][0] for name in asked] == pytest.approx([24.0, 700.0, 100 * (24 / 19 - 1)])
+    # What was seen of the empty market stays what it was.
+    assert np.isnan(empty["last"][0])
