@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks.measure import RESULTS, ROOT, table
 
-ALL = ("common_job", "kernel", "beat", "intake", "journal", "startup", "generator")
+ALL = ("common_job", "kernel", "beat", "year", "intake", "journal", "startup", "generator")
 MODULES = {name: f"benchmarks.{name}" for name in (*ALL, "setup")} | {"common_job": "benchmarks.common_job.run"}
 README = Path(__file__).with_name("README.md")
 BEGIN, END = "<!-- results: written by `make bench` -->", "<!-- end of results -->"
