@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from qm.history.fact_columns import FactOptions
     from qm.history.importer import ImportOptions, ImportReport
 
+_FEW: Final = 20
+"""Sessions at each end of a long table."""
+
 app = typer.Typer(
     name="data",
     help="Import and download market data, look after it, and ask it.",
@@ -34,14 +37,19 @@ def data() -> None:
     """Import and download market data, look after it, and ask it."""
 
 
-File = Annotated[Path, typer.Argument(metavar="PATH", help="A Parquet or CSV file, or a folder of them.")]
+Files = Annotated[
+    list[Path],
+    typer.Argument(metavar="PATH...", help="Parquet or CSV files, zips of LEAN's layouts, or folders of them."),
+]
 Name = Annotated[str, typer.Option("--dataset", "-d", metavar="NAME", help="Name to keep it under, e.g. us99_1m.")]
 Seconds = Annotated[int | None, typer.Option(metavar="N", help="Length of the bars; inferred when not given.")]
-EndLabels = Annotated[bool, typer.Option("--end-labels", help="The bars are labelled by their end.")]
-Zone = Annotated[str, typer.Option(metavar="ZONE", help="Zone of times that carry none.")]
+EndLabels = Annotated[
+    bool, typer.Option("--end-labels/--start-labels", help="By what moment the bars are labelled: their end, or start.")
+]
+Zone = Annotated[str, typer.Option(metavar="ZONE", help="Zone of times that carry none, e.g. America/New_York.")]
 Columns = Annotated[
     list[str] | None,
-    typer.Option("--map", metavar="THEIRS=OURS", help="A column of the files that has an unusual name."),
+    typer.Option("--map", metavar="THEIRS=OURS", help="What a column of the files is, where its name is unusual."),
 ]
 Updates = Annotated[bool, typer.Option("--updates", help="A bar that is told again corrects the one before it.")]
 Facts = Annotated[
@@ -52,13 +60,15 @@ Facts = Annotated[
 ]
 AsOf = Annotated[str | None, typer.Option("--as-of", metavar="DATE", help="Session whose closes a reference file has.")]
 Replace = Annotated[bool, typer.Option("--replace", help="Put it in the place of other data.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only tell what would happen.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Only show the first rows as they would be stored, and what looks wrong.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")]
 
 
 @app.command("import")
 def import_path(
-    path: File,
+    path: Files,
     dataset: Name,
     seconds: Seconds = None,
     end_labels: EndLabels = False,
@@ -76,7 +86,8 @@ def import_path(
     Files are checked and kept by session. Rows that make no sense are refused and named. A session that is there with
     other data stays, unless --replace is given. The same files again change nothing. Quotes of several venues (a column
     exchange) become one best bid and offer that never crosses. Sale conditions, where there are any, decide what a
-    print may change.
+    print may change. Zips of LEAN's layouts (equity/usa/minute/aapl/20140605_trade.zip) say all of that themselves; of
+    its factor_files come --kind splits and dividends.
 
     Exit codes: 0 all kept, 3 some files or sessions were not, 4 rows were refused.
 
@@ -85,7 +96,9 @@ def import_path(
     qm data import closes.csv --dataset us99_1m --kind reference --as-of 2025-01-16
     qm data import splits.csv --dataset us99_1m --kind splits
     qm data import ./downloads --dataset smallcaps --end-labels --timezone America/New_York
-    qm data import odd.csv --dataset odd --map stamp=ts --map last=close
+    qm data import odd.csv --dataset odd --map stamp=ts --map last=close --dry-run
+    qm data import lean/equity/usa/minute/aapl lean/equity/usa/minute/spy --dataset lean
+    qm data import lean/equity/usa/factor_files --dataset lean --kind splits
     """
     from qm.history.fact_columns import FactOptions
     from qm.history.importer import ImportOptions
@@ -97,7 +110,7 @@ def import_path(
         "dry_run": dry_run,
     }
     with Progress() as progress:
-        progress.show(f"reading {path} ...")
+        progress.show(f"reading {', '.join(map(str, path))} ...")
         if kind is None:
             given = ImportOptions(seconds=seconds, end_labels=end_labels, updates=updates, **every)
             report = _import_market(path, dataset, given, as_of)
@@ -173,7 +186,7 @@ app.command("sql")(sql)
 app.command("profile")(profile)
 
 
-def _import_market(path: Path, dataset: str, options: ImportOptions, as_of: str | None) -> ImportReport:
+def _import_market(paths: list[Path], dataset: str, options: ImportOptions, as_of: str | None) -> ImportReport:
     from cli.markets import catalogue
     from qm.clock import now_ns
     from qm.errors import UsageError
@@ -181,10 +194,10 @@ def _import_market(path: Path, dataset: str, options: ImportOptions, as_of: str 
 
     if as_of is not None:
         raise UsageError("--as-of is for closes.", "Say --kind reference as well.")
-    return import_files(catalogue(), path, dataset, now_ns(), options)
+    return import_files(catalogue(), paths, dataset, now_ns(), options)
 
 
-def _import_facts(path: Path, dataset: str, kind: str, options: FactOptions) -> ImportReport:
+def _import_facts(paths: list[Path], dataset: str, kind: str, options: FactOptions) -> ImportReport:
     from cli.markets import catalogue
     from qm.clock import now_ns
     from qm.errors import NotFoundError
@@ -193,7 +206,7 @@ def _import_facts(path: Path, dataset: str, kind: str, options: FactOptions) -> 
 
     if kind not in COLUMNS:
         raise NotFoundError.of("kind of facts", kind, COLUMNS)
-    return import_facts(catalogue(), path, dataset, kind, now_ns(), options)
+    return import_facts(catalogue(), paths, dataset, kind, now_ns(), options)
 
 
 def _day(as_of: str | None) -> dt.date | None:
@@ -215,6 +228,8 @@ def _called(given: list[str]) -> dict[str, str]:
 
 
 def _show(report: ImportReport) -> None:
+    from qm.log import clean
+
     would = "would be " if report.dry_run else ""
     for part in report.parts:
         files = f"{len(part.files)} files" if len(part.files) > 1 else Path(part.files[0]).name
@@ -224,15 +239,26 @@ def _show(report: ImportReport) -> None:
         )
         for finding in part.findings:
             examples = f": {', '.join(finding.examples)}" if finding.examples else ""
-            emit(f"  {finding.rows:,} rows {finding.action}: {finding.what}{examples}")
+            emit(clean(f"  {finding.rows:,} rows {finding.action}: {finding.what}{examples}"))
     for file, why in report.refused_files.items():
-        emit(f"not read: {file}: {why}")
+        emit(clean(f"not read: {file}: {why}"))
+    for first in report.first_rows:
+        emit(f"first rows of {report.dataset}/{first.kind}, as they would be stored:")
+        numbers = [(row[1], row[2], *(_number(value) for value in row[3:])) for row in first.rows]
+        table(("time", *first.columns[2:]), [[str(cell) for cell in row] for row in numbers], left=("time", "symbol"))
     heads = ("session", "kind", "rows", "symbols", "KB", "state")
+    many = len(report.sessions) > 2 * _FEW
+    sessions = (*report.sessions[:_FEW], *report.sessions[-_FEW:]) if many else report.sessions
     rows = [
-        (s.session, s.kind, f"{s.rows:,}", f"{s.symbols:,}", f"{s.bytes / 1e3:,.0f}", str(s.state))
-        for s in report.sessions
+        (s.session, s.kind, f"{s.rows:,}", f"{s.symbols:,}", f"{s.bytes / 1e3:,.0f}", str(s.state)) for s in sessions
     ]
     table(heads, rows, left=("session", "kind", "state"))
+    if many:
+        emit(f"the first and last {_FEW} of {len(report.sessions):,} sessions; --json has all")
+
+
+def _number(value: Any) -> str:
+    return "" if value is None else f"{value:.10g}"
 
 
 def _exit_code(report: ImportReport) -> int:

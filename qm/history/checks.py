@@ -15,7 +15,6 @@ from qm.clock import SECOND, utc
 from qm.history.layout import TRADES, Array
 from qm.history.source import BARS, NO_TIME, Columns
 from qm.model.instrument import SYMBOL
-from qm.rules.calendar import Session
 
 _EXAMPLES: Final = 3
 _TEST_SYMBOL: Final = re.compile(r"(Z[VWXJ]ZZT|NTEST.*)\Z")
@@ -123,31 +122,6 @@ def strange_bars(columns: Columns, seconds: int, findings: list[Finding]) -> Non
     jump[order[1:]] = near & ~(np.abs(opens[1:] / close[:-1] - 1.0) <= _JUMP)
     found(columns, jump, f"opens more than {_JUMP:.0%} away from the close before", Action.KEPT, findings)
     found(columns, columns.values["volume"] == 0, "no volume", Action.KEPT, findings)
-
-
-class Labels:
-    """Whether the bars of a session look labelled by their end; they may come in several groups of symbols."""
-
-    def __init__(self, seconds: int, of: Session) -> None:
-        self._seconds, self._of = seconds, of
-        self._elsewhere = False
-        self._names = 0
-        self._last: list[Finding] = []
-
-    def add(self, columns: Columns) -> None:
-        """Take in bars."""
-        ts, of = columns.ts, self._of
-        # A bar that begins at the close holds the closing auction, one that begins at the open the busiest minute.
-        self._elsewhere |= bool(((ts <= of.open_ns) | (ts > of.close_ns)).any())
-        self._names += len(columns.names)
-        moved = f"--end-labels moves it by {self._seconds} s"
-        what = f"looks labelled by its end: no bar at the open, one at the close; {moved}"
-        found(columns, ts == of.close_ns, what, Action.KEPT, self._last)
-
-    def judge(self, findings: list[Finding]) -> None:
-        """Add the finding, if it is one."""
-        if not self._elsewhere and sum(each.rows for each in self._last) * 2 > self._names:
-            findings += self._last
 
 
 def checked_names(columns: Columns, findings: list[Finding]) -> Columns:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from qm.errors import DataError, NotFoundError
+from qm.history import lean
 from qm.history.catalogue import Catalogue, check_name
 from qm.history.checks import Action, Finding, checked_names, found, joined, refuse
 from qm.history.fact_columns import COLUMNS, FactOptions, closes, dividends, splits
@@ -20,15 +21,25 @@ from qm.history.source import Columns, files_of, together
 from qm.history.storing import Stored, store
 from qm.history.tables import tables
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 _LEAST: Final = 1e-5
 _VALUES: Final = {REFERENCE: ("close", "close"), SPLITS: ("factor", "ratio"), DIVIDENDS: ("amount", "amount")}
 """What must be there of each kind, and how people call it."""
 
 
 def import_facts(
-    catalogue: Catalogue, path: Path, dataset: str, kind: str, now: int, options: FactOptions | None = None
+    catalogue: Catalogue,
+    path: Path | Sequence[Path],
+    dataset: str,
+    kind: str,
+    now: int,
+    options: FactOptions | None = None,
 ) -> ImportReport:
-    """Check the facts at `path` and store them: closes by the session they are of, splits by their first session.
+    """Check the facts at `path`, or at several, and store them.
+
+    Closes are stored by the session that they are of, splits by their first session.
 
     `kind` is `reference`, `splits` or `dividends`. Raises NotFoundError and UsageError for what was asked; DataError
     when a file cannot be read, is not of the session it is said to be of, or tells a future that nobody knows.
@@ -40,7 +51,9 @@ def import_facts(
             raise NotFoundError.of(f"column of {kind}", ours, COLUMNS[kind])
     findings: list[Finding] = []
     days: dict[dt.date, list[Columns]] = {}
-    files = files_of(path)
+    paths = [path] if isinstance(path, Path) else path
+    files = [file for each in paths for file in files_of(each)]
+    source = ", ".join(map(str, paths))
     read, names = 0, set[str]()
     for file in files:
         for rows in _read(file, kind, now, options, findings):
@@ -49,7 +62,7 @@ def import_facts(
             names.update(sound.names)
             for day, part in _by_day(sound):
                 days.setdefault(day, []).append(part)
-    stored = [_stored(catalogue, dataset, kind, day, days[day], path, now, options, findings) for day in sorted(days)]
+    stored = [_stored(catalogue, dataset, kind, day, days[day], source, now, options, findings) for day in sorted(days)]
     sessions = [each for each in stored if each is not None]
     kept = sum(each.rows for each in sessions)
     whole = Part(kind, tuple(map(str, files)), read, kept, len(names), tuple(joined(findings)))
@@ -60,7 +73,7 @@ def _read(file: Path, kind: str, now: int, options: FactOptions, findings: list[
     import pyarrow as pa
 
     try:
-        for table in tables(file):
+        for table in [_factors(file, kind)] if lean.is_factors(file) else tables(file):
             if kind == REFERENCE:
                 yield closes(file, table, now, options, findings)
             else:
@@ -71,13 +84,27 @@ def _read(file: Path, kind: str, now: int, options: FactOptions, findings: list[
         ) from error
 
 
+def _factors(file: Path, kind: str) -> pa.Table:
+    """Return what LEAN's factors of a ticker tell, as a file of splits or dividends would."""
+    import pyarrow as pa
+
+    told = lean.factors(file).get(kind, [])
+    return pa.table(
+        {
+            "symbol": pa.array([file.stem.upper()] * len(told), pa.string()),
+            "date": pa.array([day for day, _ in told], pa.date32()),
+            _VALUES[kind][0]: pa.array([value for _, value in told], pa.float64()),
+        }
+    )
+
+
 def _stored(
     catalogue: Catalogue,
     dataset: str,
     kind: str,
     day: dt.date,
     parts: list[Columns],
-    path: Path,
+    source: str,
     now: int,
     options: FactOptions,
     findings: list[Finding],
@@ -98,7 +125,7 @@ def _stored(
         symbols=0,
         first=0,
         last=0,
-        source=str(path),
+        source=source,
         fetched_at=now,
     )
     return store(catalogue, manifest, rows, replace=options.replace, dry_run=options.dry_run, added=not contradicts)

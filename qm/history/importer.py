@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -14,13 +15,25 @@ import numpy as np
 from qm.clock import SECOND
 from qm.errors import DataError, UsageError
 from qm.history.catalogue import Catalogue, check_name
-from qm.history.checks import Action, Finding, bar_seconds, joined, refuse
+from qm.history.checks import Action, Finding, bar_seconds, found, joined, refuse
 from qm.history.days import at_open, by_session
 from qm.history.layout import QUOTES, TRADES, bars, length_of
 from qm.history.manifest import Manifest
+from qm.history.preview import FirstRows, Preview
 from qm.history.prints import flagged
 from qm.history.sound import SoundRows, marks
-from qm.history.source import BARS, NO_TIME, QUOTE_BARS, VENUE_QUOTES, Columns, check_called, files_of, read_columns
+from qm.history.source import (
+    BARS,
+    NO_TIME,
+    QUOTE_BARS,
+    VENUE_QUOTES,
+    Columns,
+    Text,
+    check_called,
+    check_zone,
+    files_of,
+    read_columns,
+)
 from qm.history.spool import Key, Spool
 from qm.history.storing import State, Stored, store_session
 from qm.rules.calendar import session
@@ -29,6 +42,8 @@ __all__ = ["ImportOptions", "ImportReport", "Part", "State", "Stored", "import_f
 
 _DAY_SECONDS: Final = 86_400
 _MOST_SECONDS: Final = 32_767
+_FAR: Final = "H"
+"""How the tapes mark a price that is far from the market."""
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -51,6 +66,8 @@ class ImportReport(msgspec.Struct, frozen=True):
     sessions: tuple[Stored, ...]
     refused_files: dict[str, str]
     """Files that are no market data, and why."""
+    first_rows: tuple[FirstRows, ...] = ()
+    """Of a dry run: the first rows of each kind, as they would be stored."""
 
     @property
     def rows_refused(self) -> int:
@@ -85,9 +102,9 @@ class ImportOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def import_files(
-    catalogue: Catalogue, path: Path, dataset: str, now: int, options: ImportOptions | None = None
+    catalogue: Catalogue, path: Path | Sequence[Path], dataset: str, now: int, options: ImportOptions | None = None
 ) -> ImportReport:
-    """Check the files at `path` and store them by session; `now` is the wall time to note, ns UTC.
+    """Check the files at `path`, or at several, and store them by session; `now` is the wall time to note, ns UTC.
 
     Every session is stored whole or not at all; one that is there already with other data stays, unless `replace`.
     Raises NotFoundError and UsageError for what was asked, DataError when no file can be read, DiskFullError.
@@ -95,18 +112,25 @@ def import_files(
     options = options or ImportOptions()
     check_name(dataset)
     check_called(options.called)
-    files = files_of(path)
+    check_zone(options.timezone)
+    if options.seconds is not None and options.seconds < 1:
+        raise UsageError(f"Bars of {options.seconds} s make no sense.", "Give --seconds the length of a bar, e.g. 60.")
+    paths = [path] if isinstance(path, Path) else path
+    files = [file for each in paths for file in files_of(each)]
+    where = ", ".join(map(str, paths))
     with Spool(catalogue.scratch) as spool:
         reader = _Reader(spool, options)
         for file in files:
             reader.read(file, alone=len(files) == 1)
         if not reader.groups:
-            raise DataError(f"No file below {path} is market data.", "Bars, trades or quotes, in Parquet or CSV, are.")
-        origin = _Origin(dataset, options.source or str(path), now, options)
-        found = [_store(catalogue, reader, spool, key, origin) for key in spool.sessions()]
-    sessions = tuple(each for each in found if each is not None)
+            raise DataError(f"No file below {where} is market data.", "Bars, trades or quotes, in Parquet or CSV, are.")
+        preview = Preview() if options.dry_run else None
+        origin = _Origin(dataset, options.source or where, now, options, preview)
+        stored = [_store(catalogue, reader, spool, key, origin) for key in spool.sessions()]
+    sessions = tuple(each for each in stored if each is not None)
     parts = tuple(group.part(name) for name, group in reader.groups.items())
-    return ImportReport(dataset, options.dry_run, parts, sessions, reader.refused)
+    first_rows = tuple(preview.first) if preview is not None else ()
+    return ImportReport(dataset, options.dry_run, parts, sessions, reader.refused, first_rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +141,7 @@ class _Origin:
     source: str
     now: int
     options: ImportOptions
+    preview: Preview | None
 
 
 def _store(catalogue: Catalogue, reader: _Reader, spool: Spool, key: Key, origin: _Origin) -> Stored | None:
@@ -127,6 +152,8 @@ def _store(catalogue: Catalogue, reader: _Reader, spool: Spool, key: Key, origin
     findings: list[Finding] = []
     with SoundRows(spool, key, of, updates=options.updates) as sound:
         rows = sound.take(findings)
+        if origin.preview is not None and not rows.empty:
+            origin.preview.look(name, _stored_as(name), of, rows, group.findings)
         group.findings += findings
         if rows.empty:
             return None
@@ -207,6 +234,7 @@ class _Reader:
     def _lay_down(self, name: str, columns: Columns, taken: _Group) -> None:
         findings = taken.findings
         columns = refuse(columns, columns.ts == NO_TIME, "has no time", findings)
+        columns = _suspicious(columns, findings)
         seconds = length_of(name)
         if seconds == _DAY_SECONDS:
             columns = at_open(columns, findings)
@@ -233,10 +261,27 @@ class _Reader:
             self._spool.add((name, of.date.isoformat()), self._files, kept, *marks(kept))
 
 
+def _suspicious(columns: Columns, findings: list[Finding]) -> Columns:
+    """Return the rows without those that their source suspects; of prints with conditions, the shares count."""
+    if "suspicious" not in columns.values:
+        return columns
+    values = dict(columns.values)
+    suspicious = values.pop("suspicious") != 0
+    columns = dataclasses.replace(columns, values=values)
+    told = columns.texts.get("conditions")
+    if told is None:
+        found(columns, suspicious, "suspicious, says the source: left out", Action.REPAIRED, findings)
+        return columns.take(~suspicious)
+    found(columns, suspicious, "suspicious, says the source: sets no price", Action.KEPT, findings)
+    words = (*told.words, *(word + _FAR for word in told.words))
+    code = np.where(suspicious, told.code + len(told.words), told.code).astype(np.int32)
+    return dataclasses.replace(columns, texts=columns.texts | {"conditions": Text(code, words)})
+
+
 def _name(file: Path, columns: Columns, options: ImportOptions) -> str:
     if columns.layout != BARS:
         return columns.layout
-    seconds = options.seconds or bar_seconds(columns)
+    seconds = options.seconds or columns.seconds or bar_seconds(columns)
     if seconds is None:
         raise UsageError(f"{file} does not show how long its bars are.", "Say it with --seconds.")
     if seconds > _MOST_SECONDS and seconds != _DAY_SECONDS:
@@ -250,7 +295,7 @@ def _stored_as(name: str) -> str:
 
 def _at_the_end(columns: Columns, options: ImportOptions) -> Columns:
     """Make quotes of what quote bars close at."""
-    seconds = options.seconds or bar_seconds(columns)
+    seconds = options.seconds or columns.seconds or bar_seconds(columns)
     if seconds is None:
         raise UsageError("The quote bars do not show how long they are.", "Say it with --seconds.")
     values = {name.removesuffix("_close"): column for name, column in columns.values.items()}

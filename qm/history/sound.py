@@ -10,7 +10,8 @@ from typing import Final, Self
 
 import numpy as np
 
-from qm.history.checks import Finding, Labels, checked, strange_bars, two_sided
+from qm.history.checks import Finding, checked, strange_bars, two_sided
+from qm.history.labels import Clock, Labels
 from qm.history.layout import TRADES, length_of
 from qm.history.prints import told_once
 from qm.history.runs import Runs
@@ -98,7 +99,14 @@ class SoundRows:
         seconds = length_of(name)
         if name == TRADES:
             later = self._spool.marked(self._key, CORRECTED)
-            return lambda rows: checked(told_once(rows, findings, later=later), findings), _nothing
+            clock = Clock(self._of)
+
+            def prints(rows: Columns) -> Columns:
+                found = checked(told_once(rows, findings, later=later), findings)
+                clock.add(found)
+                return found
+
+            return prints, clock.judge
         if name == VENUE_QUOTES:
             # Only who has quotes of single venues pays for compiling what joins them.
             from qm.history.consolidate import Book
@@ -107,15 +115,20 @@ class SoundRows:
             return lambda rows: book.best_of(checked(rows.without("file"), findings)), book.judge
         if seconds is None or seconds == _DAY_SECONDS:
             return lambda rows: checked(rows.without("file"), findings, updates=self._updates), _nothing
-        labels = Labels(seconds, self._of)
+        labels, clock = Labels(seconds, self._of), Clock(self._of)
 
         def bars(rows: Columns) -> Columns:
             found = checked(rows.without("file"), findings, updates=self._updates)
             strange_bars(found, seconds, findings)
             labels.add(found)
+            clock.add(found)
             return found
 
-        return bars, labels.judge
+        def judge(findings: list[Finding]) -> None:
+            labels.judge(findings)
+            clock.judge(findings)
+
+        return bars, judge
 
 
 def _nothing(_: list[Finding]) -> None:

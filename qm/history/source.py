@@ -7,10 +7,12 @@ from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from zoneinfo import available_timezones
 
 import numpy as np
 
 from qm.errors import DataError, NotFoundError, UsageError
+from qm.history import lean
 from qm.history.layout import BAR_COLUMNS, QUOTE_COLUMNS, QUOTES, TRADE_COLUMNS, TRADES, Array
 from qm.history.tables import tables
 
@@ -45,6 +47,7 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
     "conditions": ("conditions", "condition", "sale_conditions", "sale_condition", "tr_scond"),
     "tape": ("tape",),
     "id": ("id", "trade_id", "tr_id"),
+    "suspicious": ("suspicious",),
     "correction": ("correction", "tr_corr", "action"),
     "event_ts": ("event_ts", "participant_timestamp", "participant_ts"),
 }
@@ -63,7 +66,9 @@ NO_TIME: Final = -(1 << 62)
 """Of a row that has none, ns UTC."""
 _ZONE: Final = r":[0-9.]+ ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$"
 _WHOLE: Final = r"^(0|-?[1-9][0-9]{0,17})$"
-_SUFFIXES: Final = (".parquet", ".csv", ".csv.gz")
+_SUFFIXES: Final = (".parquet", ".csv", ".csv.gz", lean.SUFFIX)
+_NOT_MARKET: Final = (lean.FACTORS, "map_files")
+"""Folders beside LEAN's market data, whose files are no market data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +94,14 @@ class Columns:
     """Numbers by column, float64 where the source tells them; optional columns only when the source has them."""
     texts: dict[str, Text] = field(default_factory=dict)
     """Texts by column, only as long as they are needed to read the rows."""
+    seconds: int | None = None
+    """Length of bars, where the source says it."""
 
     def take(self, rows: Array | slice) -> Columns:
         """Return some of the rows, by mask or by index; a slice copies nothing."""
         values = {name: column[rows] for name, column in self.values.items()}
         texts = {name: Text(told.code[rows], told.words) for name, told in self.texts.items()}
-        return Columns(self.layout, self.ts[rows], self.symbol[rows], self.names, values, texts)
+        return replace(self, ts=self.ts[rows], symbol=self.symbol[rows], values=values, texts=texts)
 
     def without(self, *columns: str) -> Columns:
         """Return the rows without some columns of numbers, and without texts."""
@@ -108,17 +115,25 @@ def check_called(called: Mapping[str, str]) -> None:
             raise NotFoundError.of("column of market data", ours, _NAMES)
 
 
+def check_zone(name: str) -> None:
+    """Raise NotFoundError with the nearest names when no time zone is called so."""
+    zones = available_timezones()
+    if name not in zones:
+        raise NotFoundError.of("time zone", name, zones)
+
+
 def files_of(path: Path) -> list[Path]:
-    """Return the file at `path`, or the Parquet and CSV files below it; NotFoundError, UsageError."""
+    """Return the file at `path`, or the files of market data below it; NotFoundError, UsageError."""
     if path.is_file():
         if not path.name.endswith(_SUFFIXES):
-            raise UsageError(f"{path} is neither Parquet nor CSV.", f"Give it one of {', '.join(_SUFFIXES)}.")
+            raise UsageError(f"{path} is neither Parquet nor CSV nor a zip.", f"Give it one of {', '.join(_SUFFIXES)}.")
         return [path]
     if not path.exists():
         raise NotFoundError(f"There is nothing at {path}.")
-    found = sorted(each for each in path.rglob("*") if each.is_file() and each.name.endswith(_SUFFIXES))
+    below = (each for each in path.rglob("*") if each.name.endswith(_SUFFIXES) and each.is_file())
+    found = sorted(each for each in below if each.parent == path or each.parent.name not in _NOT_MARKET)
     if not found:
-        raise NotFoundError(f"There is no Parquet and no CSV file below {path}.")
+        raise NotFoundError(f"There is no Parquet, no CSV file and no zip below {path}.")
     return found
 
 
@@ -131,6 +146,10 @@ def read_columns(path: Path, timezone: str = "UTC", called: Mapping[str, str] | 
     import pyarrow as pa
 
     try:
+        if path.name.endswith(lean.SUFFIX):
+            for table, seconds in lean.tables(path):
+                yield replace(_columns(path, table, "UTC", {}), seconds=seconds)
+            return
         for table in tables(path, lambda schema: _types(path, schema, called or {})):
             yield _columns(path, table, timezone, called or {})
     except (OSError, ValueError, pa.ArrowException) as error:
@@ -143,11 +162,11 @@ def _types(path: Path, schema: pa.Schema, called: Mapping[str, str]) -> dict[str
     """Return which columns of a CSV file are wanted, and of which types."""
     import pyarrow as pa
 
-    named = _named(schema.names, called)
+    named = _named(path, schema.names, called)
     layout, needed = _layout(path, named, schema.names)
     found: dict[str, pa.DataType] = {}
     for ours, theirs in named.items():
-        if ours in (*needed, *_EXTRAS):
+        if ours in (*needed, *_EXTRAS, "suspicious"):
             found[theirs] = pa.float64()
         elif ours in ("ts", "event_ts"):
             found[theirs] = _type_of_times(schema.field(theirs).type)
@@ -165,7 +184,7 @@ def _type_of_times(seen: pa.DataType) -> pa.DataType:
 
 
 def _columns(path: Path, table: pa.Table, timezone: str, called: Mapping[str, str]) -> Columns:
-    named = _named(table.column_names, called)
+    named = _named(path, table.column_names, called)
     layout, needed = _layout(path, named, table.column_names)
     ts = moments(table.column(named["ts"]), timezone)
     wanted = (*needed, *(name for name in _EXTRAS if layout == BARS and name in named))
@@ -175,18 +194,27 @@ def _columns(path: Path, table: pa.Table, timezone: str, called: Mapping[str, st
     if layout == TRADES and "event_ts" in named:
         # What happened cannot be known before: a clock that is ahead is wrong.
         values["event_ts"] = np.minimum(moments(table.column(named["event_ts"]), timezone), ts)
+    if layout in (TRADES, VENUE_QUOTES) and "suspicious" in named:
+        values["suspicious"] = floats(table.column(named["suspicious"]))
     texts = {name: text(table.column(named[name])) for name in _TEXTS.get(layout, ()) if name in named}
+    if "suspicious" in values and "conditions" in texts:
+        # Only LEAN's ticks say so; its conditions are flags.
+        told = texts["conditions"]
+        texts["conditions"] = Text(told.code, tuple(lean.letters(word) for word in told.words))
     if "symbol" in named:
         symbol = text(table.column(named["symbol"]))
         return Columns(layout, ts, symbol.code, symbol.words, values, texts)
     return Columns(layout, ts, np.zeros(len(ts), np.int32), (path.name.split(".")[0].upper(),), values, texts)
 
 
-def _named(there: list[str], called: Mapping[str, str]) -> dict[str, str]:
-    """Return what the file calls each of our columns that it has."""
+def _named(path: Path, there: list[str], called: Mapping[str, str]) -> dict[str, str]:
+    """Return what the file calls each of our columns that it has; DataError when it lacks one that was named."""
     folded = {name.lower().strip(): name for name in there}
     named = {ours: folded[each] for ours, names in _NAMES.items() for each in reversed(names) if each in folded}
-    return named | {ours: folded[theirs.lower()] for ours, theirs in called.items() if theirs.lower() in folded}
+    lost = [theirs for theirs in called.values() if theirs.lower() not in folded]
+    if lost:
+        raise DataError(f"{path} has no column {' and no '.join(lost)}.", f"It has {', '.join(there)}.")
+    return named | {ours: folded[theirs.lower()] for ours, theirs in called.items()}
 
 
 def together(parts: list[Columns]) -> Columns:
@@ -221,7 +249,8 @@ def _layout(path: Path, named: dict[str, str], there: list[str]) -> tuple[str, t
             return layout, needed
     raise DataError(
         f"{path} has the columns {', '.join(there)}, which are neither bars nor trades nor quotes.",
-        "Bars need ts, symbol, open, high, low, close, volume; trades ts, symbol, price, size.",
+        "Bars need ts, symbol, open, high, low, close, volume; trades ts, symbol, price, size; quotes ts, symbol, bid, "
+        "ask, bid_size, ask_size. Say what the file calls them: --map theirs=ours.",
     )
 
 

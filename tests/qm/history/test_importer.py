@@ -42,6 +42,54 @@ def test_a_dry_run_tells_the_same_and_stores_nothing(tmp_path: Path) -> None:
     assert (dry.sessions, dry.parts) == (wet.sessions, wet.parts)
 
 
+def test_a_dry_run_shows_the_first_rows_in_new_york_time(tmp_path: Path) -> None:
+    _, report = imported(tmp_path, parquet(tmp_path / "a.parquet", minute_bars()), dry_run=True)
+    (first,) = report.first_rows
+    assert (first.kind, first.session) == ("bars_1m", str(DAY))
+    assert first.columns == ("ts", "time", "symbol", "open", "high", "low", "close", "volume")
+    assert first.rows[0] == (OPEN, "2025-01-02 09:30:00.000000 EST", "AAPL", 10.0, 10.05, 9.95, 10.01, 10.0)
+    assert len(first.rows) == 5
+    assert imported(tmp_path, tmp_path / "a.parquet")[1].first_rows == ()
+
+
+@pytest.mark.parametrize(
+    ("hours", "why"), [(-5, "none in the last hour"), (5, "nothing around the open"), (-7, "of the night")]
+)
+def test_times_of_another_zone_are_suspected(tmp_path: Path, hours: int, why: str) -> None:
+    columns = minute_bars()
+    columns["ts"] = columns["ts"] + hours * HOUR
+    _, report = imported(tmp_path, parquet(tmp_path / "a.parquet", columns), dry_run=True)
+    (what,) = [each for each in findings(report) if "time zone looks wrong" in each]
+    assert why in what
+    assert "--timezone" in what
+
+
+def test_a_split_that_no_file_tells_is_suspected_on_a_dry_run(tmp_path: Path) -> None:
+    columns, after = minute_bars(), minute_bars(day=NEXT)
+    for name in ("open", "high", "low", "close"):
+        after[name] = after[name] * 100
+    both = {name: np.concatenate([columns[name], after[name]]) for name in columns}
+    _, report = imported(tmp_path, parquet(tmp_path / "a.parquet", both), dry_run=True)
+    (found,) = [each for each in report.parts[0].findings if "looks split" in each.what]
+    assert (found.rows, found.action) == (2, Action.KEPT)
+    assert found.examples[0] == f"AAPL 17.79 to 1,000 on {NEXT}"
+
+
+def test_options_that_make_no_sense_are_named_before_a_file_is_read(tmp_path: Path) -> None:
+    path = parquet(tmp_path / "a.parquet", minute_bars())
+    with pytest.raises(NotFoundError, match="No time zone is called 'America/NewYork'") as caught:
+        imported(tmp_path, path, timezone="America/NewYork")
+    assert "America/New_York" in caught.value.nearest
+    with pytest.raises(UsageError, match="-60 s make no sense"):
+        imported(tmp_path, path, seconds=-60)
+    with pytest.raises(DataError, match="has no column stamp") as lacks:
+        imported(tmp_path, path, called={"ts": "stamp"})
+    assert "It has ts, symbol" in lacks.value.remedy
+    with pytest.raises(DataError, match="neither bars") as odd:
+        imported(tmp_path, parquet(tmp_path / "b.parquet", {"when": [1], "o": [1.0]}))
+    assert "--map theirs=ours" in odd.value.remedy
+
+
 def test_importing_again_changes_nothing_and_other_data_needs_a_word(tmp_path: Path) -> None:
     path = parquet(tmp_path / "a.parquet", minute_bars())
     catalogue, _ = imported(tmp_path, path)
@@ -259,7 +307,7 @@ def test_what_cannot_be_imported_is_said(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="neither Parquet nor CSV"):
         imported(tmp_path, tmp_path / "a.txt")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(NotFoundError, match="no Parquet and no CSV"):
+    with pytest.raises(NotFoundError, match="no Parquet, no CSV file and no zip"):
         imported(tmp_path, tmp_path / "empty")
     with pytest.raises(DataError, match="neither bars nor trades"):
         imported(tmp_path, parquet(tmp_path / "x.parquet", {"x": [1]}))
