@@ -51,8 +51,9 @@ def listings(catalogue: Catalogue, dataset: str, date: dt.date) -> dict[str, str
     nearest = [each for each in dates if each <= date][-1:] or dates[:1]
     if not nearest:
         return {}
-    found = _read(catalogue, dataset, nearest[0])
-    return {name: asset.listing for name, asset in found.assets.items() if asset.listing}
+    columns = catalogue.fact(dataset, ASSETS, nearest[0])
+    told = zip(columns["names"][columns["symbol"]].tolist(), columns["listing"].tolist(), strict=True)
+    return {name: listing for name, listing in told if listing}
 
 
 def _read(catalogue: Catalogue, dataset: str, date: dt.date) -> Universe:

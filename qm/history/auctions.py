@@ -10,6 +10,8 @@ from __future__ import annotations
 import datetime as dt
 from typing import Final, NamedTuple
 
+import numpy as np
+
 from qm.history.assets import listings
 from qm.history.catalogue import Catalogue
 from qm.history.layout import AUCTIONS
@@ -42,17 +44,12 @@ def official(catalogue: Catalogue, dataset: str, date: dt.date, side: str) -> di
     if date not in catalogue.facts(dataset, AUCTIONS):
         return {}
     columns = catalogue.fact(dataset, AUCTIONS, date)
-    names = columns["names"][columns["symbol"]].tolist()
-    told = zip(
-        names,
-        columns["side"].tolist(),
-        *(columns[name].tolist() for name in ("ts", "price", "exchange", "condition")),
-        strict=True,
-    )
+    asked = (columns["side"] == side) & np.isin(columns["condition"].astype(str), _OFFICIAL[side] + _AUCTION[side])
+    names = columns["names"][columns["symbol"][asked]].tolist()
+    rest = (columns[name][asked].tolist() for name in _Print._fields)
     prints: dict[str, list[_Print]] = {}
-    for name, of, *rest in told:
-        if of == side:
-            prints.setdefault(str(name), []).append(_Print(*rest))
+    for name, *told in zip(names, *rest, strict=True):
+        prints.setdefault(name, []).append(_Print(*told))
     listed = listings(catalogue, dataset, date)
     found = {name: _official(each, side, listed.get(name)) for name, each in prints.items()}
     return {name: price for name, price in found.items() if price is not None}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from qm.errors import DataError
-from qm.history.assets import universe
+from qm.history.assets import Universe, universe
 from qm.history.audit_report import Example, Level, Tally
 from qm.history.catalogue import Catalogue
 from qm.history.layout import ASSETS
@@ -24,24 +25,35 @@ def audit_universe(
 ) -> Tally:
     """Compare the symbols of each session with the universe that was known before it; nothing where there is none."""
     tally = Tally(ASSETS)
-    if not catalogue.facts(dataset, ASSETS):
+    asked = catalogue.facts(dataset, ASSETS)
+    if not asked:
         return tally
+    by_date: dict[dt.date, list[str]] = {}
     for kind in kinds:
         for date in catalogue.sessions(dataset, since, until, kind):
-            if is_session(date):
-                _compare(catalogue, dataset, kind, date, tally)
+            by_date.setdefault(date, []).append(kind)
+    for date in sorted(by_date):
+        known = _before(catalogue, dataset, date, tally) if asked[0] <= date and is_session(date) else None
+        if known is not None:
+            for kind in by_date[date]:
+                # Another part of the audit says which file is damaged.
+                with suppress(OSError, ValueError):
+                    _compare(known, catalogue.folder / dataset / kind / f"{date}.parquet", kind, date, tally)
     return tally
 
 
-def _compare(catalogue: Catalogue, dataset: str, kind: str, date: dt.date, tally: Tally) -> None:
+def _before(catalogue: Catalogue, dataset: str, date: dt.date, tally: Tally) -> Universe | None:
     try:
-        known = universe(catalogue, dataset, session(date).pre_ns)
-        there = _symbols(catalogue.folder / dataset / kind / f"{date}.parquet") if known is not None else set()
-    except (DataError, OSError, ValueError):
-        # Another part of the audit says which file is damaged.
-        return
-    if known is None:
-        return
+        return universe(catalogue, dataset, session(date).pre_ns)
+    except DataError as error:
+        what = f"cannot be read: {error.problem}"
+        place = Example(date.isoformat())
+        tally.add(f"damaged:{error.problem}", Level.BAD, 1, "files", what, remedy=error.remedy, example=place)
+        return None
+
+
+def _compare(known: Universe, path: Path, kind: str, date: dt.date, tally: Tally) -> None:
+    there = _symbols(path)
     wanted = {name for name, each in known.assets.items() if each.active and each.tradable}
     absent, strangers = sorted(wanted - there), sorted(there - known.assets.keys())
     level = Level.WARN if len(absent) > _STRANGE * len(wanted) else Level.NOTE

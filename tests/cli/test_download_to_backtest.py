@@ -99,6 +99,12 @@ def test_what_was_downloaded_is_what_a_backtest_knows(
     # On the first two days nobody is called NA, on the last nobody OLD; both are in the universe of the first morning.
     assert (concerns["absent:trades"]["count"], concerns["absent:trades"]["example"]["symbol"]) == (3, "NA")
     assert "strangers:trades" not in concerns
+    universe = own_folders / "data" / "history" / "mine" / "assets" / f"{FIRST}.parquet"
+    whole = universe.read_bytes()
+    universe.write_bytes(whole[:-1])
+    damaged = inside(capsys, "data", "audit", "mine", "--json").json["concerns"]
+    assert [each["level"] for each in damaged if each["kind"] == "assets"] == ["bad"]
+    universe.write_bytes(whole)
     assert inside(capsys, "data", "verify", "mine", "--json").code == 0
 
     run = ("backtest", "run", "thrust", "-d", "mine", "--kind", "trades+quotes", "--from", str(LAST), "--json")
