@@ -31,6 +31,7 @@ from qm.runtime.lock import daemon_lock
 from qm.runtime.pace import paced, skipped, sliced
 from qm.runtime.projector import Projector, Running
 from qm.runtime.run import Run, Setup, next_number, unfinished
+from qm.runtime.warming import warm
 from qm.store.journal import Journal
 
 FRAME_NS = 200 * MS
@@ -102,6 +103,8 @@ class Daemon:
 
     async def run(self) -> int:
         """Serve until stopped; returns the exit code."""
+        # Nobody is answered while something is compiled: that has to be over before anybody asks.
+        warm(self.service.setup)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
