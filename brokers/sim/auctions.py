@@ -105,12 +105,14 @@ def remember(book: Book, record: Record, of: Session) -> None:
             book.close = Traded(at, record[6], record[7])
 
 
-def settle_untold(book: Book, of: Session, moment: Moment, to: Clearing) -> None:
-    """Fill at the end of the session what waits for a closing auction that nobody told."""
-    close = book.close
+def settle_untold(book: Book, market: Market, row: int, moment: Moment, to: Clearing) -> None:
+    """Fill at the end of the session what waits for a closing auction that nobody told; no restricted short sale."""
+    close, of = book.close, market.session
     if close is None:
         return
     moment.room = to.room(close.volume)
+    held_back = restricted(market, row)
     for one in book.orders:
-        if one.auction is CLS and not (one.done or one.met) and one.live <= of.close_ns and allows(one, close.price):
-            to.fill(one, close.price, moment, max(of.close_ns, one.live), ambiguous=True)
+        waits = one.auction is CLS and not (one.done or one.met or (one.shorts and held_back))
+        if waits and one.live <= of.close_ns and allows(one, close.price):
+            to.fill(one, close.price, moment, of.close_ns, ambiguous=True)

@@ -202,8 +202,8 @@ class SimExchange:
         if orders:
             moment = Moment(now, now, self._market.consumed, inf, reports)
             for row, book in self._books.items():
-                if book.close is not None and self._status.item(row) < HALTED:
-                    settle_untold(book, self._market.session, moment, self._clearing)
+                if self._status.item(row) < HALTED:
+                    settle_untold(book, self._market, row, moment, self._clearing)
             reports += [Gone(name, now, "end of the session", expired=True) for name in orders]
         for one in orders.values():
             one.done = True

@@ -292,6 +292,14 @@ def test_on_bars_the_last_price_before_the_auction_stands_for_the_bid() -> None:
         assert told(desk.feed(minute(LAST, price, 19.0, 18.0, 18.0))) == [expected]
 
 
+def test_where_no_auction_is_told_a_restricted_short_sale_is_not_made() -> None:
+    desk = at_close(SimSettings(shorts=True), prior_close=20.0)
+    desk.feed(minute(0, 18.5, 18.5, 17.9, 18.0))
+    desk.at(379).send(order(LOC, SELL, limit="18.40"))
+    desk.feed(minute(389, 18.5, 18.6, 18.4, 18.5))
+    assert told(desk.exchange.end_session(CLOSE + MINUTE)) == ["E1 expired: end of the session"]
+
+
 # --- restarts --------------------------------------------------------------------------------------------------------
 
 
