@@ -101,12 +101,13 @@ class Spool:
     def drop(self, file: int) -> None:
         """Forget what came from a file."""
         for key, held in list(self._held.items()):
+            self._in_memory -= _waiting(held)
             held.waiting = [(of, rows) for of, rows in held.waiting if of != file]
+            self._in_memory += _waiting(held)
             held.stretches = [each for each in held.stretches if each.file != file]
             held.marks = {(of, mark) for of, mark in held.marks if of != file}
             if not held.waiting and not held.stretches:
                 del self._held[key]
-        self._count()
 
     def marked(self, key: Key, mark: str) -> bool:
         """Say whether any rows of a session were added with a mark."""
@@ -118,8 +119,8 @@ class Spool:
         if not held.stretches:
             return [()]
         # What is told twice may stand in memory and on disk.
+        self._in_memory -= _waiting(held)
         self._lay_down([held])
-        self._count()
         rows = np.zeros(len(self._bare), np.int64)
         for each in held.stretches:
             np.add.at(rows, each.symbols, np.diff(each.edges))
@@ -155,11 +156,7 @@ class Spool:
 
     def forget(self, key: Key) -> None:
         """Let go of a session."""
-        del self._held[key]
-        self._count()
-
-    def _count(self) -> None:
-        self._in_memory = sum(len(rows.ts) for held in self._held.values() for _, rows in held.waiting)
+        self._in_memory -= _waiting(self._held.pop(key))
 
     def _spill(self) -> None:
         self._lay_down(list(self._held.values()))
@@ -200,3 +197,7 @@ class Spool:
             starts = np.flatnonzero(np.diff(found, prepend=-1))
             placed.append((held, number, found[starts], np.append(starts, len(found))))
             yield replace(rows.take(order), symbol=np.array(codes, np.int32)[rows.symbol[order]], texts={})
+
+
+def _waiting(held: _Held) -> int:
+    return sum(len(rows.ts) for _, rows in held.waiting)
