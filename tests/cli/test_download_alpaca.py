@@ -96,7 +96,7 @@ def test_an_interrupted_unit_goes_on_at_its_page(own_folders: Path, capsys: Run)
         server.asked.clear()
         answer = server._answer
 
-        def fails_after_five(*given: object) -> web.Response:
+        def fails_after_five(*given: object) -> web.StreamResponse:
             return answer(*given) if len(server.asked) < 5 else web.Response(status=502)  # type: ignore[arg-type]
 
         with pytest.MonkeyPatch.context() as patch:
