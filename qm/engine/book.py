@@ -62,9 +62,6 @@ class Book:
         self.scanner = Scanner([settings.scan(name) for name in settings.scans])
         self.watchlist = Watchlist(settings.watch_capacity, settings.watch_ttl_min * 60, settings.watch_cool_off_s)
         self.radar = Radar(settings.radar)
-        weights, scans = settings.radar, [settings.scan(name) for name in settings.scans]
-        self.needed = frozenset((*SHOWN, *weights.parts(), *weights.pre.parts(), *(f for s in scans for f in s.asks)))
-        """Features that every beat asks for; others are computed when somebody does."""
         self.regime = Regime()
         self.commands: dict[str, Commanded] = {}
         """Commands carried out, by id: a repetition is answered from here."""
@@ -120,6 +117,10 @@ class Book:
         self.desk.open(market)
         self.portfolio.open(market)
         self.trades.begin(market)
+
+    def needed(self, now: int) -> frozenset[str]:
+        """Return the features that a beat asks for at this moment; others are computed when somebody does."""
+        return frozenset((*SHOWN, *self.radar.asks(now), *self.scanner.asks(now)))
 
     def state(self, body: AnyEvent, cause: int = 0) -> Entry:
         """State a fact: number it, apply it, keep it for the journal."""

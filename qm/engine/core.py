@@ -251,7 +251,7 @@ class Core:
 
     def _beat(self, due: int) -> None:
         book = self.book
-        seen = features(book.market, needed=book.needed)
+        seen = features(book.market, needed=book.needed(book.market.now))
         self.ranking = ranking = book.radar.beat(book.market, seen)
         best, *listing = ranking.names_of(ranking.order[:1], *ranking.change)
         beat = book.state(Beat(due, ranking.count, "".join(best), *listing))

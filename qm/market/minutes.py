@@ -173,8 +173,10 @@ def _mark(
         close[here, s] = r["last"]
         volume[here, s] = r["volume"]
         prints[s], pv[s], high[s], low[s] = r["prints"], r["pv"], r["high"], r["low"]
-        if r["last"] > 0.0:
-            r["tick"] = fine if r["last"] < edge else coarse
+        tick = fine if r["last"] < edge else coarse
+        # A line of the cache that was not written needs not be written back.
+        if r["last"] > 0.0 and r["tick"] != tick:
+            r["tick"] = tick
         mins_below[s] += (1.0 if below[before, s] else 0.0) - (1.0 if below[gone, s] else 0.0)
         # A price that equals the average to the last bits is not below it.
         below[here, s] = r["last"] * r["volume"] < r["pv"] * (1.0 - EXACT)

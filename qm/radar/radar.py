@@ -66,6 +66,11 @@ class Radar:
         self._marks.clear()
         self._latest = self._scored_last = None
 
+    def asks(self, now: int) -> tuple[str, ...]:
+        """Return the features of the score at this moment, ns UTC."""
+        pre = self._market is not None and now < self._market.session.open_ns
+        return tuple(self._pre_parts if pre else self._parts)
+
     def beat(self, market: Market, seen: Features) -> Ranking:
         """Rank all symbols as of `seen`, which must cover all rows of the market."""
         # An empty market has the same features as a beat before, and so the same scores.

@@ -65,6 +65,7 @@ class Scanner:
             raise UsageError("Two scans have the same name.", "List each scan once.")
         # Most scans have one limit to each comparison: they are asked once for both.
         self._staying = {scan.name: scan.condition.staying() for scan in self.scans}
+        self._asks = {scan.name: scan.asks for scan in self.scans}
         self._session = ""
         self._over: dict[Key, Over] = {}
         """Kept as long as the session, for the cool-down."""
@@ -85,6 +86,10 @@ class Scanner:
     def waiting(self) -> list[tuple[Key, Opportunity]]:
         """Return the finds that are alive and found no place on the watchlist, which may have one by now."""
         return [(key, found) for key, found in self.active().items() if found.rejected in ROOM]
+
+    def asks(self, now: int) -> tuple[str, ...]:
+        """Return the features that the scans ask for at this moment, ns UTC."""
+        return tuple(name for scan in self.scans if scan.asked_at(now) for name in self._asks[scan.name])
 
     def on_beat(self, features: Features, ranking: Ranking, now: int) -> list[News]:
         """Return what is over, told again and born at this beat, scan by scan, the strongest first."""
