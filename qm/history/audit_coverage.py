@@ -57,7 +57,7 @@ class Coverage:
         if len(away):
             off = int((away > _OFFICIAL).sum())
             what = (
-                f"of {len(away):,} symbol-days end more than 2 bp away from the price at the close: the official close "
+                f"of {len(away):,} end more than 2 bp away from the price at the close: the official close "
                 "is the open of the bar at the close, not the last bar before it"
             )
             remedy = "Nothing to do: prior closes take it from there."

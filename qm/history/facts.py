@@ -78,7 +78,7 @@ def _read(file: Path, kind: str, now: int, options: FactOptions, findings: list[
                 yield closes(file, table, now, options, findings)
             else:
                 yield splits(file, table, options) if kind == SPLITS else dividends(file, table, options)
-    except (OSError, ValueError, OverflowError, pa.ArrowException) as error:
+    except (OSError, KeyError, ValueError, OverflowError, pa.ArrowException) as error:
         raise DataError(
             f"{file} cannot be read ({error}).", "Check that it is whole and what its name says."
         ) from error

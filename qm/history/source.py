@@ -214,7 +214,11 @@ def _named(path: Path, there: list[str], called: Mapping[str, str]) -> dict[str,
     lost = [theirs for theirs in called.values() if theirs.lower() not in folded]
     if lost:
         raise DataError(f"{path} has no column {' and no '.join(lost)}.", f"It has {', '.join(there)}.")
-    return named | {ours: folded[theirs.lower()] for ours, theirs in called.items()}
+    named |= {ours: folded[theirs.lower()] for ours, theirs in called.items()}
+    twice = [theirs for theirs in named.values() if there.count(theirs) > 1]
+    if twice:
+        raise DataError(f"{path} has the column {twice[0]} more than once.", "Rename one of them.")
+    return named
 
 
 def together(parts: list[Columns]) -> Columns:
