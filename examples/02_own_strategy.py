@@ -18,6 +18,7 @@ from qm.clock import MINUTE
 from qm.engine.day import Day
 from qm.engine.settings import EngineSettings
 from qm.model.order import Side
+from qm.risk.limits import RiskSettings
 from qm.rules.calendar import session
 from qm.strategies.api import Enter, EntrySignals, Exit, ExitSignals, Group, Params, Plan, Strategy, View, Wishes
 
@@ -68,11 +69,13 @@ class BreakExit(ExitSignals):
 
 
 if __name__ == "__main__":
-    params, market, day = BreakParams(), SyntheticMarket(200, seed=3), session(dt.date(2025, 3, 13))
+    params, market, day = BreakParams(), SyntheticMarket(200, seed=2), session(dt.date(2025, 3, 13))
     own = Strategy("range_break", "1", "experimental", "my own", params, BreakEntry(params), BreakExit(params))
     known = market.reference(day)
-    busiest = [market.table.names[row] for row in np.argsort(-known.adv)[:5]]
-    plan = runner.Plan(EngineSettings(scans=()), {own.name: own}, exchange=HOUSE, assigned={own.name: busiest})
+    busiest = [market.table.names[row] for row in np.argsort(-known.adv)[:20]]
+    # Of all open trades together the account allows 2 %: small ones leave room for all twenty.
+    settings = EngineSettings(scans=(), risk=RiskSettings(risk_per_trade=0.001))
+    plan = runner.Plan(settings, {own.name: own}, exchange=HOUSE, assigned={own.name: busiest})
     outcome = runner.run(plan, [Day(market.table, day, known, prints=True, batches=market.minutes(day))])
     for t in outcome.trades:
         print(f"{t.symbol:<5} {t.qty:>5} shares {t.entry_price:>9.4f} to {t.exit_price:>9.4f} {t.r:+.2f} R: {t.reason}")
