@@ -225,7 +225,7 @@ def _intended(body: Intended) -> Words:
 
 def _filled(body: Filled) -> Words:
     x = body.execution
-    note = " (the bar leaves the order of events open)" if x.ambiguous else ""
+    note = " (the data leave open what happened)" if x.ambiguous else ""
     side = "bought" if body.side == "buy" else "sold"
     return "execution", f"{side} {x.qty} {body.symbol} at {x.price}, fees ${x.fee}{note}", ()
 
