@@ -66,7 +66,7 @@ ROW: Final = np.dtype(
         ("resumed", "<i8"),
         ("odd", "<f8"),
         # What is rare.
-        ("odd_run", "<i4"),
+        ("odd_run", "<i8"),
         ("odd_prints", "<i4"),
         ("halts", "<i4"),
         ("quarantined", "<i4"),

@@ -232,6 +232,7 @@ def test_an_empty_market_is_one_until_its_first_record() -> None:
     of = session(DATE)
     market = Market(SymbolTable(["AAPL"]), of, Reference.empty(1))
     asked = ("last", "pre_volume", "mom_5_pct")
+    empty = features(market, needed=asked)
     for minute in range(1, 8):
         market.now = of.pre_ns + minute * MINUTE_NS
         market.mark_minute(market.now)
