@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from cli import runs, sweeps
+from cli import checks, runs, sweeps
 from cli.options import (
     AsJson,
     Conditions,
@@ -82,14 +82,12 @@ def run_strategy(
     and the scanner, as it would on the day. Ctrl-C ends the run after the session it is in, with the result so far.
 
     \b
-    qm backtest run orb_robust --dataset us99_1m
     qm backtest run orb_robust -d us99_1m --from 2025-01-03 --symbols AAPL,TSLA -p stop_atr=0.5
     qm backtest run orb_robust,thrust -d us99_1m -p thrust.thrust_atr=0.5
     qm backtest run orb_robust -d us99_1m --report orb.html --fills all --stress 1,2 --workers 2
     qm backtest run thrust -d synthetic:200:seed=7 --json --fail-if 'net<0'
     """
     from cli import trial
-    from cli.beside import Beside
     from cli.conditions import parse
 
     multiples = trial.read_stress(stress)
@@ -110,15 +108,9 @@ def run_strategy(
         stresses=multiples[1:],
     )
     planned = trial.plan(order, snapshots=snapshots and save)
-    with Beside(order.others(), workers) as beside:
-        beside.begin(planned)
-        outcome, interrupted = _run(planned)
-        kept = trial.keep(planned, outcome) if save else ""
-        bounds, interrupted = _bounds(planned, outcome, beside, interrupted=interrupted)
-        if interrupted:
-            beside.stop()
-    _draw(report, planned, outcome, kept, bounds)
+    outcome, kept, bounds, interrupted = _made(planned, workers, save=save)
     _report(planned, outcome, kept, bounds, interrupted=interrupted, as_json=as_json)
+    _draw(report, planned, outcome, kept, bounds)
     held = [text for condition in conditions if (text := condition.holds(outcome.summary))]
     for text in held:
         say(f"qm: {text}")
@@ -126,82 +118,25 @@ def run_strategy(
         raise typer.Exit(130 if interrupted else 8)
 
 
-@app.command("check")
-def check_for_peeking(
-    dataset: Dataset,
-    names: Annotated[
-        list[str] | None, typer.Argument(metavar="[STRATEGY]...", help="Strategies, each checked alone.")
-    ] = None,
-    every: Annotated[bool, typer.Option("--all", help="All of them, the shipped ones and your own.")] = False,
-    since: Since = None,
-    until: Until = None,
-    symbols: Symbols = None,
-    kind: Kind = None,
-    param: Params = None,
-    override: Overrides = None,
-    cuts: Annotated[
-        int | None,
-        typer.Option(
-            min=1, max=1000, metavar="N", help="Moments at which to change the future [10; for several strategies 4]."
-        ),
-    ] = None,
-    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of the moments.")] = 0,
-    workers: Annotated[
-        int | None, typer.Option(min=1, max=256, metavar="N", help="Processes for several; all cores by default.")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Find out whether strategies look into the future.
-
-    Each runs again with the future cut off at random moments, and with it shuffled. Whatever was decided before must be
-    decided again, byte for byte. A strategy that reads the answers from a file of its own is not found out.
-
-    Exit code 8 when a decision changed.
-
-    \b
-    qm backtest check orb_robust -d us99_1m
-    qm backtest check --all -d us99_1m
-    """
-    import os
-
-    from cli import trial
-    from cli.output import emit_json
-    from cli.peeking import Checked, check_each, every_name, possible, show_checks
-    from qm.errors import UsageError
-
-    if every == bool(names):
-        raise UsageError("It is not clear what to check.", "Name strategies, or write --all.")
-    wanted = every_name() if every else list(dict.fromkeys(names or ()))
-    orders = [
-        trial.Order(
-            strategy=name,
-            dataset=dataset,
-            since=since,
-            until=until,
-            symbols=symbols,
-            kind=kind,
-            params=trial.own_params(param or (), name, wanted),
-            overrides=tuple(override or ()),
-        )
-        for name in wanted
-    ]
-    able, left_out = possible(orders)
-    if left_out and not (every and able):
-        trial.plan(next(order for order in orders if order.strategy in left_out))
-    with Progress(quiet=not sys.stderr.isatty()) as progress:
-        moments = cuts or (10 if len(orders) == 1 else 4)
-        found = check_each(able, moments, seed, workers or os.cpu_count() or 1, progress)
-    clean = all(each.clean for each in found.values())
-    if as_json:
-        emit_json(found[wanted[0]] if len(wanted) == 1 else Checked(clean=clean, strategies=found, left_out=left_out))
-    else:
-        show_checks(found, left_out)
-    raise typer.Exit(0 if clean else 8)
-
-
 # Their commands stand beside those above.
+app.add_typer(checks.app)
 app.add_typer(sweeps.app)
 app.add_typer(runs.app)
+
+
+def _made(planned: Trial, workers: int, *, save: bool) -> tuple[Outcome, str, list[Bound], bool]:
+    """Run a backtest, keep it, and run it under the other assumptions; say whether that was interrupted."""
+    from cli import trial
+    from cli.beside import Beside
+
+    with Beside(planned.order.others(), workers) as beside:
+        beside.begin(planned)
+        outcome, interrupted = _run(planned)
+        kept = trial.keep(planned, outcome) if save else ""
+        bounds, interrupted = _bounds(planned, outcome, beside, interrupted=interrupted)
+        if interrupted:
+            beside.stop()
+    return outcome, kept, bounds, interrupted
 
 
 def _bounds(planned: Trial, outcome: Outcome, beside: Beside, *, interrupted: bool) -> tuple[list[Bound], bool]:

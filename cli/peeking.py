@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from typing import Final
 
@@ -36,6 +37,32 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
 def every_name() -> list[str]:
     """Return the names of all strategies, shipped ones and the user's."""
     return list(dict.fromkeys([*PRESETS, *own_names(paths("sim").strategies)]))
+
+
+def ask(
+    shared: Order,
+    names: Sequence[str],
+    cuts: int | None,
+    seed: int,
+    workers: int | None,
+    progress: Progress,
+    *,
+    every: bool,
+) -> Checked:
+    """Check the strategies that are named, or every one that the data allow; UsageError for both and for neither."""
+    if every == bool(names):
+        raise UsageError("It is not clear what to check.", "Name strategies, or write --all.")
+    wanted = every_name() if every else list(dict.fromkeys(names))
+    orders = [
+        msgspec.structs.replace(shared, strategy=name, params=trial.own_params(shared.params, name, wanted))
+        for name in wanted
+    ]
+    able, left_out = possible(orders) if every else (orders, {})
+    if not able:
+        trial.plan(orders[0])
+    moments = cuts or (10 if len(orders) == 1 else 4)
+    found = check_each(able, moments, seed, workers or os.cpu_count() or 1, progress)
+    return Checked(clean=all(each.clean for each in found.values()), strategies=found, left_out=left_out)
 
 
 def possible(orders: Sequence[Order]) -> tuple[list[Order], dict[str, str]]:
@@ -79,9 +106,10 @@ def check_each(orders: Sequence[Order], cuts: int, seed: int, workers: int, prog
     return {order.strategy: found[order.strategy] for order in orders}
 
 
-def show_checks(found: Mapping[str, Report], left_out: Mapping[str, str]) -> None:
+def show_checks(of: Checked) -> None:
     """Write what came of looking for peeking to stdout."""
-    for reason in left_out.values():
+    found = of.strategies
+    for reason in of.left_out.values():
         emit(f"Left out: {reason}")
     if len(found) > 1:
         heads = ("strategy", "", "runs", "decisions", "signals")

@@ -30,6 +30,8 @@ def show(found: dict[str, Any]) -> None:
                 ("trials ever", f"{found['tried']:,} of this strategy; each makes the best one prove less"),
             ]
         )
+    elif found["made"]:
+        say(f"No trial came to a known {found['objective']}: one session, or none that differ, has none.")
     for error, count in found["errors"].items():
         say(f"{count} failed: {error}")
 

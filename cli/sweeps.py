@@ -23,7 +23,6 @@ from cli.options import (
     Until,
 )
 from cli.output import say
-from qm.errors import UsageError
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -66,7 +65,6 @@ def sweep_parameters(
 
     Every trial goes into a ledger from which nothing is ever removed: the more were tried, the less the best one means.
     The same command goes on where it was interrupted: Ctrl-C ends it after the trials that run, with exit code 130.
-    Trials are chosen under the worse order of events inside bars unless --fills says otherwise.
 
     \b
     qm backtest sweep orb_robust -d us99_1m -v stop_atr=0.5,1,1.5 -v cutoff_min=30..90:15
@@ -76,11 +74,8 @@ def sweep_parameters(
     from cli.output import emit_json
     from cli.sweep import define, make
     from cli.sweep_tables import show
-    from cli.trial import Order, read_stress
+    from cli.trial import Order, read_one_stress
 
-    multiples = read_stress(stress)
-    if len(multiples) > 1:
-        raise UsageError("A sweep chooses at one multiple of costs.", "Write one, and run the best alone at others.")
     order = Order(
         strategy=name,
         dataset=dataset,
@@ -93,7 +88,7 @@ def sweep_parameters(
         overrides=tuple(override or ()),
         costs=costs,
         fills=fills,
-        stress=multiples[0],
+        stress=read_one_stress(stress),
     )
     found = make(order, define(order, vary, method, trials, seed, objective), objective, workers, dask, report)
     if as_json:

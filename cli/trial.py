@@ -219,6 +219,14 @@ def own_params(given: Iterable[str], name: str, names: Sequence[str]) -> tuple[s
     return tuple(found)
 
 
+def read_one_stress(text: str) -> float:
+    """Read one multiple of slippage and spreads; UsageError, for several too."""
+    first, *others = read_stress(text)
+    if others:
+        raise UsageError("A sweep chooses at one multiple of costs.", "Write one, and run the best alone at others.")
+    return first
+
+
 def read_stress(text: str) -> tuple[float, ...]:
     """Read `2` or `1,2,4`, multiples of slippage and spreads; UsageError."""
     try:
