@@ -74,7 +74,7 @@ def chosen_sessions(count: int) -> list[Session]:
 
 def recompute(symbols: int, count: int, seed: int, prints: int = PRINT_SESSIONS) -> list[Row]:
     """Return all rows over `count` whole sessions, prints over some of them in a market of fewer symbols."""
-    market = SyntheticMarket(symbols, seed)
+    market = SyntheticMarket(symbols, seed, watched=0.0)
     daily, minutes = Daily(market), Minutes(market)
     chosen = chosen_sessions(count)
     for at, of in enumerate(chosen):
@@ -85,7 +85,7 @@ def recompute(symbols: int, count: int, seed: int, prints: int = PRINT_SESSIONS)
         daily.add(of, day)
         minutes.add(of, day)
         _tell(f"{at + 1} of {len(chosen)} sessions")
-    tapes = Prints(SyntheticMarket(min(symbols, PRINT_SYMBOLS), seed))
+    tapes = Prints(SyntheticMarket(min(symbols, PRINT_SYMBOLS), seed, watched=0.0))
     few = chosen[:: max(len(chosen) // max(prints, 1), 1)][:prints]
     for at, of in enumerate(few):
         tapes.add(of)

@@ -31,7 +31,7 @@ from brokers.sim.market.prints import (
 )
 from brokers.sim.market.streams import Stream, number, stream
 from brokers.sim.market.tape import Tape
-from brokers.sim.market.universe import Array, Universe, universe
+from brokers.sim.market.universe import WATCHED, Array, Universe, universe
 from qm.clock import MINUTE
 from qm.market.reference import Reference
 from qm.model.instrument import SymbolTable
@@ -46,13 +46,14 @@ START_BEFORE_OPEN_MINUTES: Final = 5
 class SyntheticMarket:
     """A market of `symbols` symbols; UsageError below 2, because SPY and QQQ always trade.
 
-    `dirt` puts the faults of real feeds onto its records; the market behind them stays the same.
+    `dirt` puts the faults of real feeds onto its records; the market behind them stays the same. Fewer symbols than a
+    whole market has are the busier ones of it; with `watched` 0 they are any, and have events in proportion.
     """
 
-    def __init__(self, symbols: int = 500, seed: int = 1, dirt: Iterable[Dirt] = ()) -> None:
+    def __init__(self, symbols: int = 500, seed: int = 1, dirt: Iterable[Dirt] = (), watched: float = WATCHED) -> None:
         self.seed = seed
         self.dirt = frozenset(dirt)
-        self.universe: Universe = universe(symbols, stream(seed, None, Stream.UNIVERSE))
+        self.universe: Universe = universe(symbols, stream(seed, None, Stream.UNIVERSE), watched)
         self._days = Days(self.universe, seed)
         self._paths: tuple[dt.date, Paths] | None = None
         self._history = History(self._days, self._regular)

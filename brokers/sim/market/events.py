@@ -123,8 +123,7 @@ class EventTable:
 def large_gaps(universe: Universe, chance: Array) -> Array:
     """Return the gaps of 5 % and more by the quantiles `chance`, one per symbol; 0 for the others."""
     over = np.array((measured.GAP_OVER_5, measured.GAP_OVER_10, measured.GAP_OVER_20))[:, universe.bucket] / 100.0
-    over *= np.array(GAP_FIT)[:, universe.bucket]
-    over[:, : len(INDEX_FUNDS)] = 0.0
+    over *= rates(universe) * np.array(GAP_FIT)[:, universe.bucket]
     share = np.where(chance < 0.5, chance, (1.0 - chance) / GAP_DOWN)
     gaps = np.zeros(len(universe))
     at = np.flatnonzero(share < over[0])
@@ -137,12 +136,18 @@ def large_gaps(universe: Universe, chance: Array) -> Array:
     return gaps
 
 
+def rates(universe: Universe) -> Array:
+    """Return how much more often than at random symbols of this universe have events; none for the index funds."""
+    often = np.where(universe.bucket == 0, 1.0, universe.eventful)
+    often[: len(INDEX_FUNDS)] = 0.0
+    return often
+
+
 def draw_events(universe: Universe, gap: Array, minutes: int, rng: np.random.Generator) -> EventTable:
     """Draw the events of a session of `minutes`, given its log gaps: the large gaps, and days that run without one."""
     n = len(universe)
     chance = rng.random(n)
-    hot = chance < np.array(HOT_RATE)[universe.bucket]
-    hot[: len(INDEX_FUNDS)] = False
+    hot = chance < np.array(HOT_RATE)[universe.bucket] * rates(universe)
     large = np.abs(gap) >= FIVE
     rows = np.flatnonzero(hot | large)
     gapper, k = large[rows], len(rows)

@@ -28,6 +28,9 @@ QUIET_VOLUME_SD: Final = (0.90, 0.40)
 """Sd of log volume from day to day without events, small and large; with them it comes to `DAILY_VOLUME_SD`."""
 OWN_WILD, TRADED_WILD = 0.18, 0.17
 """Sd of the log of a symbol's volatility, at its price: its own part, and what goes with the dollars it trades."""
+WATCHED: Final = 0.5
+"""A market of few symbols is a choice of the busier ones, by this power of how few they are: 500 random symbols have
+one runner a day, and most of them hardly trade. At 0 it is a random choice."""
 FLOAT_TRADES: Final = 0.7
 """Correlation of a small company's float with the shares that it trades."""
 INDEX_FUNDS: Final = {"SPY": (640.0, 0.0095, 62e6), "QQQ": (560.0, 0.0125, 41e6)}
@@ -65,25 +68,28 @@ class Universe:
     """Place in `calibration.EXCHANGES`."""
     sector: npt.NDArray[np.int64]
     """Place in `calibration.SECTORS`."""
+    eventful: float
+    """Events as a multiple of what so many random symbols would have."""
 
     def __len__(self) -> int:
         return len(self.table)
 
 
-def universe(symbols: int, rng: np.random.Generator) -> Universe:
+def universe(symbols: int, rng: np.random.Generator, watched: float = WATCHED) -> Universe:
     """Draw a universe of `symbols` symbols, SPY and QQQ first; UsageError below 2."""
     if symbols < len(INDEX_FUNDS):
         raise UsageError(
             f"A synthetic market of {symbols} symbols is too small.", "Ask for 2 or more: SPY and QQQ always trade."
         )
     table = SymbolTable([*INDEX_FUNDS, *_tickers(symbols - len(INDEX_FUNDS), rng)])
+    chosen = max(measured.MEASURED_SYMBOLS / symbols, 1.0) ** watched
     size, own = rng.standard_normal((2, symbols))
     cap = _spread_out(size, measured.MARKET_CAP)
     ranks = PRICE_FOLLOWS_SIZE * size + np.sqrt(1.0 - PRICE_FOLLOWS_SIZE**2) * own
     price = _spread_out(ranks, measured.PRICE)
     intercept, slope, sd = measured.DOLLAR_VOLUME
     dollars = np.exp(intercept + slope * np.log(cap) + sd * rng.standard_normal(symbols))
-    adv = np.maximum(dollars / price, 100.0)
+    adv = np.maximum(chosen * dollars / price, 4_000.0 * (chosen - 1.0) + 100.0)
     floats = measured.FLOAT_OF_OUTSTANDING * cap / price
     small = (cap < SMALL_CAP_USD) & (price < 20.0)
     traded = FLOAT_TRADES * _within(adv, np.zeros(symbols, np.int64)) + (1.0 - FLOAT_TRADES**2) ** 0.5 * own
@@ -117,6 +123,7 @@ def universe(symbols: int, rng: np.random.Generator) -> Universe:
         large=(cap > 5e9) & (price > 3.0),
         exchange=_choice(measured.EXCHANGES, symbols, rng),
         sector=_choice(measured.SECTORS, symbols, rng),
+        eventful=chosen,
     )
 
 

@@ -27,7 +27,7 @@ class Plan:
     """The daily columns of 250 sessions, one element per symbol and session."""
 
     def __init__(self) -> None:
-        self.universe: Universe = universe(SYMBOLS, stream(3, None, Stream.UNIVERSE))
+        self.universe: Universe = universe(SYMBOLS, stream(3, None, Stream.UNIVERSE), watched=0.0)
         days = Days(self.universe, 3)
         closes = days.closes([previous_session(SESSIONS[0].date), *SESSIONS])
         columns: list[tuple[Array, ...]] = []
@@ -119,7 +119,7 @@ def test_gaps_by_price(plan: Plan, bucket: int) -> None:
 
 @pytest.fixture(scope="module")
 def runners() -> Runners:
-    return Runners(SyntheticMarket(SYMBOLS, 3), SESSIONS[:40])
+    return Runners(SyntheticMarket(SYMBOLS, 3, watched=0.0), SESSIONS[:40])
 
 
 def test_as_many_symbols_run_as_were_seen_to(runners: Runners) -> None:
