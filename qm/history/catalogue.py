@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 
 from qm.errors import DataError, NotFoundError, UsageError
+from qm.history import reading
 from qm.history.daycache import DayCache
 from qm.history.files import fill, sha256_of, write_whole
 from qm.history.layout import (
@@ -129,7 +130,10 @@ class Catalogue:
         if kept is None:
             return False
         symbols, events = self._read(manifests, session)
-        return kept[0].names == symbols.names and bool(np.array_equal(kept[1].view(np.uint8), events.view(np.uint8)))
+        if kept[0].names != symbols.names or len(kept[1]) != len(events):
+            return False
+        blocks = (slice(start, start + reading.STRETCH) for start in range(0, len(events), reading.STRETCH))
+        return all(np.array_equal(kept[1][block].view(np.uint8), events[block].view(np.uint8)) for block in blocks)
 
     def facts(self, dataset: str, kind: str) -> list[dt.date]:
         """Return the dates for which there are facts of a kind, `reference` or `splits`, in order."""
@@ -177,6 +181,8 @@ class Catalogue:
         return wanted
 
     def _read(self, manifests: list[Manifest], session: dt.date) -> tuple[SymbolTable, Events]:
+        if sum(manifest.rows for manifest in manifests) > reading.LARGE_ROWS:
+            return self._read_large(manifests, session)
         tables = [(manifest, self._columns(manifest, session)) for manifest in manifests]
         names = sorted({str(name) for _, columns in tables for name in columns["names"]})
         symbols = SymbolTable(names)
@@ -185,6 +191,18 @@ class Catalogue:
             rows = np.array(symbols.rows(map(str, columns["names"])), np.int32)[columns["symbol"]]
             parts.append(events_of(manifest.kind, columns, rows, manifest.seconds))
         return symbols, parts[0] if len(parts) == 1 else merged(parts)
+
+    def _read_large(self, manifests: list[Manifest], session: dt.date) -> tuple[SymbolTable, Events]:
+        import pyarrow as pa
+
+        parts = [(each, self._path(each.dataset, each.kind, session)) for each in manifests]
+        for manifest, path in parts:
+            if not self.sound(manifest.dataset, manifest.kind, session):
+                raise _damaged(path, "its content is not what its manifest says")
+        try:
+            return reading.large_session(parts, self._cache.folder)
+        except (ValueError, OSError, pa.ArrowException) as error:
+            raise _damaged(parts[0][1], str(error)) from error
 
     def _columns(self, manifest: Manifest, session: dt.date) -> dict[str, Array]:
         import pyarrow as pa

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qm.clock import MINUTE
-from qm.history import runs, spool, storing
+from qm.errors import DataError
+from qm.history import reading, runs, spool, storing
 from qm.history.importer import ImportReport, State
 from qm.history.runs import Runs
 from qm.history.source import Columns
@@ -154,6 +155,36 @@ def test_a_dry_run_of_a_large_session_leaves_nothing(tmp_path: Path, monkeypatch
     assert [each.state for each in report.sessions] == [State.NEW]
     assert not (tmp_path / "history").exists()
     assert list((tmp_path / "cache").rglob("*")) == []
+
+
+@pytest.mark.parametrize("stretch", [1, 3, 1_000])
+def test_a_session_that_is_read_in_stretches_is_the_same_stream(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stretch: int
+) -> None:
+    moments = [OPEN, OPEN, OPEN, OPEN + 1, OPEN + 1, OPEN + 5, OPEN + 9]
+    names = ["B", "A", "B", "C", "A", "A", "B"]
+    trades = {"ts": moments, "symbol": names, "price": np.arange(1.0, 8.0), "size": [100.0] * 7}
+    quotes = {"ts": [*moments[1:], OPEN + 9], "symbol": [*names[1:], "ZZZ"], "bid": [9.0] * 7, "ask": [9.1] * 7}
+    quotes |= {"bid_size": [100.0] * 7, "ask_size": [100.0] * 7}
+    imported(tmp_path, parquet(tmp_path / "trades.parquet", trades))
+    catalogue, _ = imported(tmp_path, parquet(tmp_path / "quotes.parquet", quotes))
+    loaded = {kind: catalogue.load("made_up", DAY, kind) for kind in ("trades", "quotes", "trades+quotes")}
+    for kind in loaded:
+        assert catalogue.cache_agrees("made_up", DAY, kind)
+    monkeypatch.setattr(reading, "LARGE_ROWS", 0)
+    monkeypatch.setattr(reading, "STRETCH", stretch)
+    for path in (tmp_path / "cache").rglob("*.npy"):
+        path.unlink()
+    for kind, whole in loaded.items():
+        again = catalogue.load("made_up", DAY, kind)
+        assert again.symbols.names == whole.symbols.names
+        assert np.array_equal(again.events.view(np.uint8), whole.events.view(np.uint8))
+        assert catalogue.cache_agrees("made_up", DAY, kind)
+    assert not list((tmp_path / "cache").rglob(".events-*"))
+    (tmp_path / "history" / "made_up" / "quotes" / f"{DAY}.parquet").write_bytes(b"PAR1")
+    (tmp_path / "cache" / "made_up" / "quotes").rename(tmp_path / "gone")
+    with pytest.raises(DataError, match="is damaged"):
+        catalogue.load("made_up", DAY, "quotes")
 
 
 def test_runs_give_back_equal_moments_by_symbol_and_in_their_order(tmp_path: Path) -> None:
