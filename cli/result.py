@@ -9,6 +9,7 @@ import msgspec
 
 from backtest.bounds import Bound, apart, doubts
 from backtest.check import Report
+from backtest.exposure import Exposure, exposure
 from backtest.measures import DayMeasures
 from backtest.runner import Outcome
 from cli.output import emit, facts, table, usd
@@ -41,6 +42,7 @@ def as_data(trial: Trial, outcome: Outcome, run: str, bounds: Sequence[Bound], *
         "stressed": stressed,
         "warnings": doubts(fills),
         "told": outcome.told,
+        "exposure": exposure(outcome.trades, outcome.days, outcome.summary.start_equity_usd),
         "code": trial.code,
         "settings": msgspec.json.Decoder().decode(trial.settings.text()),
         "days": outcome.days,
@@ -65,6 +67,7 @@ def show(trial: Trial, outcome: Outcome, run: str, bounds: Sequence[Bound]) -> N
                 "drawdown",
                 f"{s.by_day.max_drawdown_usd:,.2f} $ ({s.by_day.max_drawdown:.2%}) at most, at sessions' ends",
             ),
+            ("exposure", _exposure(exposure(outcome.trades, outcome.days, s.start_equity_usd))),
             ("equity", f"{s.start_equity_usd:,.2f} $ to {s.end_equity_usd:,.2f} $"),
             ("costs", trial.costs),
             ("open order", _open_order(trial.fills, bounds[0])),
@@ -99,6 +102,15 @@ def _sharpe(days: DayMeasures) -> str:
         return "not known: the days do not differ"
     error = "" if days.sharpe_se is None else f", give or take {days.sharpe_se:.2f} (one standard error)"
     return f"{days.sharpe:.2f} a year{error}, over {days.sessions} sessions"
+
+
+def _exposure(of: Exposure) -> str:
+    if of.in_market is None or of.most_gross is None or of.most_heat is None:
+        return "not known: no session"
+    return (
+        f"{of.in_market:.1%} of the time in the market, {of.most_positions} positions at most,"
+        f" {of.most_gross:.0%} of the equity, {of.most_heat:.2%} at stake"
+    )
 
 
 def _open_order(fills: str, of: Bound) -> str:

@@ -12,11 +12,13 @@ from qm.rules.calendar import sessions
 from tests.cli.made import bars_file
 from tests.cli.program import qm
 
+pytestmark = pytest.mark.slow
+
 SESSIONS = sessions(dt.date(2025, 2, 21), dt.date(2025, 3, 6))
 ANY_VOLUME = ("-p", "rv_min=0", "-p", "top_n=20")
 # The sessions before these make the averages.
 BARS = ("orb_robust", "-d", "made", "--from", "2025-03-04", *ANY_VOLUME)
-TICKS = ("thrust", "-d", "synthetic:30:seed=5", "--from", "2025-03-10", "--to", "2025-03-10")
+TICKS = ("orb_paper", "-d", "synthetic:30:seed=5", "--from", "2025-03-10", "--to", "2025-03-10", *ANY_VOLUME)
 PEEKING = Path(__file__).parent / "strategies" / "peeking.py"
 
 
