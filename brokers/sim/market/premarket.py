@@ -10,7 +10,7 @@ from brokers.sim.market import calibration as measured
 from brokers.sim.market.days import LEAST_LOG, Day
 from brokers.sim.market.grid import Grid
 from brokers.sim.market.universe import TRADE_SHARES, Array, Universe
-from brokers.sim.market.walks import EVENT_UPDATES, MOST_TRADES
+from brokers.sim.market.walks import EVENT_UPDATES, MOST_TRADES, shares_of_a_trade
 from qm.clock import MINUTE
 from qm.rules.calendar import Session
 
@@ -65,7 +65,8 @@ def premarket(universe: Universe, day: Day, of: Session, prior: Array, opened: A
     weight = np.maximum(weight / np.maximum(weight.sum(axis=0), QUIET_LOG), 0.0)
     volume = weight * (universe.adv[rows] * day.volume[rows] * share)
     most = np.where(busy, EVENT_UPDATES / 2.0, CROWD_UPDATES)
-    expected = np.minimum(volume / TRADE_SHARES, most)
+    unit = np.where(busy, shares_of_a_trade(universe.adv[rows] * day.volume[rows]), TRADE_SHARES)
+    expected = np.minimum(volume / unit, most)
     return Grid(
         begin_ns=of.pre_ns,
         rows=rows.astype(np.int32),

@@ -248,7 +248,7 @@ def _symbol(
     last, auction = (since if cell["since"] > 0.0 else since - 1), opens
     buys = _unit(state) < cell["tilt"]
     for i in range(bursts):
-        ts = max(times[i], last + 1)
+        ts = min(max(times[i], last + 1), stop)
         now = min((ts - since) / (span * MINUTE), 1.0)
         left = max(1.0 - part, 1e-12)
         step = max(now - part, 0.0)

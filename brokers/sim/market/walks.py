@@ -44,6 +44,8 @@ CROWDS: Final = tuple(float(np.log(trades)) for trades, _ in measured.COUNT_SHAP
 UPDATES: Final = 6.0
 """Most trades a minute of a busy symbol: each stands for many in the largest."""
 EVENT_UPDATES: Final = 3_000.0
+EVENT_TRADES: Final = 20_000.0
+"""Most trades of the day of an event: beyond, each stands for several."""
 BEFORE, AFTERWARDS = 0.006, 0.018
 """Variance of the minutes before an event begins, and long after it, as a share of its height."""
 MOST_TRADES: Final = 6_000
@@ -133,7 +135,7 @@ def event_walks(ends: Ends, events: EventTable, market: Array, rng: np.random.Ge
     weight = np.exp(noise * _noise(minutes, k, rng)) * (1.0 + VOLUME_OF_MOVE * (np.abs(shock) - 0.8))
     weight *= volume_curve(minutes)[:, None] ** 0.35 * heat**follows
     wide *= wilder(walk[:-1], passed[:-1] * variance)
-    return Walks(log, wide, *_trades(weight, ends.volume, EVENT_UPDATES, rng))
+    return Walks(log, wide, *_trades(weight, ends.volume, EVENT_UPDATES, rng, shares_of_a_trade(ends.volume)))
 
 
 def _clusters(
@@ -190,13 +192,19 @@ def _noise(minutes: int, k: int, rng: np.random.Generator) -> Array:
     return found
 
 
+def shares_of_a_trade(volume: Array) -> Array:
+    """Return how many shares a trade of an event stands for, given those of its day."""
+    found: Array = np.maximum(TRADE_SHARES, volume / EVENT_TRADES)
+    return found
+
+
 def _trades(
-    weight: Array, volume: Array, most: float, rng: np.random.Generator
+    weight: Array, volume: Array, most: float, rng: np.random.Generator, unit: Array | float = TRADE_SHARES
 ) -> tuple[npt.NDArray[np.int16], Single]:
     """Trades of each minute and shares of each, so that they come to `volume`."""
     weight = np.maximum(weight, 1e-12)
     shares = weight * (volume / weight.sum(axis=0))
-    expected = np.minimum(shares / TRADE_SHARES, most)
+    expected = np.minimum(shares / unit, most)
     count = np.minimum(rng.poisson(expected), MOST_TRADES).astype(np.int16)
     # Where a trade stands for many, the minute's volume does not depend on how many stand for it.
     dense = (expected > 0.5 * most) & (count > 0)
