@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from qm.history.fact_columns import FactOptions
     from qm.history.importer import ImportOptions, ImportReport
 
+_LONGEST_SOURCE: Final = 36
 _FEW: Final = 20
 """Sessions at each end of a long table."""
 
@@ -149,7 +150,7 @@ def ls(as_json: Annotated[bool, typer.Option("--json", help="Print the list as J
             f"{each.symbols:,}",
             f"{each.rows:,}",
             f"{each.bytes / 1e6:,.1f}",
-            each.source,
+            _end_of(each.source),
         )
         for each in found
     ]
@@ -255,6 +256,10 @@ def _show(report: ImportReport) -> None:
     table(heads, rows, left=("session", "kind", "state"))
     if many:
         emit(f"the first and last {_FEW} of {len(report.sessions):,} sessions; --json has all")
+
+
+def _end_of(source: str) -> str:
+    return source if len(source) <= _LONGEST_SOURCE else f"...{source[-_LONGEST_SOURCE:]}"
 
 
 def _number(value: Any) -> str:

@@ -172,7 +172,10 @@ class Catalogue:
             return [TRADES, QUOTES]
         if kind is None:
             if len(there) > 1:
-                raise UsageError(f"Dataset {dataset} has {', '.join(there)}: say which one.", "Use --kind.")
+                example = f"{TRADES}+{QUOTES}" if {TRADES, QUOTES} <= set(there) else there[0]
+                raise UsageError(
+                    f"Dataset {dataset} has {', '.join(there)}: say which one.", f"Use --kind, e.g. --kind {example}."
+                )
             return there
         wanted = kind.split("+")
         for each in wanted:
