@@ -109,8 +109,11 @@ def run_strategy(
     )
     planned = trial.plan(order, snapshots=snapshots and save)
     outcome, kept, bounds, interrupted = _made(planned, workers, save=save)
-    _report(planned, outcome, kept, bounds, interrupted=interrupted, as_json=as_json)
-    _draw(report, planned, outcome, kept, bounds)
+    try:
+        _draw(report, planned, outcome, kept, bounds)
+    finally:
+        # A page that cannot be written takes no result with it.
+        _report(planned, outcome, kept, bounds, interrupted=interrupted, as_json=as_json)
     held = [text for condition in conditions if (text := condition.holds(outcome.summary))]
     for text in held:
         say(f"qm: {text}")
