@@ -109,11 +109,7 @@ def run_strategy(
     )
     planned = trial.plan(order, snapshots=snapshots and save)
     outcome, kept, bounds, interrupted = _made(planned, workers, save=save)
-    try:
-        _draw(report, planned, outcome, kept, bounds)
-    finally:
-        # A page that cannot be written takes no result with it.
-        _report(planned, outcome, kept, bounds, interrupted=interrupted, as_json=as_json)
+    _tell(planned, outcome, kept, bounds, report, interrupted=interrupted, as_json=as_json)
     held = [text for condition in conditions if (text := condition.holds(outcome.summary))]
     for text in held:
         say(f"qm: {text}")
@@ -157,6 +153,23 @@ def _bounds(planned: Trial, outcome: Outcome, beside: Beside, *, interrupted: bo
             made = bound(order.fills or planned.fills, again.summary, order.stress)
         found.append(made)
     return found, interrupted
+
+
+def _tell(
+    planned: Trial,
+    outcome: Outcome,
+    run: str,
+    bounds: list[Bound],
+    report: Path | None,
+    *,
+    interrupted: bool,
+    as_json: bool,
+) -> None:
+    try:
+        _draw(report, planned, outcome, run, bounds)
+    finally:
+        # A page that cannot be written takes no result with it.
+        _report(planned, outcome, run, bounds, interrupted=interrupted, as_json=as_json)
 
 
 def _draw(path: Path | None, planned: Trial, outcome: Outcome, run: str, bounds: list[Bound]) -> None:
