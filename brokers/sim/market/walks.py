@@ -44,7 +44,7 @@ CROWDS: Final = tuple(float(np.log(trades)) for trades, _ in measured.COUNT_SHAP
 UPDATES: Final = 6.0
 """Most trades a minute of a busy symbol: each stands for many in the largest."""
 EVENT_UPDATES: Final = 3_000.0
-EVENT_TRADES: Final = 20_000.0
+EVENT_TRADES: Final = 35_000.0
 """Most trades of the day of an event: beyond, each stands for several."""
 BEFORE, AFTERWARDS = 0.006, 0.018
 """Variance of the minutes before an event begins, and long after it, as a share of its height."""
