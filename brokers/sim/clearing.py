@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import deque
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from math import inf
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from brokers.sim.book import Resting
-from brokers.sim.settings import SimSettings
+from brokers.sim.settings import MS, SimSettings
 from qm.model.inputs import AnyReport, Fill, Gone, LegActive
 from qm.model.order import Execution, Side
 from qm.rules.ticks import Rounding, grid, tick_size
@@ -17,6 +18,11 @@ from qm.rules.ticks import Rounding, grid, tick_size
 UP, DOWN = Rounding.UP, Rounding.DOWN
 
 CROSSES = "would cross zero"
+MOST_TAKEN = 1000
+"""Executions at quotes of one symbol that are remembered."""
+
+Before = tuple[Side, int, Decimal, str, str, int]
+"""An execution of the session so far: side, shares, price, order, symbol, ns UTC."""
 
 
 BandsOf = Callable[[str, bool], tuple[float, float]]
@@ -39,10 +45,22 @@ class Costs(Protocol):
         ...
 
 
+class Taken(NamedTuple):
+    """What was taken of a quote."""
+
+    at: int
+    """ns UTC."""
+    sign: int
+    """1 where it was bought at the ask."""
+    price: float
+    """That of the quote, $."""
+    qty: int
+
+
 class Moment:
     """One market record, while orders meet it."""
 
-    __slots__ = ("at", "high", "low", "now", "number", "reports", "room")
+    __slots__ = ("at", "high", "low", "now", "number", "quoted", "reports", "room")
 
     def __init__(self, now: int, at: int, number: int, room: float, reports: list[AnyReport]) -> None:
         self.low, self.high = -inf, inf
@@ -55,7 +73,15 @@ class Moment:
         """Market records consumed, this one included."""
         self.room = room
         """Shares that may still fill on it."""
+        self.quoted: float | None = None
+        """Price of the side of a quote from which `room` is taken, $."""
         self.reports = reports
+
+    def at_quote(self, price: float, room: float) -> Moment:
+        """Return the same record for those who take from one side of a quote."""
+        other = Moment(self.now, self.at, self.number, room, self.reports)
+        other.low, other.high, other.quoted = self.low, self.high, price
+        return other
 
 
 class Clearing:
@@ -72,6 +98,7 @@ class Clearing:
         self._slips = bool(
             settings.slippage_bps or settings.stop_slippage_bps or settings.slippage_ticks or settings.half_spread
         )
+        self._taken: dict[str, deque[Taken]] = {}
         self.begin(day)
         self.executions = 0
         self.orders: dict[str, Resting] = {}
@@ -83,11 +110,13 @@ class Clearing:
         self.day = day
         self._grid = grid(day)
         self._fees = self._costs.of_day(day)
+        self._taken.clear()
 
-    def recall(self, filled: Iterable[tuple[Side, int, Decimal, str]]) -> None:
-        """Take up the executions of the session so far: (side, shares, price, order)."""
-        for execution in filled:
-            self._fees.charge(*execution)
+    def recall(self, filled: Iterable[Before]) -> None:
+        """Take up the executions of the session so far: (side, shares, price, order, symbol, ns UTC)."""
+        for side, qty, price, order, symbol, at in filled:
+            self._fees.charge(side, qty, price, order)
+            self._take(symbol, Taken(at, 1 if side is Side.BUY else -1, float(price), qty))
 
     def room(self, volume: float) -> float:
         """Return how many of the shares that a bar traded we may take; `inf` when nothing caps us."""
@@ -97,6 +126,17 @@ class Clearing:
     def shown(self, size: float) -> float:
         """Return how many of the shares that a print or a quote shows we may take; `inf` when nothing caps us."""
         return size * self._settings.tick_participation // 1.0 if self._settings.participation else inf
+
+    def offered(self, symbol: str, sign: int, price: float, size: float, at: int) -> float:
+        """Return how many of the shares that one side of a quote shows are still there for us."""
+        shown = self.shown(size)
+        taken = self._taken.get(symbol)
+        if not taken or shown == inf:
+            return shown
+        since = at - self._settings.refill_ms * MS
+        while taken and taken[0].at <= since:
+            taken.popleft()
+        return max(0.0, shown - sum(one.qty for one in taken if one.sign == sign and one.price == price))
 
     def slip(self, one: Resting, price: float) -> float:
         """Return what taking liquidity costs the order where no quote says so, $ per share."""
@@ -131,6 +171,8 @@ class Clearing:
             if not qty:
                 return
         moment.room -= qty
+        if moment.quoted is not None:
+            self._take(symbol, Taken(at, sign, moment.quoted, qty))
         if not moment.low <= price <= moment.high:
             low, high = self._bands(symbol, one.patient)
             price = min(max(price, min(low, moment.low)), max(high, moment.high))
@@ -157,6 +199,10 @@ class Clearing:
         """Report an order gone, and with it a leg that can never wake."""
         reports.append(Gone(one.order.id, now, why, expired))
         self._finish(one, now, reports)
+
+    def _take(self, symbol: str, taken: Taken) -> None:
+        if self._settings.participation:
+            self._taken.setdefault(symbol, deque(maxlen=MOST_TAKEN)).append(taken)
 
     def _after(self, one: Resting, moment: Moment, at: int) -> None:
         leg = one.leg

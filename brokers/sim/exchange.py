@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from decimal import Decimal
 from math import inf
 
 from brokers.sim.auctions import OVER, above_bid, is_over, of_bar, of_print, remember, settle_untold, worked
 from brokers.sim.bars import Bar, BarMatch
 from brokers.sim.book import Book, Plain, Resting, Traded, problem, unfit
-from brokers.sim.clearing import Clearing, Costs, Moment
+from brokers.sim.clearing import Before, Clearing, Costs, Moment
 from brokers.sim.fills import meet_print, meet_quote
 from brokers.sim.restrictions import hold_back, outermost, short_problem
 from brokers.sim.settings import MS, SimSettings
@@ -96,6 +95,7 @@ class SimExchange:
             self._clearing.begin(market.session.date)
         self._books: dict[int, Book] = {}
         self._bid, self._ask, self._quote_ts = market.col["bid"], market.col["ask"], market.col["quote_ts"]
+        self._bid_size, self._ask_size = market.col["bid_size"], market.col["ask_size"]
         self._last_ts = market.col["ts"]
         self._source, self._status = market.col["source"], market.col["status"]
         self._low, self._high = market.col["band_low"], market.col["band_high"]
@@ -106,12 +106,12 @@ class SimExchange:
         working: Iterable[Plain],
         executions: int,
         positions: Mapping[str, int] | None = None,
-        traded: Iterable[tuple[Side, int, Decimal, str]] = (),
+        traded: Iterable[Before] = (),
     ) -> None:
         """Take up the working orders, the count of executions and the signed positions with which a journal ends.
 
-        `traded` are the executions of the session so far, on whose sum its fees are rounded. The market must have been
-        replayed to there.
+        `traded` are the executions of the session so far: on their sum its fees are rounded, and what they took of a
+        quote a moment ago is not there yet. The market must have been replayed to there.
         """
         clearing = self._clearing
         clearing.executions = executions
@@ -299,22 +299,29 @@ class SimExchange:
         known = low <= bid < ask <= high and bid > 0.0
         if known and record[0] - self._quote_ts.item(row) <= self._settings.quote_age_ms * MS:
             moment.low, moment.high = low, high
-            meet_print(orders, price, (bid, ask), moment, self._clearing)
+            sides = self._sides(row, (bid, ask, self._bid_size.item(row), self._ask_size.item(row)), moment)
+            meet_print(orders, price, (bid, ask), moment, sides, self._clearing)
         else:
             moment.low = moment.high = price
-            meet_print(orders, price, None, moment, self._clearing)
+            meet_print(orders, price, None, moment, (moment, moment), self._clearing)
 
     def _quote(self, orders: list[Resting], row: int, record: Record, moment: Moment) -> None:
         bid, ask, bid_size, ask_size = record[6:10]
         if not 0.0 < bid < ask:
             return
-        low, high = moment.low, moment.high = self._told_bands(row)
-        moment.room = self._clearing.shown(ask_size) if low <= ask <= high else 0.0
-        room = self._clearing.shown(bid_size) if low <= bid <= high else 0.0
-        sells = Moment(moment.now, moment.at, moment.number, room, moment.reports)
-        sells.low, sells.high = low, high
+        moment.low, moment.high = self._told_bands(row)
         triggers = self._source.item(row) != PRINTS
-        meet_quote(orders, bid, ask, triggers, moment, sells, self._clearing)
+        buys, sells = self._sides(row, (bid, ask, bid_size, ask_size), moment)
+        meet_quote(orders, bid, ask, triggers, buys, sells, self._clearing)
+
+    def _sides(self, row: int, quote: tuple[float, float, float, float], moment: Moment) -> tuple[Moment, Moment]:
+        """Return the moment for those who buy at the ask of a quote, and for those who sell at its bid."""
+        bid, ask, bid_size, ask_size = quote
+        symbol, offered = self._market.table.names[row], self._clearing.offered
+        low, high = moment.low, moment.high
+        to_buy = offered(symbol, 1, ask, ask_size, moment.at) if low <= ask <= high else 0.0
+        to_sell = offered(symbol, -1, bid, bid_size, moment.at) if low <= bid <= high else 0.0
+        return moment.at_quote(ask, to_buy), moment.at_quote(bid, to_sell)
 
     def _told_bands(self, row: int) -> tuple[float, float]:
         low, high = self._low.item(row), self._high.item(row)

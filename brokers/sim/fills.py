@@ -17,9 +17,19 @@ def take(
 
 
 def meet_print(
-    orders: list[Resting], price: float, quote: tuple[float, float] | None, moment: Moment, to: Clearing
+    orders: list[Resting],
+    price: float,
+    quote: tuple[float, float] | None,
+    moment: Moment,
+    sides: tuple[Moment, Moment],
+    to: Clearing,
 ) -> None:
-    """Match orders with a print; `quote` is the bid and ask that stood around it, when they can be trusted."""
+    """Match orders with a print; `quote` is the bid and ask that stood around it, when they can be trusted.
+
+    Who waits at a limit trades with the print, who takes with the quote: `sides` are what it offers to those who buy,
+    and to those who sell.
+    """
+    buys, sells = sides
     for one in orders:
         if one.held or one.since >= moment.number or one.live > moment.at:
             continue
@@ -35,8 +45,8 @@ def meet_print(
         if quote is None:
             take(one, price, to.slip(one, price), one.reach, moment, to)
         else:
-            far = max(quote[1], price) if sign > 0 else min(quote[0], price)
-            take(one, far, to.widens * (quote[1] - quote[0]), one.limit or far, moment, to)
+            far, side = (max(quote[1], price), buys) if sign > 0 else (min(quote[0], price), sells)
+            take(one, far, to.widens * (quote[1] - quote[0]), one.limit or far, side, to)
 
 
 def meet_quote(

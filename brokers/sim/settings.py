@@ -44,6 +44,9 @@ class SimSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Largest share of a bar's volume that we may take; 0 caps nothing, neither here nor in the ticks."""
     tick_participation: Share = 1.0
     """Largest share of a print's or a quote's size that we may take: what is shown can be had."""
+    refill_ms: Count = 1000
+    """What was taken of a quote is not there again for so long, as long as the price is the same: the quotes of a
+    recorded market never show what we took of them."""
     quote_age_ms: Count = 2000
     """A quote older than this no longer says at which price a print could have been had."""
     shorts: bool = False

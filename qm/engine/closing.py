@@ -258,7 +258,7 @@ class Closing:
         )
         approved = book.gate.approve_replacement(order, old, w.left)
         if approved is not None:
-            book.state(Intended(order, float(book.market.col["last"][book.market.table.row(old.symbol)])), cause)
+            book.state(Intended(order, self._last(old.symbol)), cause)
             book.effects.append(Replace(old.id, approved))
 
     def _send_out(self, order: Order, held: int, cause: int) -> None:
@@ -271,9 +271,12 @@ class Closing:
         approved = book.gate.approve_leaving(order, held, others)
         if approved is None:
             return
-        last = float(book.market.col["last"][book.market.table.row(order.symbol)])
-        book.state(Intended(order, last), cause)
+        book.state(Intended(order, self._last(order.symbol)), cause)
         book.effects.append(Submit(approved))
+
+    def _last(self, symbol: str) -> float | None:
+        last: float = self.book.market.col["last"].item(self.book.market.table.row(symbol))
+        return last if last > 0.0 else None
 
     def _cancel(self, order_id: str, reason: str, cause: int) -> None:
         self.book.state(CancelAsked(order_id, reason), cause)

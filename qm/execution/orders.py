@@ -234,7 +234,8 @@ class Orders:
         body = entry.body
         assert isinstance(body, Intended)
         order = body.order
-        price = float(order.limit or order.stop or body.price)
+        # Entries have a price; what leaves before the first one of the session reserves nothing.
+        price = float(order.limit or order.stop or body.price or 0.0)
         risk = body.sizing.risk_per_share if body.sizing else 0.0
         w = self.all[order.id] = Working(order, price, risk, entry.seq, entry.ts)
         w.until = body.until

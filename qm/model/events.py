@@ -269,8 +269,9 @@ class Intended(Event, frozen=True, gc=False, tag="intended"):
     """An order passed the gate and is durable; it is sent after this, under this id only."""
 
     order: Order
-    price: float
-    """Market price at the decision, $: what the order is worth as long as it has no price of its own."""
+    price: float | None
+    """Market price at the decision, $: what the order is worth as long as it has no price of its own; None before the
+    first of the session."""
     checks: tuple[Check, ...] = ()
     sizing: Sizing | None = None
     until: int = 0

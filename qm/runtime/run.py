@@ -39,7 +39,7 @@ class RestartableVenue(Venue, Protocol):
         working: Iterable[Resting],
         executions: int,
         positions: Mapping[str, int] | None = None,
-        traded: Iterable[tuple[Side, int, Decimal, str]] = (),
+        traded: Iterable[tuple[Side, int, Decimal, str, str, int]] = (),
     ) -> None:
         """Take up the working orders, the count of executions, the positions and the fills a journal ends with."""
         ...
@@ -156,9 +156,9 @@ class Run:
             if not w.done and w.status is not OrderStatus.INTENDED
         ]
         traded = [
-            (e.body.side, e.body.execution.qty, e.body.execution.price, e.body.execution.order)
-            for e in entries
-            if isinstance(e.body, Filled)
+            (b.side, b.execution.qty, b.execution.price, b.execution.order, b.symbol, b.execution.ts)
+            for b in (e.body for e in entries)
+            if isinstance(b, Filled)
         ]
         run.venue.restore(resting, orders.executions, {symbol: p.qty for symbol, p in positions.items()}, traded)
         run.session.settle()

@@ -193,7 +193,10 @@ class Judge:
                 assert by_side[Side.BUY] <= d * share
                 assert by_side[Side.SELL] <= c * share
             elif kind == Kind.TRADE:
-                assert order_book <= b * share
+                # Who waits trades with the print, who takes with the quote around it.
+                sizes = (float(desk.market.rows[side][row]) for side in ("ask_size", "bid_size"))
+                for side, shown in zip((Side.BUY, Side.SELL), sizes, strict=True):
+                    assert by_side[side] <= (b + shown) * share
                 assert auction <= b * settings.participation
             else:
                 assert order_book + auction <= e * share

@@ -155,7 +155,7 @@ def test_fees_are_rounded_over_the_day_also_after_a_restart() -> None:
     again = Desk(SHORTS)
     again.market = market_of()
     fresh = SimExchange(again.market, FeeSchedule(), SHORTS)
-    sold = (SELL, 10, Decimal(100), "S1")
+    sold = (SELL, 10, Decimal(100), "S1", "AAA", OPEN)
     fresh.restore([], 4, {}, [sold, sold])
     # 0.016 are charged as 0.02 and 0.00332 as 0.01 so far; two more make 0.032 and 0.00664.
     assert one_cent_fills(fresh, again.at(0), 3) == [0, Decimal("0.01"), 0, Decimal("0.01")]

@@ -6,11 +6,13 @@ from decimal import Decimal
 
 import pytest
 
+from brokers.sim.book import Working
+from brokers.sim.exchange import SimExchange
 from brokers.sim.settings import SimSettings
-from qm.model.inputs import Refusal
+from qm.model.inputs import AnyReport, Refusal
 from qm.model.market import Print, Status, quote, status, trade
-from qm.model.order import Order, OrderType, Purpose, Side
-from tests.brokers.sim.desk import AAA, BBB, MINUTE, OPEN, SECOND, Desk, Row, fills, minute, order, told
+from qm.model.order import Order, OrderStatus, OrderType, Purpose, Side
+from tests.brokers.sim.desk import AAA, BBB, MINUTE, OPEN, SECOND, Cents, Desk, Row, fills, minute, order, told
 
 BUY, SELL = Side.BUY, Side.SELL
 STOP, LIMIT, STOP_LIMIT = OrderType.STOP, OrderType.LIMIT, OrderType.STOP_LIMIT
@@ -237,3 +239,31 @@ def test_price_below_a_dollar_has_the_finer_tick() -> None:
     desk.send(order(kind=LIMIT, limit="0.5001"))
     desk.feed(tick(1, 0.6), tick(2, 0.5001))
     assert fills(desk.feed(tick(3, 0.5, size=10 * MINUTE)))[0].price == Decimal("0.5001")
+
+
+def shares(reports: list[AnyReport]) -> int:
+    return sum(x.qty for x in fills(reports))
+
+
+def test_what_was_taken_of_a_quote_is_not_there_again_at_once() -> None:
+    desk = Desk(SimSettings(participation=0.1)).at(0)
+    desk.send(order(qty=1000))
+    assert shares(desk.feed(nbbo(1, 9.9, 10, ask_size=100))) == 100
+    # The same offer told again, and a print at either side of it, show nothing new.
+    assert shares(desk.feed(nbbo(1.2, 9.9, 10, ask_size=100), tick(1.3, 10, 500), tick(1.4, 9.9, 500))) == 0
+    assert shares(desk.feed(nbbo(1.5, 9.9, 10, ask_size=250))) == 150
+    # Another price is another offer, and after a second so is the first.
+    assert shares(desk.feed(nbbo(1.6, 9.9, 10.01, ask_size=70))) == 70
+    assert shares(desk.feed(nbbo(2.1, 9.9, 10, ask_size=250))) == 100
+    assert shares(desk.feed(nbbo(2.6, 9.9, 10, ask_size=250))) == 150
+
+
+def test_what_was_taken_before_a_restart_is_not_there_again_either() -> None:
+    desk = Desk(SimSettings(participation=0.1)).at(0)
+    desk.send(order(qty=1000))
+    desk.feed(nbbo(1, 9.9, 10, ask_size=100))
+    desk.exchange = SimExchange(desk.market, Cents(), SimSettings(participation=0.1))
+    working = Working(order(qty=1000), None, 100, OrderStatus.WORKING, sent_ns=OPEN)
+    desk.exchange.restore([working], 1, {"AAA": 100}, [(BUY, 100, Decimal(10), "E1", "AAA", OPEN + SECOND)])
+    assert shares(desk.feed(nbbo(1.2, 9.9, 10, ask_size=100))) == 0
+    assert shares(desk.feed(nbbo(2, 9.9, 10, ask_size=100))) == 100
