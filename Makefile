@@ -18,16 +18,21 @@ ARGS ?=
 WORKERS ?= auto
 SESSIONS ?= 250
 
-.PHONY: help demo test check style types arrows format bench soak docs pins clean
+.PHONY: help demo test stale check style types arrows format bench soak docs pins clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 
-demo: $(VENV)/.runtime ## open the workstation on a synthetic market
+demo: $(VENV)/.runtime stale ## open the workstation on a synthetic market
 	@$(BIN)/qm demo $(ARGS)
 
-test: $(VENV)/.dev ## run all tests
+test: $(VENV)/.dev stale ## run all tests
 	@$(BIN)/pytest -n $(WORKERS) --maxprocesses 4 --dist loadfile $(ARGS)
+
+# Compiled code is kept beside the file that it was called from, and does not notice a change in what that file imports.
+stale:
+	@last=$$(find qm brokers benchmarks -name '*.py' -printf '%T@ %p\n' 2>/dev/null | sort -n | tail -1 | cut -d' ' -f2); \
+	[ -z "$$last" ] || find qm brokers benchmarks -name '*.nb[ci]' ! -newer "$$last" -delete
 
 check: style types arrows ## check format, lint, types and import arrows (-k: go on after a failure)
 
@@ -45,7 +50,7 @@ format: $(VENV)/.dev ## format the code and sort its imports
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.dev ## measure against peers and against the physical limit
+bench: $(VENV)/.dev stale ## measure against peers and against the physical limit
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 soak: $(VENV)/.dev ## run for long and watch memory and latency; kill a download 50 times; measure 250 made-up days

@@ -184,6 +184,11 @@ class Closing:
         """Return a price as an order may carry it."""
         return _nearest(price, self.book.market.session.date)
 
+    def last(self, row: int) -> float | None:
+        """Return the last price of a symbol, $; None before the first of the session."""
+        last: float = self.book.market.col["last"].item(row)
+        return last if last > 0.0 else None
+
     def order_id(self, strategy: str, symbol: str, leg: str) -> str:
         """Return the id of the next order: derived, and never used before."""
         day = self.book.market.session.date
@@ -258,7 +263,7 @@ class Closing:
         )
         approved = book.gate.approve_replacement(order, old, w.left)
         if approved is not None:
-            book.state(Intended(order, self._last(old.symbol)), cause)
+            book.state(Intended(order, self.last(book.market.table.row(old.symbol))), cause)
             book.effects.append(Replace(old.id, approved))
 
     def _send_out(self, order: Order, held: int, cause: int) -> None:
@@ -271,12 +276,8 @@ class Closing:
         approved = book.gate.approve_leaving(order, held, others)
         if approved is None:
             return
-        book.state(Intended(order, self._last(order.symbol)), cause)
+        book.state(Intended(order, self.last(book.market.table.row(order.symbol))), cause)
         book.effects.append(Submit(approved))
-
-    def _last(self, symbol: str) -> float | None:
-        last: float = self.book.market.col["last"].item(self.book.market.table.row(symbol))
-        return last if last > 0.0 else None
 
     def _cancel(self, order_id: str, reason: str, cause: int) -> None:
         self.book.state(CancelAsked(order_id, reason), cause)

@@ -204,10 +204,10 @@ class Trading:
         work = book.desk.works.get(row)
         if work is None or work.strategy != strategy:
             return
-        last = float(market.col["last"][row])
+        last = self.closing.last(row)
         symbol = market.table.names[row]
         price = wish.trigger if wish.trigger is not None else last
-        if not (isfinite(wish.stop) and isfinite(price) and price > 0):
+        if price is None or not (isfinite(wish.stop) and isfinite(price) and price > 0):
             raise ValueError(f"an entry in {symbol} at {price} with a stop at {wish.stop}")
         signal = Signal(
             symbol=symbol,
@@ -294,7 +294,7 @@ class Trading:
             side=Side.SELL if held > 0 else Side.BUY,
             entry=False,
             reason=wish.reason,
-            price=float(market.col["last"][row]),
+            price=self.closing.last(row),
             shares=shares,
             features=features_of(market, row),
             context=book.regime.context(market.now),

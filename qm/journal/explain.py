@@ -192,7 +192,8 @@ def _signal(body: Signal) -> Words:
     known = [f"{name} {_number(value)}" for name, value in body.features.items()]
     way = "in" if body.entry else "out"
     size = "" if body.entry or body.shares is None else f" {body.shares:,}"
-    text = f"{body.strategy} wants {way}: {body.side}{size} {body.symbol} at {body.price:g}: {body.reason}"
+    at = "" if body.price is None else f" at {body.price:g}"
+    text = f"{body.strategy} wants {way}: {body.side}{size} {body.symbol}{at}: {body.reason}"
     stop = [f"stop {body.stop:g}"] if body.stop is not None else []
     return "signal", text, [*stop, *([", ".join(known)] if known else []), *_context(body.context)]
 

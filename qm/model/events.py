@@ -232,8 +232,8 @@ class Signal(Event, frozen=True, gc=False, tag="signal"):
     """The side of the order it asks for."""
     entry: bool
     reason: str
-    price: float
-    """Market price at the decision, $."""
+    price: float | None
+    """Market price at the decision, $; None before the first of the session."""
     type: OrderType = OrderType.MARKET
     trigger: float | None = None
     """Price that wakes a stop order, $."""

@@ -25,6 +25,7 @@ from qm.model.order import Order, Purpose
 from qm.model.standing import Standing
 from qm.risk.limits import RiskSettings
 from qm.risk.market_rules import in_these_hours, margin, market_open, off_the_bands, short_sale
+from qm.risk.sizing import aim
 from qm.rules.day_rules import DayRules
 
 MINUTE_NS = 60_000_000_000
@@ -91,7 +92,7 @@ class Gate:
     def judge(self, signal: Signal, sizing: Sizing, seen: Picture) -> tuple[Check, ...]:
         """Return every check of an entry, passed or not."""
         lim = self.limits
-        price = signal.trigger or signal.price
+        price = aim(signal)
         stop = signal.stop
         # Three cents are three cents, whatever their binary fractions say.
         gap = None if stop is None else round(signal.side.sign * (price - stop), 8)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import inf
+from math import inf, nan
 
 from qm.model.events import Signal, Sizing
 from qm.risk.limits import RiskSettings
@@ -22,7 +22,7 @@ def size(
     strategy may have wished for a smaller r or cap, and a stop that is not known gives no shares. Equity, gross and
     heat in $; source: the usual fixed-fraction rule.
     """
-    price = signal.trigger or signal.price
+    price = aim(signal)
     stop = signal.stop
     if stop is None or not price > 0 or not abs(price - stop) > 0:
         return Sizing(0, 0.0, 0.0, {}, "stop not known")
@@ -45,3 +45,8 @@ def size(
     binding = min(caps, key=lambda name: caps[name])
     shares = caps[binding]
     return Sizing(shares, round(shares * per_share, 4), round(per_share, 6), caps, binding)
+
+
+def aim(signal: Signal) -> float:
+    """Return where a signal means to trade: its trigger, else the market price, $; NaN when neither is known."""
+    return signal.trigger or (nan if signal.price is None else signal.price)

@@ -192,7 +192,8 @@ def _not_started(event: NotStarted, _: OrderOf) -> Said:
 def _signal(event: Signal, _: OrderOf) -> Said:
     part = f"to {event.side} {event.shares:,} of" if event.shares is not None else "out of"
     way = f"wants {'into' if event.entry else part}"
-    return "info", event.symbol, f"{event.strategy} {way} {event.symbol} at {price(event.price)}: {event.reason}"
+    at = "" if event.price is None else f" at {price(event.price)}"
+    return "info", event.symbol, f"{event.strategy} {way} {event.symbol}{at}: {event.reason}"
 
 
 def _refused(event: Refused, _: OrderOf) -> Said:

@@ -3,6 +3,8 @@
 import datetime as dt
 from decimal import Decimal
 
+import msgspec
+
 from backtest.runner import Plan, run
 from brokers.sim.settings import SimSettings
 from qm.clock import MINUTE
@@ -14,6 +16,7 @@ from qm.model.instrument import SymbolTable
 from qm.model.market import bar, events
 from qm.model.order import Purpose, Side
 from qm.rules.calendar import next_session, session
+from qm.store.reader import decode_body
 from qm.strategies.api import Enter, EntrySignals, ExitSignals, Group, Params, Strategy, Wishes
 from qm.strategies.api import Plan as Levels
 
@@ -62,3 +65,7 @@ def test_what_is_left_at_the_end_is_closed_first_in_the_next_session() -> None:
     assert closed.closed < SECOND.open_ns + 5 * MINUTE
     assert not [entry for entry in entries if isinstance(entry.body, Anomaly)]
     assert outcome.days[-1].equity_usd != Decimal(0)
+    # It is sent before the first price of the session, and must still be read back as it was written.
+    first = next(entry.body for entry in after if isinstance(entry.body, Intended))
+    assert first.price is None
+    assert all(decode_body(msgspec.json.encode(entry.body)) == entry.body for entry in entries)
