@@ -71,11 +71,9 @@ class BreakExit(ExitSignals):
 if __name__ == "__main__":
     params, market, day = BreakParams(), SyntheticMarket(200, seed=2), session(dt.date(2025, 3, 13))
     own = Strategy("range_break", "1", "experimental", "my own", params, BreakEntry(params), BreakExit(params))
-    known = market.reference(day)
-    busiest = [market.table.names[row] for row in np.argsort(-known.adv)[:20]]
-    # Of all open trades together the account allows 2 %: small ones leave room for all twenty.
+    busiest = [market.table.names[row] for row in np.argsort(-market.reference(day).adv)[:20]]
     settings = EngineSettings(scans=(), risk=RiskSettings(risk_per_trade=0.001))
     plan = runner.Plan(settings, {own.name: own}, exchange=HOUSE, assigned={own.name: busiest})
-    outcome = runner.run(plan, [Day(market.table, day, known, prints=True, batches=market.minutes(day))])
-    for t in outcome.trades:
+    today = Day(market.table, day, market.reference(day), prints=True, batches=market.minutes(day))
+    for t in runner.run(plan, [today]).trades:
         print(f"{t.symbol:<5} {t.qty:>5} shares {t.entry_price:>9.4f} to {t.exit_price:>9.4f} {t.r:+.2f} R: {t.reason}")

@@ -72,21 +72,22 @@ def far(rows: Rows, s: int, p: float, ts: int, regular: bool) -> bool:
 def run(rows: Rows, events: Events, start: int, due: int, pre_ns: int, open_ns: int, close_ns: int) -> tuple[int, int]:
     """Consume `events[start:]` into `rows` until a wake.
 
-    `due` is the time of the next timer; it fires before the first record that is later. Volume, open, high, low and
-    VWAP count only what happened in `[open_ns, close_ns)`, the `pre_*` only what happened in `[pre_ns, open_ns)`. A bar
-    or print without a price is as if it had never come: one NaN would stay in the VWAP, and one zero in the low, all
-    day. So is a print that is `far`. Returns the index of the next record to consume and the reasons to wake (0 when
-    the batch ended); when the reason is not a timer, the record that woke is at index - 1.
+    `due` is the time of the next timer; it fires before the first record that is later, and before a print of the same
+    time: a bar that ends with a minute belongs to it, a print at its end is the first of the next. Volume, open, high,
+    low and VWAP count only what happened in `[open_ns, close_ns)`, the `pre_*` only what happened in `[pre_ns,
+    open_ns)`. A bar or print without a price is as if it had never come: one NaN would stay in the VWAP, and one zero
+    in the low, all day. So is a print that is `far`. Returns the index of the next record to consume and the reasons
+    to wake (0 when the batch ended); when the reason is not a timer, the record that woke is at index - 1.
     """
     i = start
     n = events.shape[0]
     while i < n:
         event = events[i]
         ts = event["ts"]
-        if ts > due:
+        kind = event["kind"]
+        if ts > due or (ts == due and kind == 2):
             return i, TIMER
         i += 1
-        kind = event["kind"]
         if kind == 5:
             continue
         s = event["sym"]

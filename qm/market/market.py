@@ -160,7 +160,7 @@ class Market:
         start, times = self.now // MINUTE_NS * MINUTE_NS, events["ts"]
         index, last = 0, int(times[-1])
         for boundary in range(start + MINUTE_NS, last + 1, MINUTE_NS):
-            end = int(np.searchsorted(times, boundary, "right"))
+            end = index + before(events[index:], boundary)
             self.replay(events[index:end])
             self.now, index = boundary, end
             self.mark_minute(boundary)
@@ -183,3 +183,11 @@ class Market:
             float(r["bar_close"]),
             float(r["bar_volume"]),
         )
+
+
+def before(events: Events, due: int) -> int:
+    """Return how many of the records, in order, come before a timer: see `kernel.run`."""
+    whole = int(np.searchsorted(events["ts"], due, "right"))
+    first = int(np.searchsorted(events["ts"], due, "left"))
+    prints = np.flatnonzero(events["kind"][first:whole] == Kind.TRADE)
+    return first + int(prints[0]) if len(prints) else whole

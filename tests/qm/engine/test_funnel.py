@@ -86,7 +86,12 @@ def test_every_hit_is_followed_up_or_says_once_why_not(journal: list[Entry]) -> 
                 del alive[body.scan, body.symbol]
             case HitRejected():
                 followed[alive[body.scan, body.symbol]].append("rejected")
-            case Allocated() | Watched():
+            case Watched():
+                # Whichever scan brought the symbol there, all that found it have a place.
+                for (_, symbol), seq in alive.items():
+                    if symbol == body.symbol:
+                        followed[seq].append("Watched")
+            case Allocated():
                 cause = by_seq[entry.cause]
                 while not isinstance(cause.body, Hit | HitRefreshed):
                     cause = by_seq[cause.cause]

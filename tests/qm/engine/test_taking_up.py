@@ -13,7 +13,7 @@ from qm.runtime.run import Run, Setup
 from qm.store.memory import MemoryJournal
 from tests.qm.engine.drive import day, joined, run_settings, setup
 
-DAY = day(100, 390, seed=5)
+DAY = day(100, 390, seed=7)
 RECORDS = joined(iter(DAY.batches))
 SMALL = RiskSettings(risk_per_trade=0.002)
 FOLLOWS_BARS = EngineSettings(strategies=(StrategyChoice("thrust"),), scans=("momentum",), risk=SMALL)

@@ -51,13 +51,14 @@ class Tape:
         return cls(pd.DataFrame(told, index=bars["ts"]), pd.DataFrame(sized, index=bars["ts"]), prints=False)
 
     def until(self, now: int) -> Tape:
-        return Tape(self.told[self.told.index <= now], self.sized[self.sized.index <= now], self.prints)
+        # A print at the end of a minute is the first of the next; a bar that ends there belongs to it.
+        last = now - 1 if self.prints else now
+        return Tape(self.told[self.told.index <= last], self.sized[self.sized.index <= last], self.prints)
 
     def between(self, first: int, end: int) -> Tape:
         told, sized = self.told, self.sized
-        return Tape(
-            told[(told["at"] >= first) & (told["at"] < end)], sized[(sized["at"] >= first) & (sized["at"] < end)], False
-        )
+        inside, counted = (told["at"] >= first) & (told["at"] < end), (sized["at"] >= first) & (sized["at"] < end)
+        return Tape(told[inside], sized[counted], self.prints)
 
     @property
     def last(self) -> float:

@@ -12,7 +12,7 @@ from brokers.sim.synthetic import SyntheticMarket
 from qm.market.blocks import BLOCK
 from qm.market.day_facts import usual_share
 from qm.market.features import ABOUT, NAMES, UNITS, features
-from qm.market.market import MINUTE_NS, Market
+from qm.market.market import MINUTE_NS, Market, before
 from qm.market.reference import Reference
 from qm.market.symbol_features import features_of
 from qm.model.instrument import SymbolTable
@@ -31,7 +31,7 @@ def advance(market: Market, records: Events, minutes: int) -> None:
     index = 0
     for k in range(-BEFORE, minutes + 1):
         boundary = market.session.open_ns + k * MINUTE_NS
-        end = int(np.searchsorted(records["ts"], boundary, "right"))
+        end = index + before(records[index:], boundary)
         market.replay(records[index:end])
         market.now = boundary
         market.mark_minute(boundary)
@@ -65,7 +65,7 @@ def test_features_of_a_synthetic_market(minutes: int) -> None:
     market = Market(synthetic.table, of, synthetic.reference(of))
     records = np.concatenate(list(Minutes(synthetic, minutes + 1)))
     advance(market, records, minutes)
-    told = records[(records["kind"] == Kind.TRADE) & (records["ts"] <= market.now)]
+    told = records[(records["kind"] == Kind.TRADE) & (records["ts"] < market.now)]
     traded = np.unique(told[told["event_ts"] >= of.open_ns]["sym"]).tolist()
     assert len(traded) > 20
     matrix, spy = features(market), Tape.of(records, market.table.row("SPY"))
