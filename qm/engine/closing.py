@@ -15,7 +15,6 @@ from qm.market.market import MINUTE_NS
 from qm.model.effects import Cancel, Notify, Replace, Submit
 from qm.model.events import CancelAsked, Flattened, FlattenStarted, Intended, Unprotected
 from qm.model.order import Order, OrderStatus, OrderType, Purpose, Side
-from qm.rules.day_rules import day_rules
 from qm.rules.ticks import Rounding, round_to_tick
 
 MAX_RENEWALS = 3
@@ -75,7 +74,7 @@ class Closing:
     @property
     def auction_until_ns(self) -> int:
         """From here on the closing auction may take no order any more, wherever a symbol is listed; ns UTC."""
-        return day_rules(self.book.market.session).auctions[OrderType.MOC].enter_until_ns
+        return self.book.rules.auctions[OrderType.MOC].enter_until_ns
 
     def retry(self) -> None:
         """Send again what was refused a minute ago."""
