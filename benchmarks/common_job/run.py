@@ -73,6 +73,7 @@ def side_by_side(names: list[str], symbols: int, days: int, rounds: int, cpu: in
             row = run(name, symbols, days, cpu)
             if row is not None and same(row, right):
                 rows.append(row)
+                print(f"{name}, {symbols} symbols: {row['run_cpu_s']:.2f} s", file=sys.stderr)
             else:
                 del runs[name]
     return runs
