@@ -19,7 +19,7 @@ REVISED = 64
 """What was told before is told otherwise: for the market itself, it wakes nobody."""
 MINUTE = 60_000_000_000
 MINUTE_S = 60
-TRADING, HALTED = 1, 2
+TRADING, HALTED, PAUSED = 1, 2, 3
 
 NEAR = 0.01
 """A print this close to the last one, as a fraction, is never looked at twice."""
@@ -268,6 +268,11 @@ def run(rows: Rows, events: Events, start: int, due: int, pre_ns: int, open_ns: 
                 row["resumed"] = 0
             elif code == TRADING and row["status"] >= HALTED:
                 row["resumed"] = ts
+            if code >= HALTED:
+                # A halt that turns into a pause, or a pause into a halt, is one halt.
+                if code == PAUSED and row["status"] != PAUSED:
+                    row["pauses"] += 1
+                row["halt"] = code
             row["status"] = code
             why = STATUS
         elif kind == 6:

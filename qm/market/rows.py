@@ -24,7 +24,8 @@ ROW: Final = np.dtype(
         ("ts", "<i8"),
         ("next", "<i8"),
         ("prints", "<i4"),
-        ("status", "<i4"),
+        ("status", "<i2"),
+        ("halt", "<i2"),
         ("second_high", "<f8"),
         ("second_low", "<f8"),
         ("bar_start", "<i8"),
@@ -68,7 +69,8 @@ ROW: Final = np.dtype(
         # What is rare.
         ("odd_run", "<i8"),
         ("odd_prints", "<i4"),
-        ("halts", "<i4"),
+        ("halts", "<i2"),
+        ("pauses", "<i2"),
         ("quarantined", "<i4"),
         ("revised", "<i4"),
         ("wide_up", "<f8"),
@@ -103,6 +105,8 @@ ROW: Final = np.dtype(
 | bid, ask, bid_size, ask_size | the last quote as it was told, crossed or one-sided ones too |
 | status | `Status` |
 | halts, resumed | halts and pauses that began; when trading resumed after the last one, 0 while it did not |
+| pauses | those of them that were volatility pauses |
+| halt | `Status` of the last of them: what a halt turned into last; 0 before the first |
 | band_low, band_high | prices outside which nothing may trade; NaN while none were told |
 | band_ref | reference price of these bands |
 | tick | smallest step between prices, by the last one at the minute boundary before; 0 where it is not known |

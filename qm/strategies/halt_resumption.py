@@ -1,5 +1,7 @@
 """Halt resumption: a stock paused on its way up reopens at or above the price of the pause. By default it only tells.
 
+Only volatility pauses count: other halts, for news or by a regulator, say nothing of the way that a stock was on.
+
 A setup of practitioners, without a published test: experimental, and it sends no order unless told to.
 """
 
@@ -28,7 +30,7 @@ class HaltParams(Params, frozen=True):
     trade: bool = False
     """Send orders; without it the trader is told, and that is all."""
     most_halts: Annotated[int, Meta(ge=1, le=20)] = 2
-    """Only the first so many halts of the day."""
+    """Only the first so many volatility pauses of the day."""
     wait_min: Annotated[int, Meta(ge=1, le=60)] = 10
     """The break must come so soon after the resumption, minutes."""
     t1_r: Annotated[float, Meta(gt=0, le=10)] = 1.0
@@ -55,11 +57,14 @@ class HaltEntry(EntrySignals):
         bars = [bar for bar in recent(view, p.wait_min + 1) if bar.start + MINUTE_NS > view.resumed]
         if not bars:
             return []
+        if view.halts != note["halts"] or view.halt != Status.PAUSED:
+            # It was paused again before a minute was over, or the pause became a halt.
+            return [self._begin(view)]
         first = bars[0]
         if not first.open >= note["halt"]:
-            return [Done(f"resumed at {first.open:.2f}, below the halt at {note['halt']:.2f}")]
+            return [Done(f"resumed at {first.open:.2f}, below the pause at {note['halt']:.2f}")]
         told = (
-            f"halt {note['number']:.0f} of the day at {note['halt']:.2f} resumed at {first.open:.2f}, "
+            f"volatility pause {note['number']:.0f} of the day at {note['halt']:.2f} resumed at {first.open:.2f}, "
             f"its first minute went from {first.low:.2f} to {first.high:.2f}"
         )
         if not p.trade:
@@ -70,25 +75,27 @@ class HaltEntry(EntrySignals):
 
     def on_touch(self, view: View) -> Wishes:
         """Buy the break, with a stop at the low since the resumption."""
-        if view.halts != view.note["number"] or view.status >= Status.HALTED:
-            return [Done("halted again")]
+        if view.halts != view.note["halts"] or view.status >= Status.HALTED:
+            return [Done("paused or halted again")]
         since = [bar.low for bar in recent(view, self.params.wait_min + 1) if bar.start + MINUTE_NS > view.resumed]
         # The minute under way is no bar yet where bars are built from prints.
         stop = min(view.note["low"], *since, view.last)
-        return [Plan(note=dict(view.note)), Enter(Side.BUY, stop, "broke the first minute after the halt")]
+        return [Plan(note=dict(view.note)), Enter(Side.BUY, stop, "broke the first minute after the pause")]
 
     def on_time(self, group: Group) -> Wishes:
         """Let go of what did not break in time."""
         return [Done(f"no break within {self.params.wait_min} minutes", row) for row in group.rows.tolist()]
 
     def _begin(self, view: View) -> Wish:
-        p, number = self.params, view.halts
-        if not 1 <= number <= p.most_halts:
-            return Done(f"halt {number:.0f} of the day; only the first {p.most_halts} count", view.row)
+        p, number = self.params, view.pauses
+        if view.halt != Status.PAUSED:
+            return Done("not paused for volatility", view.row)
+        if number > p.most_halts:
+            return Done(f"pause {number:.0f} of the day; only the first {p.most_halts} count", view.row)
         price, before = halted_at(view)
         if not price > before:
-            return Done("not halted on its way up", view.row)
-        return Plan((view.row,), follow=True, note={"halt": price, "number": number})
+            return Done("not paused on its way up", view.row)
+        return Plan((view.row,), follow=True, note={"halt": price, "number": number, "halts": view.halts})
 
 
 def halted_at(view: View) -> tuple[float, float]:
@@ -120,11 +127,11 @@ def halt_resumption(params: HaltParams | None = None) -> Strategy:
         scans=("resumptions",),
         needs=(Need.STATUS,),
         rules=Rules(
-            universe=f"stocks halted or paused on their way up, the first {p.most_halts} halts of the day",
-            trigger="the first minute after the resumption is over, and it opened at or above the price of the halt",
+            universe=f"stocks paused for volatility on their way up, the first {p.most_halts} pauses of the day",
+            trigger="the first minute after the resumption is over, and it opened at or above the price of the pause",
             entry=f"market at the break of the first minute's high, within {p.wait_min} minutes; only with trade=true",
             stop="the low since the resumption",
             targets=f"half at {p.t1_r:g} R, the rest at {p.t2_r:g} R",
-            invalidation="another halt; a resumption below the price of the halt",
+            invalidation="another pause or halt; a resumption below the price of the pause",
         ),
     )

@@ -1,7 +1,8 @@
 """Parabolic short: a stock that ran far too far, far too fast, sold short as it turns. It is off unless switched on.
 
-A setup of practitioners, without a published test: experimental. Whether the shares can be borrowed and sold short is
-for the gate to say; a restriction carried over from the day before is not even tried.
+A setup of practitioners, without a published test: experimental. Whether the shares can be borrowed is for the gate to
+say; while short sales are restricted it is not even tried. A stop so near the entry that slippage alone would cost most
+of what is risked is not taken: with practitioners the slippage of this setup may come to 0.75 R at most.
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ TURN_BARS = 3
 """The first lower low is not older than so many minutes."""
 LIMIT_TICKS = 2
 STOP_TICKS = 2
+STOP_SLIP = 0.001
+"""What a stop of such a stock must be expected to slip at least, as a share of its price."""
 WORKS_NS = MINUTE_NS
 """An order that has not filled by then is taken back."""
 EMA_FIVES = 9
@@ -59,6 +62,8 @@ class ParabolicParams(Params, frozen=True):
     """The high was so many standard deviations above VWAP."""
     accel_bars: Annotated[int, Meta(ge=2, le=6)] = 3
     """Rising five-minute bars in a row, each longer than the one before."""
+    slip_max_r: Annotated[float, Meta(gt=0, le=5)] = 0.75
+    """What entry and stop may slip together, R; a stop so near that they might slip more is not taken."""
     halt_min: Annotated[float, Meta(ge=0, le=120)] = 5.0
     """Not within so many minutes of a halt."""
     risk: Annotated[float, Meta(gt=0, le=0.02)] = 0.0025
@@ -93,7 +98,8 @@ class ParabolicEntry(EntrySignals):
             return [Done("too late in the day")]
         armed = view.note.get("level", 0.0) > 0
         bars = recent(view, LOOK_BACK)
-        if not (self._may_short(view) and self._is_parabolic(view, bars) and turned(bars)):
+        stands = self._may_short(view) and self._is_parabolic(view, bars) and turned(bars)
+        if not (stands and self._worth_its_slip(view, bars[-1].low)):
             return [Plan(follow=True, note={"level": 0.0})] if armed else []
         low = bars[-1].low
         return [Plan(down=[low - tick(view, low)], follow=True, note={"level": low})]
@@ -102,14 +108,14 @@ class ParabolicEntry(EntrySignals):
         """Sell short at most two ticks below the low, with a stop above the high of the day."""
         low = view.note.get("level", 0.0)
         done = Plan(follow=True, note={"level": 0.0})
-        if not low > 0 or not self._may_short(view):
+        if not low > 0 or not self._may_short(view) or not self._worth_its_slip(view, low):
             return [done]
         step = tick(view, low)
         return [
             done,
             Enter(
                 Side.SELL,
-                view.high + STOP_TICKS * step,
+                stop_over(view),
                 "broke the low after the first lower low of a parabola",
                 type=OrderType.LIMIT,
                 limit=low - LIMIT_TICKS * step,
@@ -119,10 +125,17 @@ class ParabolicEntry(EntrySignals):
         ]
 
     def _may_short(self, view: View) -> bool:
-        if view.status >= Status.HALTED or view.market.reference.ssr_carried[view.row] == 1.0:
+        # Where it is not known whether short sales are restricted, the gate decides.
+        if view.status >= Status.HALTED or view.feature("ssr") == 1.0:
             return False
         quiet_ns = view.now - view.resumed
         return view.halts == 0 or (view.resumed > 0 and quiet_ns >= self.params.halt_min * MINUTE_NS)
+
+    def _worth_its_slip(self, view: View, low: float) -> bool:
+        stop = stop_over(view)
+        spread = view.ask - view.bid if 0.0 < view.bid <= view.ask else 0.0
+        slip = LIMIT_TICKS * tick(view, low) + max(tick(view, stop), spread / 2.0, STOP_SLIP * stop)
+        return slip <= self.params.slip_max_r * (stop - low)
 
     def _is_parabolic(self, view: View, bars: Sequence[Bar]) -> bool:
         p = self.params
@@ -174,6 +187,11 @@ class ParabolicExit(ExitSignals):
         return Plan(down=[line], follow=True, note={"stage": float(stage)})
 
 
+def stop_over(view: View) -> float:
+    """Return where the stop stands: ticks above the high of the day, $."""
+    return view.high + STOP_TICKS * tick(view, view.high)
+
+
 def accelerating(bars: Sequence[Bar], count: int) -> bool:
     """Tell whether there are as many bars, all rising, each by more than the one before."""
     rises = [bar.close - bar.open for bar in bars]
@@ -208,11 +226,12 @@ def parabolic_short(params: ParabolicParams | None = None) -> Strategy:
         columns=("prior_close",),
         risk=p.risk,
         rules=Rules(
-            universe=f"up {p.chg:g} % or more, no restriction carried over, no halt for {p.halt_min:g} min",
+            universe=f"up {p.chg:g} % or more, no restriction of short sales, no halt for {p.halt_min:g} min",
             trigger=f"{p.accel_bars} accelerating five-minute bars, a high {p.sigma:g} sigma above VWAP on the most "
             "volume, then the first lower one-minute low",
             entry=f"limit {LIMIT_TICKS} ticks below the low of the last minute when that breaks, for a minute",
-            stop=f"{STOP_TICKS} ticks above the high of the day",
+            stop=f"{STOP_TICKS} ticks above the high of the day; not where the entry's {LIMIT_TICKS} ticks and the "
+            f"stop's slippage (a tick, half the spread or {STOP_SLIP:.1%}) may come to more than {p.slip_max_r:g} R",
             targets=f"{p.first_cover:.0%} at the nine-bar mean of five-minute closes, {p.second_cover:.0%} at VWAP",
             invalidation=f"{LOST_CLOSES} closes back above VWAP end what is left",
             sizing=f"the stop may lose {p.risk:.2%} of equity",

@@ -85,6 +85,8 @@ class Symbol:
     prints: int = 0
     status: int = 0
     halts: int = 0
+    pauses: int = 0
+    halt: int = 0
     resumed: int = 0
     source: int = 0
     bid: float = nan
@@ -110,7 +112,22 @@ class Symbol:
 
     def fields(self) -> dict[str, float]:
         """What the row of the symbol must hold, by the name of the field."""
-        own = ("last", "before", "open", "ts", "at", "prints", "status", "halts", "resumed", "source", "bid", "ask")
+        own = (
+            "last",
+            "before",
+            "open",
+            "ts",
+            "at",
+            "prints",
+            "status",
+            "halts",
+            "pauses",
+            "halt",
+            "resumed",
+            "source",
+            "bid",
+            "ask",
+        )
         more = ("quote_ts", "since_high", "since_low", "bar_start")
         found: dict[str, float] = {name: getattr(self, name) for name in (*own, *more)}
         found |= {name: getattr(self.regular, name) for name in ("high", "low", "second_high", "second_low")}
@@ -242,5 +259,8 @@ class Reference:
             s.halts, s.resumed = s.halts + 1, 0
         elif code == Status.TRADING and s.status >= Status.HALTED:
             s.resumed = record[0]
+        if code >= Status.HALTED:
+            s.pauses += code == Status.PAUSED != s.status
+            s.halt = code
         s.status = code
         return STATUS

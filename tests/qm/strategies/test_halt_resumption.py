@@ -27,6 +27,10 @@ def paused(n: int) -> Row:
     return status_of(at(n), 0, Status.PAUSED)
 
 
+def halted(n: int) -> Row:
+    return status_of(at(n), 0, Status.HALTED)
+
+
 def resumes(n: int) -> Row:
     return status_of(at(n), 0, Status.TRADING)
 
@@ -62,7 +66,7 @@ def give(on: Stage) -> None:
     on.session.flush()
 
 
-TOLD = "halt 1 of the day at 21.80 resumed at 22.00, its first minute went from 21.80 to 22.50"
+TOLD = "volatility pause 1 of the day at 21.80 resumed at 22.00, its first minute went from 21.80 to 22.50"
 
 
 @pytest.mark.parametrize("late", [False, True])
@@ -81,7 +85,7 @@ def test_told_to_trade_it_buys_the_break_of_the_first_minute() -> None:
     assert on.all(Signal) == []
     on.feed(minute(17, 22.4, 22.6, 22.4, 22.55), flat(18, 22.55))
     signal = on.only(Signal)
-    assert (signal.reason, signal.stop) == ("broke the first minute after the halt", 21.8)
+    assert (signal.reason, signal.stop) == ("broke the first minute after the pause", 21.8)
     assert on.only(Filled).execution.price == Decimal("22.55")
     # One risk is 75 cents, so that half goes at 23.30 and the rest at 24.05.
     on.feed(minute(19, 22.6, 23.3, 22.6, 23.3), flat(20, 23.3), minute(21, 23.3, 24.1, 23.3, 24.05), flat(22, 24.05))
@@ -92,10 +96,10 @@ def test_told_to_trade_it_buys_the_break_of_the_first_minute() -> None:
 @pytest.mark.parametrize(
     ("what", "tape", "reason"),
     [
-        ("a fall into the halt", {"rise": -1.0}, "not halted on its way up"),
-        ("no way at all", {"rise": 0.0}, "not halted on its way up"),
-        ("a lower reopening", {"reopens": 21.79}, "resumed at 21.79, below the halt at 21.80"),
-        ("the third halt", {"halts": 3}, "halt 3 of the day; only the first 2 count"),
+        ("a fall into the halt", {"rise": -1.0}, "not paused on its way up"),
+        ("no way at all", {"rise": 0.0}, "not paused on its way up"),
+        ("a lower reopening", {"reopens": 21.79}, "resumed at 21.79, below the pause at 21.80"),
+        ("the third halt", {"halts": 3}, "pause 3 of the day; only the first 2 count"),
     ],
 )
 def test_what_is_left_alone(what: str, tape: dict[str, Any], reason: str) -> None:
@@ -110,9 +114,54 @@ def test_what_just_counts(tape: dict[str, Any]) -> None:
     assert len(play(**tape).all(Alerted)) == 1
 
 
+def test_a_halt_for_another_reason_is_left_alone() -> None:
+    on = stage()
+    for n in range(10):
+        on.feed(flat(n, 20.0 + n / 5))
+    on.feed(halted(10)).pass_time(14)
+    give(on)
+    assert on.only(Released).reason == "not paused for volatility"
+    on.feed(resumes(15), minute(15, 22.0, 22.5, 21.8, 22.3)).pass_time(16)
+    assert on.all(Alerted) == []
+
+
+def test_a_pause_that_becomes_a_halt_is_left_alone() -> None:
+    on = stage()
+    for n in range(10):
+        on.feed(flat(n, 20.0 + n / 5))
+    on.feed(paused(10)).pass_time(12)
+    give(on)
+    on.feed(halted(13), resumes(15), minute(15, 22.0, 22.5, 21.8, 22.3)).pass_time(16)
+    assert {released.reason for released in on.all(Released)} == {"not paused for volatility"}
+    assert on.all(Alerted) == []
+
+
+def test_halts_before_it_do_not_use_up_the_pauses_that_count() -> None:
+    on = stage()
+    for n in range(10):
+        on.feed(flat(n, 20.0 + n / 5))
+    for _ in range(3):
+        on.feed(halted(10), resumes(10))
+    on.feed(paused(10)).pass_time(14)
+    give(on)
+    on.feed(resumes(15), minute(15, 22.0, 22.5, 21.8, 22.3)).pass_time(16)
+    assert on.only(Alerted).text == TOLD
+
+
+def test_paused_again_before_a_minute_was_over_it_counts_as_the_second() -> None:
+    on = stage()
+    for n in range(10):
+        on.feed(flat(n, 20.0 + n / 5))
+    on.feed(paused(10)).pass_time(14)
+    give(on)
+    on.feed(resumes(15), paused(15)).pass_time(20)
+    on.feed(resumes(20), minute(20, 22.0, 22.5, 21.8, 22.3)).pass_time(21).feed(minute(21, 22.3, 22.6, 22.0, 22.4))
+    assert on.only(Alerted).text.startswith("volatility pause 2 of the day at 21.80 resumed at 22.00")
+
+
 def test_another_halt_ends_it() -> None:
     on = play(trade=True).feed(paused(17), resumes(18), minute(18, 22.4, 22.6, 22.4, 22.6))
-    assert on.only(Released).reason == "halted again"
+    assert on.only(Released).reason == "paused or halted again"
     assert on.all(Signal) == []
 
 
@@ -126,7 +175,7 @@ def test_no_break_in_time_ends_it() -> None:
 def test_a_symbol_that_was_not_halted_is_let_go() -> None:
     on = stage().feed(flat(0, 20.0))
     give(on)
-    assert on.only(Released).reason == "halt 0 of the day; only the first 2 count"
+    assert on.only(Released).reason == "not paused for volatility"
 
 
 @pytest.mark.parametrize("name", ["halt_resumption", "parabolic_short"])

@@ -11,7 +11,7 @@ import pytest
 
 from qm.errors import ConfigError
 from qm.model.events import Released, Signal, TradeClosed
-from qm.model.market import Status
+from qm.model.market import Status, quote
 from qm.model.market import status as status_of
 from qm.model.order import OrderType
 from qm.strategies.presets import strategy
@@ -126,6 +126,39 @@ def test_what_is_no_parabola(what: str, change: Callable[[Bars], None]) -> None:
 )
 def test_what_else_it_asks_for(on: Stage, sells: bool) -> None:
     assert bool(play(on=on).all(Signal)) is sells
+
+
+def near_the_high(low: float) -> Callable[[Bars], None]:
+    """The last minute before the break goes down to `low` only, and 17.00 stays the high."""
+
+    def change(bars: Bars) -> None:
+        bars[45] = (16.98, 16.99, low + 0.01, 16.98, 5_000.0)
+        bars[46] = (16.98, 16.98, low, low, 5_000.0)
+        bars[47] = (low, low, low - 0.02, low - 0.02, 5_000.0)
+        bars[48] = flat(low - 0.02)
+
+    return change
+
+
+@pytest.mark.parametrize(("low", "sells"), [(16.97, True), (16.98, False)])
+def test_slippage_may_come_to_three_quarters_of_what_is_risked(low: float, sells: bool) -> None:
+    # The stop at 17.02 may slip 1.7 cents, the entry 2: 3.7 cents of 5, or of 4.
+    signals = play(near_the_high(low)).all(Signal)
+    assert [signal.stop for signal in signals] == ([pytest.approx(17.02)] if sells else [])
+
+
+@pytest.mark.parametrize(("spread", "sells"), [(1.60, True), (1.68, False)])
+def test_half_the_spread_is_slippage_too(spread: float, sells: bool) -> None:
+    bars, on = [*run_up(), *TURN, BREAK, flat(15.9)], stage()
+    for n, bar in enumerate(bars):
+        # The stop is 1.12 away from the low of 15.90: 84 cents of slippage are allowed, the entry's two ticks included.
+        on.feed(minute(n, *bar), quote(at(n + 1), 0, bar[3] - spread / 2, bar[3] + spread / 2))
+    assert bool(on.all(Signal)) is sells
+
+
+def test_not_while_short_sales_are_restricted_since_today() -> None:
+    # It fell to 8.90, more than a tenth below the close before, and ran up from there.
+    assert play(put(0, (12.0, 12.0, 8.9, 12.0, 10_000.0))).all(Signal) == []
 
 
 @pytest.mark.parametrize(("resumed", "sells"), [(41, True), (43, False)])
