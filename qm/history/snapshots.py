@@ -21,7 +21,8 @@ from qm.errors import DataError, QmError
 from qm.history.parted import PartedFile, read
 from qm.model.instrument import SymbolTable
 from qm.radar.fitness import Lack
-from qm.radar.marks import Indices, ranks_of
+from qm.radar.marks import ranks_of
+from qm.radar.parts import Indices
 from qm.radar.ranking import Ranking
 from qm.rules.calendar import Session
 

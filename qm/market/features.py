@@ -59,6 +59,14 @@ class Features:
         column: Array = self.matrix[at] if at is not None else self._later(name)
         return column
 
+    def block(self, names: tuple[str, ...]) -> tuple[Array, Places]:
+        """Return a matrix, and the rows in it that hold these features, for compiled code."""
+        places = _places(self.names, names)
+        if places is not None:
+            return self.matrix, places
+        self.also(names)
+        return np.array([self[name] for name in names]), np.arange(len(names), dtype=np.int64)
+
     def of(self, row: int) -> dict[str, float]:
         """Return what is known of one symbol among the features that were computed at first."""
         return named(self.matrix[:, row].tolist(), self.names)
@@ -97,6 +105,12 @@ def _subject(name: str) -> tuple[str, ...]:
 @lru_cache(maxsize=64)
 def _index(names: tuple[str, ...]) -> dict[str, int]:
     return {name: n for n, name in enumerate(names)}
+
+
+@lru_cache(maxsize=256)
+def _places(there: tuple[str, ...], names: tuple[str, ...]) -> Places | None:
+    at = _index(there)
+    return np.array([at[name] for name in names], np.int64) if all(name in at for name in names) else None
 
 
 def named(values: list[float], names: tuple[str, ...] = NAMES) -> dict[str, float]:

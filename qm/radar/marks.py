@@ -11,10 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from qm.clock import MINUTE
-from qm.radar.parts import Array
+from qm.radar.parts import Array, Indices
 
 Ranks = npt.NDArray[np.int32]
-Indices = npt.NDArray[np.int64]
 
 KEPT: Final = 16
 """Minute boundaries that are remembered."""

@@ -11,11 +11,11 @@ from qm.clock import MINUTE
 from qm.market.features import SHOWN, Features, features
 from qm.market.market import Market
 from qm.model.events import Beat, Entry, Event, SessionStarted
-from qm.radar.fitness import Codes, judge
+from qm.radar.fitness import JUDGED, Codes, rate, strongest
 from qm.radar.listing import Member, Rule, after, change
-from qm.radar.marks import Indices, Marks
-from qm.radar.parts import Array, Part
-from qm.radar.ranking import Ranking, strongest
+from qm.radar.marks import Marks
+from qm.radar.parts import Array, Indices, Part
+from qm.radar.ranking import Ranking
 from qm.radar.weights import RadarWeights, scaled
 
 
@@ -46,6 +46,9 @@ class Radar:
     def __init__(self, weights: RadarWeights) -> None:
         self.weights = weights
         self._parts, self._pre_parts = scaled(weights.parts()), scaled(weights.pre.parts())
+        self._ways, self._pre_ways = (
+            np.array([part.way() for part in parts.values()]) for parts in (self._parts, self._pre_parts)
+        )
         self._rule = Rule(weights.top, weights.margin, weights.gone_beats)
         self._market: Market | None = None
         self._session = ""
@@ -112,23 +115,21 @@ class Radar:
     def _scored(self, market: Market, seen: Features) -> _Scored:
         pre = seen.ts < market.session.open_ns
         parts = self._pre_parts if pre else self._parts
-        strength = np.zeros(len(seen["last"]))
-        for name, part in parts.items():
-            part.add_to(strength, seen[name])
-        scores, lacks = np.empty(len(strength)), np.empty(len(strength), np.uint8)
-        ranked = judge(
-            strength,
-            seen["last"],
-            seen["chg_pct"],
-            seen["halted"],
-            seen["dollar_volume"],
-            seen["pre_dollar_volume"],
+        matrix, places = seen.block((*JUDGED, *parts))
+        rows = matrix.shape[1]
+        strength, scores, lacks = np.empty(rows), np.empty(rows), np.empty(rows, np.uint8)
+        ranked = rate(
+            matrix,
+            places,
+            self._pre_ways if pre else self._ways,
             self.weights.min_price,
             self.weights.pre.min_dollar_volume if pre else self.weights.min_dollar_volume,
+            strength,
             lacks,
             scores,
         )
-        return _Scored(parts, strength, scores, lacks, ranked, strongest(scores, self.weights.top))
+        lately = None if self._latest is None else self._latest.order
+        return _Scored(parts, strength, scores, lacks, ranked, strongest(scores, self.weights.top, lately))
 
     def _apply_beat(self, entry: Entry) -> None:
         body, market = entry.body, self._market

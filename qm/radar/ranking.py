@@ -6,17 +6,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Final, NamedTuple
 
-import numba
 import numpy as np
 
 from qm.clock import MINUTE, SECOND
 from qm.market.features import Features
 from qm.model.events import Contribution, RadarRow
 from qm.model.instrument import SymbolTable
-from qm.radar.fitness import Codes, Lack
+from qm.radar.fitness import Codes, Lack, strongest
 from qm.radar.listing import Change, Member
-from qm.radar.marks import VELOCITY_MINUTES, Indices, Marks, Ranks, ranks_among, ranks_of
-from qm.radar.parts import Array, Part
+from qm.radar.marks import VELOCITY_MINUTES, Marks, Ranks, ranks_among, ranks_of
+from qm.radar.parts import Array, Indices, Part
 
 UNRANKED: Final = (-1.0, 0)
 """At least as strong as any symbol that is not ranked, and weaker than any that is."""
@@ -209,30 +208,6 @@ class Ranking:
             )
             for now, then, start in zip(ranks, before, first, strict=True)
         ]
-
-
-def strongest(scores: Array, top: int) -> Indices:
-    """Return the rows of the `top` highest scores, NaN left out, highest first, equal ones in row order."""
-    rows = np.empty(min(top, len(scores)), np.int64)
-    return rows[: _strongest(scores, rows, np.empty(len(rows)))]
-
-
-@numba.njit(cache=True, error_model="numpy", nogil=True)
-def _strongest(scores: Array, rows: Indices, best: Array) -> int:
-    """Keep the best so far sorted: of thousands of symbols, few are ever put in."""
-    top, n = rows.shape[0], 0
-    for row in range(scores.shape[0]):
-        score = scores[row]
-        # Written so that NaN goes no further.
-        if not score >= 0.0 or (n == top and not score > best[n - 1]):
-            continue
-        place = min(n, top - 1)
-        while place > 0 and best[place - 1] < score:
-            best[place], rows[place] = best[place - 1], rows[place - 1]
-            place -= 1
-        best[place], rows[place] = score, row
-        n = min(n + 1, top)
-    return n
 
 
 def _known(values: Array) -> list[list[float | None]]:

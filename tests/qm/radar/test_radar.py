@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from qm.clock import MINUTE, SECOND
 from qm.model.events import RadarRow
-from qm.radar.fitness import Lack
+from qm.radar.fitness import Lack, strongest
 from qm.radar.parts import Part
 from qm.radar.radar import Radar
-from qm.radar.ranking import Ranking, strongest
+from qm.radar.ranking import Ranking
 from qm.radar.weights import RadarWeights
 from tests.qm.radar.day import OPEN, Driven, beats, made, market_of, random_tape
 
