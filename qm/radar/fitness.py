@@ -73,7 +73,11 @@ def rate(
         pre_dollars, codes, kept = matrix[places[4], start:stop], lacks[start:stop], scores[start:stop]
         for k in range(stop - start):
             score = np.rint(points[k] * PRECISION) / PRECISION
-            total = (dollars[k] if dollars[k] > 0.0 else 0.0) + (pre_dollars[k] if pre_dollars[k] > 0.0 else 0.0)
+            total = 0.0
+            if dollars[k] > 0.0:
+                total += dollars[k]
+            if pre_dollars[k] > 0.0:
+                total += pre_dollars[k]
             # The first that applies is asked last.
             lack = 0 if total >= min_dollars and total > 0.0 else 5
             lack = lack if last[k] >= min_price else 4
@@ -100,11 +104,13 @@ def _strongest(scores: Array, rows: Indices, best: Array, lately: Indices) -> in
     top, n, least = rows.shape[0], 0, 0.0
     # Who is weaker than all of so many cannot be among the strongest.
     if lately.shape[0] == top and top > 0:
-        least = scores[lately[0]]
+        least = np.inf
         for row in lately:
-            least = scores[row] if not scores[row] >= least else least
-    # Where one of them is not ranked any more they are no measure.
-    least = least if least >= 0.0 else 0.0
+            if not scores[row] >= 0.0:
+                # Not ranked any more, which makes them no measure.
+                least = 0.0
+                break
+            least = min(least, scores[row])
     for row in range(scores.shape[0]):
         score = scores[row]
         # Written so that NaN goes no further.

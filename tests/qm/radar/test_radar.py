@@ -121,10 +121,16 @@ def test_equal_scores_stand_in_row_order_even_at_the_cut() -> None:
     assert [ranking.rank_of(row) for row in range(5)] == [2, 3, 1, 4, 5]
 
 
-@given(st.lists(st.sampled_from([0.0, 1.0, 2.5, 50.0, 100.0, float("nan")])), st.integers(1, 12))
-def test_the_strongest_are_those_that_a_plain_sort_puts_first(scores: list[float], top: int) -> None:
+SOME = st.sampled_from([0.0, 1.0, 2.5, 50.0, 100.0, float("nan")])
+
+
+@given(st.lists(st.tuples(SOME, SOME)), st.integers(1, 12))
+def test_the_strongest_are_those_that_a_plain_sort_puts_first(both: list[tuple[float, float]], top: int) -> None:
+    before, scores = (np.array(each, np.float64) for each in (zip(*both, strict=True) if both else ((), ())))
     expected = sorted((row for row in range(len(scores)) if scores[row] >= 0), key=lambda row: (-scores[row], row))
-    assert strongest(np.array(scores, np.float64), top).tolist() == expected[:top]
+    assert strongest(scores, top).tolist() == expected[:top]
+    # Whoever was the strongest before makes no difference.
+    assert strongest(scores, top, strongest(before, top)).tolist() == expected[:top]
 
 
 @given(st.lists(st.sampled_from([1.0, 2.0, 3.0]), min_size=1, max_size=20))
