@@ -94,11 +94,13 @@ def hold(trade: TradeClosed) -> tuple[int, str]:
     return HOLDS.part((trade.closed - trade.opened) / MINUTE)
 
 
-def by_feature(trades: Sequence[TradeClosed], feature: str, buckets: Buckets) -> list[Group]:
-    """Return the trades by a feature that was known at their entry; nothing when it was never known."""
-    if not any(feature in trade.entry_features for trade in trades):
+def by_feature(
+    trades: Sequence[TradeClosed], features: Mapping[str, Mapping[str, float]], name: str, buckets: Buckets
+) -> list[Group]:
+    """Return the trades by a feature that was known at their entry, by trade id; nothing when it was never known."""
+    if not any(name in known for known in features.values()):
         return []
-    return groups(trades, lambda trade: buckets.part(trade.entry_features.get(feature)))
+    return groups(trades, lambda trade: buckets.part(features.get(trade.trade, {}).get(name)))
 
 
 def groups(trades: Iterable[TradeClosed], key: Key) -> list[Group]:

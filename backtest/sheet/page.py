@@ -21,6 +21,7 @@ from backtest.sheet.story import Story, stories
 from backtest.summary import DayResult, Summary
 from qm.clock import ny
 from qm.engine.day import Day
+from qm.market.names import known
 from qm.model.events import Entry, TradeClosed
 
 if TYPE_CHECKING:
@@ -127,7 +128,9 @@ def _contents(sheet: Sheet) -> dict[str, Any]:
 
 
 def _tables(trades: Sequence[TradeClosed], told: Mapping[str, Story]) -> dict[str, list[tuple[Group, str]]]:
-    contexts = {name: story.signal.context for name, story in told.items() if story.signal is not None}
+    signals = {name: story.signal for name, story in told.items() if story.signal is not None}
+    contexts = {name: signal.context for name, signal in signals.items()}
+    features = {name: known(signal.features) for name, signal in signals.items()}
     found = {
         "strategy": breakdowns.groups(trades, lambda trade: trade.strategy),
         "half hour of entry": breakdowns.groups(trades, breakdowns.half_hour),
@@ -137,7 +140,7 @@ def _tables(trades: Sequence[TradeClosed], told: Mapping[str, Story]) -> dict[st
         "session phase": breakdowns.by_context(trades, contexts, "phase"),
         "price at entry": breakdowns.groups(trades, breakdowns.price),
         "time held": breakdowns.groups(trades, breakdowns.hold),
-        **{name: breakdowns.by_feature(trades, *what) for name, what in breakdowns.FEATURES.items()},
+        **{name: breakdowns.by_feature(trades, features, *what) for name, what in breakdowns.FEATURES.items()},
         "left because": breakdowns.groups(trades, breakdowns.reason),
     }
     intervals = [group.interval for listed in found.values() for group in listed if group.interval is not None]

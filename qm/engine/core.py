@@ -12,7 +12,7 @@ from qm.engine.closing import END_OF_DAY, RETRY, Closing
 from qm.engine.funnel import Funnel
 from qm.engine.settings import EngineSettings, ExitAtClose
 from qm.engine.trading import UNTIL, Trading
-from qm.market.features import features
+from qm.market.features import NAMES, features
 from qm.market.market import MINUTE_NS, Market
 from qm.model.commands import (
     AnyCommand,
@@ -86,7 +86,8 @@ class Core:
             for s in book.desk.strategies.values()
         )
         date = market.session.date.isoformat()
-        started = book.state(SessionStarted(date, self.mode, equity, len(market.table), self.settings.digest(), used))
+        digest = self.settings.digest()
+        started = book.state(SessionStarted(date, self.mode, equity, len(market.table), digest, used, NAMES))
         self.set_timers()
         for symbol in book.portfolio.positions:
             if symbol not in market.table:

@@ -8,7 +8,7 @@ from math import isfinite, nan
 from qm.engine.book import Book
 from qm.engine.closing import Closing
 from qm.market.standing import standing
-from qm.market.symbol_features import features_of
+from qm.market.symbol_features import values_of
 from qm.model.approved import Approved
 from qm.model.effects import Notify, Submit
 from qm.model.events import (
@@ -224,7 +224,7 @@ class Trading:
             shares=wish.shares,
             risk=wish.risk if wish.risk is not None else book.desk.strategies[strategy].risk,
             notional=wish.notional,
-            features=features_of(market, row),
+            features=values_of(market, row),
             context=book.regime.context(market.now),
         )
         stated = book.state(signal, work.seq)
@@ -296,7 +296,7 @@ class Trading:
             reason=wish.reason,
             price=self.closing.last(row),
             shares=shares,
-            features=features_of(market, row),
+            features=values_of(market, row),
             context=book.regime.context(market.now),
         )
         book.state(signal, trade.entry_seq)

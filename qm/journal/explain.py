@@ -9,6 +9,7 @@ import msgspec
 
 from qm.clock import ny
 from qm.journal.rulings import rulings
+from qm.market.names import known
 from qm.model.events import (
     Allocated,
     Alternative,
@@ -189,13 +190,13 @@ def _assigned(body: Assigned) -> Words:
 
 
 def _signal(body: Signal) -> Words:
-    known = [f"{name} {_number(value)}" for name, value in body.features.items()]
+    features = [f"{name} {_number(value)}" for name, value in known(body.features).items()]
     way = "in" if body.entry else "out"
     size = "" if body.entry or body.shares is None else f" {body.shares:,}"
     at = "" if body.price is None else f" at {body.price:g}"
     text = f"{body.strategy} wants {way}: {body.side}{size} {body.symbol}{at}: {body.reason}"
     stop = [f"stop {body.stop:g}"] if body.stop is not None else []
-    return "signal", text, [*stop, *([", ".join(known)] if known else []), *_context(body.context)]
+    return "signal", text, [*stop, *([", ".join(features)] if features else []), *_context(body.context)]
 
 
 def _context(context: Mapping[str, str | float]) -> list[str]:

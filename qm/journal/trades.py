@@ -74,8 +74,9 @@ class Trades:
         self._orders: dict[str, tuple[Order, float | None, float]] = {}
         self._yesterday: dict[str, tuple[Order, float | None, float]] = {}
         self._opened: dict[str, int] = {}
-        self._entry: dict[str, Signal] = {}
-        self._exit: dict[str, Signal] = {}
+        self._entry: dict[str, tuple[int, Signal]] = {}
+        """The last signal to enter, with its `seq`, by symbol and by trade."""
+        self._exit: dict[str, tuple[int, Signal]] = {}
         self._flatten: dict[str | None, str] = {}
         self._market: Market | None = None
         # Whole cents, so that adding and taking away again leaves nothing behind.
@@ -136,10 +137,10 @@ class Trades:
             r=round(float(net) / risk, 4) if risk > 0 else None,
             mfe_usd=mfe,
             mae_usd=mae,
-            reason=self._reason(trade, order, left),
+            reason=self._reason(trade, order, left[1] if left else None),
             ambiguous=trade.ambiguous or execution.ambiguous,
-            entry_features=entered.features if entered else {},
-            exit_features=left.features if left and order.purpose is Purpose.EXIT else {},
+            entry_signal=entered[0] if entered else 0,
+            exit_signal=left[0] if left and order.purpose is Purpose.EXIT else 0,
         )
 
     def heat_usd(self) -> float:
@@ -185,7 +186,7 @@ class Trades:
     def _on_signal(self, entry: Entry) -> None:
         body = entry.body
         assert isinstance(body, Signal)
-        (self._entry if body.entry else self._exit)[body.symbol] = body
+        (self._entry if body.entry else self._exit)[body.symbol] = entry.seq, body
 
     def _on_flatten(self, entry: Entry) -> None:
         body = entry.body
@@ -212,7 +213,7 @@ class Trades:
             signal = self._entry.get(order.symbol)
             if signal is not None:
                 self._entry[order.trade] = signal
-                stop = signal.stop
+                stop = signal[1].stop
         self._orders[order.id] = (order, stop, sizing.risk_per_share if sizing else 0.0)
 
     def _on_filled(self, entry: Entry) -> None:
@@ -228,7 +229,7 @@ class Trades:
             trade = OpenTrade(name, order, body.side, execution.ts, stop, per_share, entry.seq)
             self.open[body.symbol] = trade
             signal = self._entry.get(order.trade)
-            trade.resting = signal is None or signal.resting_stop
+            trade.resting = signal is None or signal[1].resting_stop
             self._reset_extremes(body.symbol, execution.ts, float(execution.price))
         trade.ambiguous |= execution.ambiguous
         trade.fees += execution.fee

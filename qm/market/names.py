@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from typing import Final, Self
 
@@ -107,10 +108,23 @@ class F(IntEnum):
 
 
 NAMES: Final[tuple[str, ...]] = tuple(f.name.lower() for f in F)
-"""Every feature, by the name that scans and explanations use."""
+"""Every feature, by the name that scans and explanations use.
+
+The entries of a journal carry their values in this order: a new one goes to the end, and none is ever taken out."""
 UNITS: Final[dict[str, str]] = {f.name.lower(): f.unit for f in F}
 """Unit of every feature."""
 ABOUT: Final[dict[str, str]] = {f.name.lower(): f.about for f in F}
 """Meaning of every feature, for people."""
 FLAGS: Final[tuple[str, ...]] = tuple(f.name.lower() for f in F if f.is_flag)
 """Features that are 0 or 1, or unknown."""
+
+
+def known(values: Sequence[float | None] | Mapping[str, float]) -> dict[str, float]:
+    """Name the features that an entry of the journal carries; what was not known is left out.
+
+    They stand in the order of `NAMES`, the first of them only in an entry that is older than the others, and with their
+    names in one that is older still.
+    """
+    if isinstance(values, Mapping):
+        return dict(values)
+    return {name: value for name, value in zip(NAMES, values, strict=False) if value is not None}

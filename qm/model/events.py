@@ -8,10 +8,10 @@ import msgspec
 
 from qm.model.commands import AnyCommand
 from qm.model.order import Execution, Order, OrderType, Side
-from qm.model.reasons import Alternative, Check, Contribution, Factor, RadarRow, Sizing, StrategyUsed
+from qm.model.reasons import Alternative, Check, Contribution, Factor, Features, RadarRow, Sizing, StrategyUsed
 from qm.model.standing import Standing
 
-__all__ = ["Alternative", "Check", "Contribution", "Factor", "RadarRow", "Sizing", "StrategyUsed"]
+__all__ = ["Alternative", "Check", "Contribution", "Factor", "Features", "RadarRow", "Sizing", "StrategyUsed"]
 
 
 class Event(msgspec.Struct, frozen=True, gc=False, tag_field="event"):
@@ -28,6 +28,8 @@ class SessionStarted(Event, frozen=True, gc=False, tag="session_started"):
     settings: str
     """sha256 of the settings that decide."""
     strategies: tuple[StrategyUsed, ...]
+    features: tuple[str, ...] = ()
+    """What the features that signals carry are, in their order."""
 
 
 class SessionEnded(Event, frozen=True, gc=False, tag="session_ended"):
@@ -248,8 +250,8 @@ class Signal(Event, frozen=True, gc=False, tag="signal"):
     """To enter: share of equity that the stop may lose, if the settings allow so much."""
     notional: float | None = None
     """To enter: share of equity that the position may come to, if the settings allow so much."""
-    features: dict[str, float] = {}
-    """What was known of the symbol at the decision; a feature that is missing was not known."""
+    features: Features = ()
+    """Of the symbol at the decision."""
     context: dict[str, str | float] = {}
     """What kind of session and market it was: phase, regime, and what they were seen by."""
 
@@ -389,8 +391,9 @@ class TradeClosed(Event, frozen=True, gc=False, tag="trade_closed"):
     reason: str
     """Why it was left."""
     ambiguous: bool = False
-    entry_features: dict[str, float] = {}
-    exit_features: dict[str, float] = {}
+    entry_signal: int = 0
+    exit_signal: int = 0
+    """`seq` of the signals that it was entered and left on; 0 for none."""
 
 
 class Alerted(Event, frozen=True, gc=False, tag="alerted"):

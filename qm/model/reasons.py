@@ -6,6 +6,9 @@ from typing import Any
 
 import msgspec
 
+Features = tuple[float | None, ...] | dict[str, float]
+"""Values in the order that the start of the session tells, None where one was not known; by name in older journals."""
+
 
 class Check(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """One thing that was compared with a limit, and what came of it."""

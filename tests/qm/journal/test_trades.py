@@ -46,7 +46,7 @@ class Floor:
         self.count += 1
         name = f"T{self.count}"
         price = float(self.market.col["last"][self.market.table.row(symbol)])
-        self.state(Signal(symbol, "s", side, True, "in", price, stop=stop, features={"rvol": 3.0}, **more))  # type: ignore[arg-type]
+        self.state(Signal(symbol, "s", side, True, "in", price, stop=stop, **more))  # type: ignore[arg-type]
         order = Order(name, symbol, side, qty, OrderType.MARKET, Purpose.ENTRY, "s", trade=name)
         self.state(Intended(order, price, sizing=Sizing(qty, qty * per_share, per_share, {}, "risk")))
         return name
@@ -59,7 +59,7 @@ class Floor:
         return name
 
     def wants_out(self, side: Side, symbol: str = "AAA") -> None:
-        self.state(Signal(symbol, "s", side, False, "a close below", 0.0, features={"rvol": 1.0}))
+        self.state(Signal(symbol, "s", side, False, "a close below", 0.0))
 
     def fill(
         self, order: str, side: Side, qty: int, price: str, fee: str = "0", ambiguous: bool = False, ts: int = 0
@@ -106,7 +106,7 @@ def test_the_long_of_the_textbook() -> None:
     assert one.mae_usd / one.risk_usd == pytest.approx(0.6667, abs=1e-4)
     assert float(one.gross_usd) / one.mfe_usd == pytest.approx(0.60)
     assert (one.reason, one.trade, one.side, one.qty) == ("a close below", entry, BUY, 100)
-    assert (one.entry_features, one.exit_features) == ({"rvol": 3.0}, {"rvol": 1.0})
+    assert (one.entry_signal, one.exit_signal) == (2, 5)
 
 
 def test_the_same_as_a_short() -> None:
@@ -191,13 +191,13 @@ def test_the_reason_of_a_flatten_is_that_of_its_own_symbol() -> None:
     assert floor.closed[-1].reason == "end of day"
 
 
-def test_an_exit_after_a_stopped_trade_has_its_own_reason_and_features() -> None:
+def test_an_exit_after_a_stopped_trade_has_its_own_reason_and_no_signal() -> None:
     floor = Floor()
     floor.prices(10.0)
     floor.fill(floor.enter(BUY, 100, 9.0, 1.0), BUY, 100, "10.00")
     floor.wants_out(SELL)
     floor.fill(floor.leave(SELL, 100, Purpose.PROTECT), SELL, 100, "9.00")
-    assert (floor.closed[0].reason, floor.closed[0].exit_features) == ("stop", {})
+    assert (floor.closed[0].reason, floor.closed[0].exit_signal) == ("stop", 0)
 
 
 def test_excursions_of_bars_begin_at_the_bar_of_the_fill() -> None:
