@@ -4,7 +4,8 @@ Bars a second are of processor time: every engine is pinned to one processor, an
 clock on the wall measures them as well.
 
 Every run is a process of its own; the engines take turns (A B C A B C ...), so that a slow moment of the machine hits
-all of them. One that takes long is run once. Ends with code 1 when an engine fails or its trades differ from the
+all of them. One that takes long is run once, and one that takes very long is not asked for more symbols: the table says
+so. Ends with code 1 when an engine fails or its trades differ from the
 reference; a peer that cannot be installed here is named in the table, and is no failure.
 """
 
@@ -68,7 +69,7 @@ def side_by_side(names: list[str], symbols: int, days: int, rounds: int, cpu: in
     runs: dict[str, list[Run]] = {name: [] for name in names}
     for _ in range(rounds):
         for name, rows in list(runs.items()):
-            if rows and rows[0]["run_s"] > ENOUGH_S:
+            if rows and rows[0]["run_cpu_s"] > ENOUGH_S:
                 continue
             row = run(name, symbols, days, cpu)
             if row is not None and same(row, right):
@@ -121,6 +122,9 @@ def main() -> None:
     parser.add_argument("--symbols", default="1,20,100,500")
     parser.add_argument("--days", type=int, default=20)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument(
+        "--patience", type=float, default=60.0, help="s; one that took longer is not asked for more symbols"
+    )
     parser.add_argument("--cpu", type=int, default=0, help="processor that every engine is pinned to; -1: none")
     arguments = parser.parse_args()
     cpu = None if arguments.cpu < 0 else arguments.cpu
@@ -128,12 +132,16 @@ def main() -> None:
     lacking = {name: reason for name in asked if name in setup.PEERS and (reason := setup.missing(name))}
     names = [name for name in asked if name not in lacking]
     rows, figures, failed = [], [], 0
-    for symbols in map(int, arguments.symbols.split(",")):
+    sizes = sorted(map(int, arguments.symbols.split(",")))
+    for symbols in sizes:
         runs = side_by_side(names, symbols, arguments.days, arguments.rounds, cpu)
         found = {name: medians(each) for name, each in runs.items()}
         failed += len(names) - len(found)
         rows += [cells(name, row, found.get(OURS)) for name, row in found.items()]
         figures += list(found.values())
+        slow = {name for name, row in found.items() if row["run_cpu_s"] > arguments.patience and symbols < sizes[-1]}
+        lacking |= {name: f"{found[name]['run_cpu_s']:.0f} s at {symbols} symbols, not asked for more" for name in slow}
+        names = [name for name in names if name not in slow]
     rows += [[f"{name}: {reason}", *[""] * (len(COLUMNS) - 1)] for name, reason in lacking.items()]
     report("common_job", COLUMNS, rows, figures)
     sys.exit(1 if failed else 0)
