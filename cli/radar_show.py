@@ -10,14 +10,38 @@ from cli.radar_places import Kept
 from cli.stores import journal_file, reading
 from qm.clock import ny
 from qm.history.radar_days import Difference, Line, Runner, Story
-from qm.journal.explain import step
-from qm.model.events import Allocated, Filled, Hit, HitEnded, Refused, Signal, TradeClosed, Unwatched, Watched
+from qm.journal.explain import steps
+from qm.model.events import (
+    Alerted,
+    Allocated,
+    Banned,
+    Filled,
+    Hit,
+    HitEnded,
+    HitRefreshed,
+    HitRejected,
+    PrintBusted,
+    Refused,
+    Released,
+    Signal,
+    StrategyFailed,
+    TradeClosed,
+    TradingHalted,
+    TradingResumed,
+    Unbanned,
+    Unwatched,
+    Watched,
+)
 from qm.store.reader import JournalReader
 
 PARTS: Final = 3
 """Parts of a score that are shown."""
 BARS: Final = "▁▂▃▄▅▆▇█"
-_TOLD: Final = (Hit, HitEnded, Watched, Unwatched, Allocated, Signal, Refused, Filled, TradeClosed)
+_TOLD: Final = (
+    *(TradingHalted, TradingResumed, PrintBusted),
+    *(Hit, HitEnded, HitRefreshed, HitRejected, Watched, Unwatched, Banned, Unbanned),
+    *(Allocated, Released, Alerted, Signal, Refused, Filled, TradeClosed, StrategyFailed),
+)
 _LEFT: Final = ("symbol", "flags", "made of", "time", "what")
 
 
@@ -113,12 +137,12 @@ def sparkline(ranks: Sequence[int]) -> str:
 
 
 def _marks(journal: JournalReader, where: Kept, symbol: str) -> list[dict[str, Any]]:
-    found = []
-    for entry in journal.entries_about(where.run, symbol=symbol):
-        if isinstance(entry.body, _TOLD) and ny(entry.ts).date() == where.date:
-            said = step(entry)
-            found.append({"ts": entry.ts, "seq": entry.seq, "what": said.what, "text": said.text})
-    return found
+    about = [
+        entry
+        for entry in journal.entries_about(where.run, symbol=symbol)
+        if isinstance(entry.body, _TOLD) and ny(entry.ts).date() == where.date
+    ]
+    return [{"ts": each.ts, "seq": each.seq, "what": each.what, "text": each.text} for each in steps(about)]
 
 
 def _cells(line: Line, *, symbol: bool = True) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import msgspec
 
 from qm.engine.settings import EngineSettings
+from qm.engine.tape import Tape
 from qm.execution.leaving import Leaving
 from qm.execution.orders import Orders
 from qm.journal.trades import Trades
@@ -63,6 +64,7 @@ class Book:
         self.watchlist = Watchlist(settings.watch_capacity, settings.watch_ttl_min * 60, settings.watch_cool_off_s)
         self.radar = Radar(settings.radar)
         self.regime = Regime()
+        self.tape = Tape()
         self.commands: dict[str, Commanded] = {}
         """Commands carried out, by id: a repetition is answered from here."""
         self.closed: list[TradeClosed] = []
@@ -82,6 +84,7 @@ class Book:
         for component in (
             self.radar,
             self.regime,
+            self.tape,
             self.portfolio,
             self.orders,
             self.gate,
@@ -114,6 +117,7 @@ class Book:
         """The rules of the market on this day."""
         self.radar.open(market)
         self.regime.open(market)
+        self.tape.open(market)
         self.desk.open(market)
         self.portfolio.open(market)
         self.trades.begin(market)
@@ -146,6 +150,7 @@ class Book:
         whole = [
             self.radar.state(),
             self.regime.state(),
+            self.tape.state(),
             self.portfolio.state(),
             self.orders.state(),
             self.gate.state(),

@@ -49,6 +49,8 @@ from qm.strategies.needs import unmet
 
 END = "end"
 """Key of the timer that ends the session, a minute after the close."""
+TOLD = Why.STATUS | Why.REVISED
+"""Wakes by what the feed says besides prices."""
 CHECKPOINT_MINUTES = 30
 """A digest of the state is journaled so often; a fold that arrives elsewhere is refused."""
 
@@ -145,6 +147,8 @@ class Core:
     def wake(self, wake: Wake) -> None:
         """The market needs a decision."""
         if not wake.why & Why.TIMER:
+            if wake.why & TOLD:
+                self._on_told(wake)
             self.trading.on_symbol(wake.sym, wake.why)
             return
         due, key = self.book.market.timers.pop()
@@ -227,6 +231,19 @@ class Core:
             case Pin() | Unpin() | Ban() | Unban():
                 self.funnel.carry_out(command, cause)
         return done
+
+    # --- what the feed says besides prices -------------------------------------------------------------------------
+
+    def _on_told(self, wake: Wake) -> None:
+        book, record = self.book, self.book.market.record
+        if wake.why & Why.STATUS:
+            change = book.tape.on_status(wake.sym)
+            if change is not None:
+                book.state(change)
+        elif record is not None:
+            for fact, signal in book.tape.on_revised(record):
+                book.state(fact, signal)
+                book.effects.append(Notify("warning", f"{fact.symbol}: {fact.in_words()}"))
 
     # --- timers --------------------------------------------------------------------------------------------------
 

@@ -60,10 +60,11 @@ class Session:
             if wake is None:
                 break
             self.wakes += 1
-            if not wake.why & Why.TIMER:
-                reports = venue.on_wake(wake)
-            else:
+            if wake.why & Why.TIMER:
                 reports = venue.end_session(wake.ts) if market.timers.next_key() == END else ()
+            else:
+                # What is taken back was no trade, and fills nothing.
+                reports = () if wake.why & Why.REVISED else venue.on_wake(wake)
             if reports:
                 self._report(reports)
             core.wake(wake)

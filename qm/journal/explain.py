@@ -7,10 +7,13 @@ from typing import Any, Protocol
 
 import msgspec
 
-from qm.clock import ny
+from qm.clock import SECOND, ny
+from qm.journal import wording
 from qm.journal.rulings import rulings
+from qm.journal.wording import Words
 from qm.market.names import known
 from qm.model.events import (
+    Activated,
     Allocated,
     Alternative,
     Assigned,
@@ -36,8 +39,6 @@ from qm.model.order import Purpose
 
 COMPARISONS = frozenset({">=", "<=", ">", "<"})
 """How the checks of a scan end their names."""
-Words = tuple[str, str, Iterable[str]]
-"""What it is, what is said of it, and details."""
 
 
 class Reader(Protocol):
@@ -64,7 +65,7 @@ class Step(msgspec.Struct, frozen=True):
     seq: int
     ts: int
     what: str
-    """radar, hit, watch, allocation, plan, signal, order, execution, result, refusal."""
+    """radar, hit, watch, allocation, plan, signal, order, broker, execution, stop, result, refusal, halt ..."""
     text: str
     details: tuple[str, ...] = ()
 
@@ -97,17 +98,17 @@ def explain_trade(reader: Reader, run: str, trade: str) -> Explanation | None:
     for entry in about:
         for cause in reader.chain_of_causes(run, entry.seq):
             walked[cause.seq] = cause
-    steps = tuple(step(walked[seq]) for seq in sorted(walked))
-    assert isinstance(opening.body, Intended)
-    return Explanation(f"Trade {trade}", run, steps)
+    return Explanation(f"Trade {trade}", run, tuple(steps([walked[seq] for seq in sorted(walked)])))
 
 
 def explain_symbol(reader: Reader, run: str, symbol: str, limit: int = 200) -> Explanation | None:
-    """Tell everything that was decided about a symbol in a run, traded or not; None when nothing was."""
+    """Tell what was decided about a symbol in a run, traded or not, the last `limit` steps; None when nothing was."""
     about = reader.entries_about(run, symbol=symbol)
     if not about:
         return None
-    return Explanation(f"{symbol}: every decision", run, tuple(step(entry) for entry in about[-limit:]))
+    told = steps(about)
+    how_many = "every decision" if len(told) <= limit else f"the last {limit} of {len(told):,} decisions"
+    return Explanation(f"{symbol}: {how_many}", run, tuple(told[-limit:]))
 
 
 def explain(reader: Reader, run: str, what: str) -> Explanation | None:
@@ -122,6 +123,34 @@ def explain(reader: Reader, run: str, what: str) -> Explanation | None:
     return explain_symbol(reader, run, what.upper())
 
 
+def steps(entries: Iterable[Entry]) -> list[Step]:
+    """Put entries into words, in their order; the parts in which one order fills at a time are told as one."""
+    found: list[Step] = []
+    fills: list[tuple[Entry, Filled]] = []
+
+    def tell() -> None:
+        if not fills:
+            return
+        (first, _), (last, _) = fills[0], fills[-1]
+        what, text, details = wording.bought([fill for _, fill in fills])
+        until = f" until {ny(last.ts):%H:%M:%S}" if last.ts - first.ts >= SECOND else ""
+        found.append(Step(first.seq, first.ts, what, text + until, tuple(details)))
+        fills.clear()
+
+    for entry in entries:
+        body = entry.body
+        if isinstance(body, Filled):
+            if fills and fills[0][1].execution.order != body.execution.order:
+                tell()
+            fills.append((entry, body))
+        elif not (fills and isinstance(body, Activated)):
+            # That the stop covers what came in goes without saying.
+            tell()
+            found.append(step(entry))
+    tell()
+    return found
+
+
 def step(entry: Entry) -> Step:
     """Put one entry into words."""
     what, text, details = _words(entry)
@@ -130,7 +159,7 @@ def step(entry: Entry) -> Step:
 
 def _words(entry: Entry) -> Words:
     body = entry.body
-    say = SAYING.get(type(body))
+    say = SAYING.get(type(body)) or wording.SAYING.get(type(body))
     if say is not None:
         return say(body)
     fields = msgspec.to_builtins(body)
@@ -164,7 +193,8 @@ def _way_here(row: RadarRow) -> list[str]:
 
 
 def _refreshed_hit(body: HitRefreshed) -> Words:
-    return "hit", f"{body.symbol} goes on as a hit of {body.scan}, {body.moved_pct:+.1f} % to {body.last:,.2f}", ()
+    text = f"{body.symbol} goes on as a hit of {body.scan}, {body.moved_pct:+.1f} % to {body.last:,.2f}"
+    return "hit", text, _checks(body.why)
 
 
 def _watched(body: Watched) -> Words:
@@ -226,10 +256,7 @@ def _intended(body: Intended) -> Words:
 
 
 def _filled(body: Filled) -> Words:
-    x = body.execution
-    note = " (the data leave open what happened)" if x.ambiguous else ""
-    side = "bought" if body.side == "buy" else "sold"
-    return "execution", f"{side} {x.qty} {body.symbol} at {x.price}, fees ${x.fee}{note}", ()
+    return wording.bought([body])
 
 
 def _stop_moved(body: StopMoved) -> Words:

@@ -64,6 +64,8 @@ class Market:
         self.opening_volume = self.minutes.opening_volume
         """Shares of the first five minutes, from 09:35 on."""
         set_limits(self.rows, reference.prior_close, session)
+        self.decided: set[int] = set()
+        """Rows whose cancelled and corrected prints wake, because somebody decided by their prices today."""
         self.blank: dict[tuple[str, ...], npt.NDArray[np.float64]] = {}
         """Features by name as they are before the first record, so that an empty market is not looked at every beat."""
         self._run = run
@@ -85,7 +87,10 @@ class Market:
         """Consume records until a wake or the end of the batch; returns the index to go on from, and the wake."""
         index, why = self._run(self.rows, events, start, self.timers.due, *self._hours)
         while why == kernel.REVISED:
-            self._revise(events[index - 1].item())
+            record = events[index - 1].item()
+            self._revise(record)
+            if record[3] != _BAR and record[2] in self.decided:
+                break
             index, why = self._run(self.rows, events, index, self.timers.due, *self._hours)
         self.consumed += index - start
         self.record = None
@@ -97,7 +102,7 @@ class Market:
             self.now = max(self.now, self.timers.due)
             return index, Wake(self.now, -1, why)
         # The whole record in one call costs less than two of its fields one by one.
-        record: Record = events[index - 1].item()
+        record = events[index - 1].item()
         self.record = record
         ts, _, row, kind = record[:4]
         self.now = max(self.now, ts)

@@ -7,15 +7,27 @@ from decimal import Decimal
 import msgspec
 
 from qm.model.commands import AnyCommand
+from qm.model.event import Event
 from qm.model.order import Execution, Order, OrderType, Side
 from qm.model.reasons import Alternative, Check, Contribution, Factor, Features, RadarRow, Sizing, StrategyUsed
 from qm.model.standing import Standing
+from qm.model.tape_events import PrintBusted, TapeRead, TradingHalted, TradingResumed
 
-__all__ = ["Alternative", "Check", "Contribution", "Factor", "Features", "RadarRow", "Sizing", "StrategyUsed"]
-
-
-class Event(msgspec.Struct, frozen=True, gc=False, tag_field="event"):
-    """Something the core states as a fact."""
+__all__ = [
+    "Alternative",
+    "Check",
+    "Contribution",
+    "Event",
+    "Factor",
+    "Features",
+    "PrintBusted",
+    "RadarRow",
+    "Sizing",
+    "StrategyUsed",
+    "TapeRead",
+    "TradingHalted",
+    "TradingResumed",
+]
 
 
 class SessionStarted(Event, frozen=True, gc=False, tag="session_started"):
@@ -69,26 +81,6 @@ class Beat(Event, frozen=True, gc=False, tag="beat"):
     """Who keeps a place on it for now, although it could not be ranked."""
 
 
-class TapeRead(Event, frozen=True, gc=False, tag="tape_read"):
-    """A minute of regular hours was read: what kind of market it is, which is told with decisions and makes none."""
-
-    due: int
-    """The end of the minute, ns UTC."""
-    regime: str
-    """trend_up, trend_down, volatile_reversal, range, quiet, or unknown."""
-    before: str
-    """The regime until this minute; another one than `regime` when it has just changed."""
-    leaning: str
-    """What this minute alone would be called; it becomes the regime when it lasts."""
-    version: str
-    """Of the classifier."""
-    scores: dict[str, float] = {}
-    """Of each label, adding up to 1; empty while too little is known."""
-    parts: tuple[Contribution, ...] = ()
-    read: dict[str, float] = {}
-    """What was measured in this minute; what is missing was not known."""
-
-
 class Hit(Event, frozen=True, gc=False, tag="hit"):
     """A scan found a symbol: an opportunity is born."""
 
@@ -115,6 +107,7 @@ class HitRefreshed(Event, frozen=True, gc=False, tag="hit_refreshed"):
     """$."""
     moved_pct: float
     """Since it was told last."""
+    why: tuple[Check, ...] = ()
 
 
 class HitRejected(Event, frozen=True, gc=False, tag="hit_rejected"):
@@ -213,7 +206,7 @@ class Planned(Event, frozen=True, gc=False, tag="planned"):
     """Wake at every bar close."""
     wake_at: int = 0
     """Wake at this time, ns UTC; 0 for never."""
-    note: dict[str, tuple[float | None, ...]] = {}
+    note: dict[str, tuple[float | None, ...]] = msgspec.field(default_factory=dict)
     """Parallel to `symbols`, or one value for all of them."""
 
 
@@ -252,7 +245,7 @@ class Signal(Event, frozen=True, gc=False, tag="signal"):
     """To enter: share of equity that the position may come to, if the settings allow so much."""
     features: Features = ()
     """Of the symbol at the decision."""
-    context: dict[str, str | float] = {}
+    context: dict[str, str | float] = msgspec.field(default_factory=dict)
     """What kind of session and market it was: phase, regime, and what they were seen by."""
 
 
@@ -482,7 +475,8 @@ DeskEvent = NotStarted | Allocated | Released | Planned | Woke | Alerted | Signa
 SentEvent = Intended | Acked | Activated | Triggered | Rejected | CancelAsked | CancelRefused
 GoneEvent = Canceled | Expired | WentUnknown | Anomaly
 HeldEvent = Filled | TradeClosed | Unprotected | EntriesStopped | EntriesResumed | FlattenStarted | Flattened
-AnyEvent = ClockEvent | FindEvent | DeskEvent | SentEvent | GoneEvent | HeldEvent
+TapeEvent = TradingHalted | TradingResumed | PrintBusted
+AnyEvent = ClockEvent | TapeEvent | FindEvent | DeskEvent | SentEvent | GoneEvent | HeldEvent
 """Every event there is; the journal refuses anything else."""
 
 

@@ -28,6 +28,8 @@ class Why:
     """The trading status changed."""
     TIMER: Final = 32
     """A timer fell due; `sym` is -1."""
+    REVISED: Final = 64
+    """A print of a symbol in which somebody decided today was cancelled or corrected."""
 
 
 class Wake(NamedTuple):

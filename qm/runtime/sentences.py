@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from qm.journal.wording import lasted
 from qm.log import clean
 from qm.model.events import (
     Alerted,
@@ -28,6 +29,7 @@ from qm.model.events import (
     HitRejected,
     Intended,
     NotStarted,
+    PrintBusted,
     Refused,
     Rejected,
     Released,
@@ -38,6 +40,8 @@ from qm.model.events import (
     StrategyFailed,
     TapeRead,
     TradeClosed,
+    TradingHalted,
+    TradingResumed,
     Unbanned,
     Unprotected,
     Unwatched,
@@ -139,6 +143,20 @@ def _tape_read(event: TapeRead, _: OrderOf) -> Said | None:
     score = f" ({event.scores[event.regime]:.0%})" if event.regime in event.scores else ""
     now, before = (label.replace("_", " ") for label in (event.regime, event.before))
     return "info", "", f"the market is {now}{score}, until now {before}"
+
+
+def _halted(event: TradingHalted, _: OrderOf) -> Said:
+    how = "paused for volatility" if event.paused else "halted"
+    at = "" if event.last is None else f" at {price(event.last)}"
+    return "warn", event.symbol, f"{event.symbol} {how}{at}, halt {event.number} of the day"
+
+
+def _trades_again(event: TradingResumed, _: OrderOf) -> Said:
+    return "info", event.symbol, f"{event.symbol} trades again after {lasted(event.halted_s)}"
+
+
+def _busted(event: PrintBusted, _: OrderOf) -> Said:
+    return "warn", event.symbol, f"{event.symbol}: {event.in_words()}"
 
 
 def _hit(event: Hit, _: OrderOf) -> Said:
@@ -319,6 +337,9 @@ _SPEAKERS: Final[dict[type, Callable[[Any, OrderOf], Said | None]]] = {
     SessionEnded: _ended,
     Assigned: _assigned,
     TapeRead: _tape_read,
+    TradingHalted: _halted,
+    TradingResumed: _trades_again,
+    PrintBusted: _busted,
     Hit: _hit,
     HitRefreshed: _refreshed,
     HitRejected: _hit_rejected,

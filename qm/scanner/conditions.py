@@ -50,6 +50,10 @@ class Condition(ABC):
     def why(self, features: Features, row: int) -> tuple[Check, ...]:
         """Return every comparison with what one symbol had, in the order in which they are written."""
 
+    def fails(self, features: Features, row: int) -> tuple[Check, ...]:
+        """Return the comparisons that keep one symbol from passing: the first that must hold, or all of an `|`."""
+        return tuple(check for check in self.why(features, row) if not check.passed)
+
     @abstractmethod
     def names(self) -> tuple[str, ...]:
         """Return the features that it asks for, each once, in the order in which they are written."""
@@ -193,6 +197,9 @@ class _All(Condition):
     def why(self, features: Features, row: int) -> tuple[Check, ...]:
         return tuple(check for part in self.parts for check in part.why(features, row))
 
+    def fails(self, features: Features, row: int) -> tuple[Check, ...]:
+        return next((found for part in self.parts if (found := part.fails(features, row))), ())
+
     def names(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(name for part in self.parts for name in part.names()))
 
@@ -218,6 +225,10 @@ class _Any(Condition):
 
     def why(self, features: Features, row: int) -> tuple[Check, ...]:
         return tuple(check for part in self.parts for check in part.why(features, row))
+
+    def fails(self, features: Features, row: int) -> tuple[Check, ...]:
+        found = [part.fails(features, row) for part in self.parts]
+        return tuple(check for checks in found for check in checks) if all(found) else ()
 
     def names(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(name for part in self.parts for name in part.names()))

@@ -133,7 +133,7 @@ class Scanner:
         stays = mask if staying == scan.condition else staying.mask(features)
         rows = ranking.table.rows(ripe)
         return [
-            HitEnded(symbol, scan.name, _why_over(staying.why(features, row)))
+            HitEnded(symbol, scan.name, _why_over(staying.fails(features, row)))
             for symbol, row, stay in zip(ripe, rows, stays[rows].tolist(), strict=True)
             if not stay
         ]
@@ -144,7 +144,8 @@ class Scanner:
             row = ranking.table.row(symbol)
             last = float(features["last"][row])
             if mask[row] and last >= found.told * (1 + scan.rearm_pct / 100):
-                out.append(HitRefreshed(symbol, scan.name, last, round(100 * (last / found.told - 1), 6)))
+                moved = round(100 * (last / found.told - 1), 6)
+                out.append(HitRefreshed(symbol, scan.name, last, moved, scan.condition.why(features, row)))
         return out
 
     def _born(self, scan: Scan, mask: Mask, features: Features, ranking: Ranking, now: int) -> list[int]:
@@ -227,13 +228,17 @@ class Scanner:
             self._over.clear()
 
 
-def _why_over(checks: Sequence[Check]) -> str:
-    """Say which comparison failed first."""
-    failed = next((check for check in checks if not check.passed), None)
-    if failed is None:
-        return "no longer holds"
-    if failed.limit is None:
-        # A flag that is set where it must not be speaks for itself.
-        return failed.name.removeprefix("~") if failed.name.startswith("~") else f"no longer {failed.name}"
+def _why_over(failed: Sequence[Check]) -> str:
+    """Say which comparisons ended a find, and by what."""
+    return ", ".join(_told(check) for check in failed) or "its condition does not hold"
+
+
+def _told(failed: Check) -> str:
     value = "unknown" if failed.value is None else f"{failed.value:,.6g} {failed.unit}".rstrip()
-    return f"no longer {failed.name} {failed.limit:,.12g}: {value}"
+    if failed.limit is None:
+        name = failed.name.removeprefix("~")
+        # A flag that is set where it must not be speaks for itself.
+        set_ = "" if failed.name.startswith("~") else "not "
+        return f"{name} is unknown" if failed.value is None else f"{set_}{name}"
+    name, _, wanted = failed.name.rpartition(" ")
+    return f"{name} is {value}, wanted {wanted} {failed.limit:,.12g}"

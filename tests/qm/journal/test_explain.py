@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
-from qm.journal.explain import Explanation, Step, explain, explain_symbol, explain_trade
+from qm.journal.explain import Explanation, Step, explain, explain_symbol, explain_trade, steps
 from qm.journal.explain import step as told_as
+from qm.journal.wording import lasted
 from qm.model.events import (
+    Activated,
+    AnyEvent,
+    Check,
     Contribution,
     Entry,
     Filled,
     Hit,
+    HitEnded,
     HitRefreshed,
     Intended,
+    PrintBusted,
     RadarRow,
     Refused,
     Released,
     Signal,
     TapeRead,
     TradeClosed,
+    TradingHalted,
+    TradingResumed,
 )
-from qm.model.order import Purpose, Side
+from qm.model.order import Execution, Purpose, Side
 from qm.store.chain import RunHeader
 from qm.store.memory import MemoryJournal
 from qm.strategies.presets import strategy
@@ -89,11 +99,11 @@ def test_the_order_carries_its_size_and_every_check_of_the_gate(told: Explanatio
 
 
 def test_executions_and_result_carry_price_fees_and_r(told: Explanation, trade: TradeClosed) -> None:
-    fills = [e.body for e in WHOLE if isinstance(e.body, Filled) and e.body.symbol == trade.symbol]
-    for body in fills[:2]:
-        assert isinstance(body, Filled)
-        words = f"{body.execution.qty} {trade.symbol} at {body.execution.price}, fees ${body.execution.fee}"
-        assert [step for step in told.steps if step.what == "execution" and words in step.text]
+    fills = [e.body for e in WHOLE if isinstance(e.body, Filled) and e.body.execution.order == trade.trade]
+    qty, fees = sum(fill.execution.qty for fill in fills), sum(fill.execution.fee for fill in fills)
+    bought = next(step for step in told.steps if step.what == "execution")
+    assert f"{qty:,} {trade.symbol} at " in bought.text
+    assert f"fees ${fees}" in bought.text
     result = first(told, "result")
     assert f"{trade.net_usd:+.2f} $" in result.text
     assert f"{trade.r:+.2f}R" in result.text
@@ -166,5 +176,50 @@ def test_a_hit_tells_how_the_symbol_came_to_its_rank() -> None:
 
 
 def test_a_hit_that_goes_on_says_how_far_the_price_has_gone() -> None:
-    told = told_as(Entry(1, 0, 0, 0, HitRefreshed("ABCD", "runners", 3.555, 5.803571)))
+    why = (Check("chg_pct >=", 14.2, 10.0, True, "%"),)
+    told = told_as(Entry(1, 0, 0, 0, HitRefreshed("ABCD", "runners", 3.555, 5.803571, why)))
     assert (told.what, told.text) == ("hit", "ABCD goes on as a hit of runners, +5.8 % to 3.56")
+    assert told.details == ("ok   chg_pct 14.2 %, wanted >= 10",)
+
+
+def test_how_a_find_a_halt_and_a_bad_print_are_told() -> None:
+    said: dict[AnyEvent, tuple[str, str]] = {
+        HitEnded("ABCD", "runners", "mom_5_pct is -6.43 %, wanted >= 0"): (
+            "hit",
+            "ABCD is no longer a hit of runners: mom_5_pct is -6.43 %, wanted >= 0",
+        ),
+        TradingHalted("ABCD", True, 2, 3.5): ("halt", "ABCD is paused for volatility at 3.5, halt 2 of the day"),
+        TradingHalted("ABCD", False, 1, None): ("halt", "ABCD is halted, halt 1 of the day"),
+        TradingResumed("ABCD", 309.2): ("halt", "ABCD trades again after 5 min 9 s"),
+        PrintBusted("ABCD", "thrust", 3.5, None, "the last price"): (
+            "bad print",
+            "ABCD: the print at 3.5, the last price when thrust wanted in, was cancelled; what was decided stays",
+        ),
+    }
+    for event, words in said.items():
+        told = told_as(Entry(1, 0, 0, 0, event))
+        assert (told.what, told.text) == words
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(9.4, "9 s"), (300, "5 min"), (309, "5 min 9 s"), (7500, "2 h 5 min")])
+def test_how_long_something_took(seconds: float, words: str) -> None:
+    assert lasted(seconds) == words
+
+
+def part(seq: int, order: str, qty: int, price: str, seconds: int = 0) -> Entry:
+    execution = Execution(f"X{seq}", order, qty, Decimal(price), Decimal("0.01"), 0)
+    filled = Filled(execution, "ABCD", Side.BUY, qty, Decimal(0))
+    return Entry(seq, seconds * 1_000_000_000, 0, 0, filled)
+
+
+def test_the_parts_in_which_an_order_fills_are_told_as_one() -> None:
+    stop = Entry(2, 0, 0, 0, Activated("E1P", 100))
+    told = steps([part(1, "E1", 100, "3.25"), stop, part(3, "E1", 1_900, "3.26", 61), part(4, "E2", 5, "3.3")])
+    assert [(step.seq, step.text, step.details) for step in told] == [
+        (
+            1,
+            "bought 2,000 ABCD at 3.2595 on average in 2 parts, fees $0.02 until 19:01:01",
+            ("from 3.25 to 3.26",),
+        ),
+        (4, "bought 5 ABCD at 3.3, fees $0.01", ()),
+    ]

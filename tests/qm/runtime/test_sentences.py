@@ -121,6 +121,13 @@ LINES: list[tuple[Any, tuple[str, str]]] = [
         ev.Commanded("1", "pid 7", Flatten("1", "ABCD"), "accepted"),
         ("info", "pid 7 asked to flatten ABCD: accepted"),
     ),
+    (ev.TradingHalted("ABCD", True, 2, 0.45), ("warn", "ABCD paused for volatility at 0.4500, halt 2 of the day")),
+    (ev.TradingHalted("ABCD", False, 1, None), ("warn", "ABCD halted, halt 1 of the day")),
+    (ev.TradingResumed("ABCD", 300.0), ("info", "ABCD trades again after 5 min")),
+    (
+        ev.PrintBusted("ABCD", "thrust", 4.61, 4.5, "the high of the day"),
+        ("warn", "ABCD: the print at 4.61, the high of the day when thrust wanted in, was corrected to 4.5"),
+    ),
     (
         ev.Commanded("2", "pid 7", CancelOrder("2", "E1"), "refused: no order E1"),
         ("warn", "pid 7 asked to cancel order E1: refused: no order E1"),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from qm.clock import MINUTE, SECOND
 from qm.errors import UsageError
 from qm.market.features import Features
-from qm.model.events import AnyEvent, Entry, Hit, HitEnded, HitRefreshed, HitRejected, SessionStarted
+from qm.model.events import AnyEvent, Check, Entry, Hit, HitEnded, HitRefreshed, HitRejected, SessionStarted
 from qm.radar.radar import Radar
 from qm.radar.ranking import Ranking
 from qm.radar.weights import RadarWeights
@@ -97,21 +97,25 @@ def test_a_find_lives_for_its_hold_and_is_over_when_it_does_not_hold_after_that(
     assert desk.gaps(121, [1.5, 0, 0, 0]) == ["-S000"]
     ended = desk.journal[-1].body
     assert isinstance(ended, HitEnded)
-    assert ended.reason == "no longer gap_pct >= 4: 1.5 %"
+    assert ended.reason == "gap_pct is 1.5 %, wanted >= 4"
 
 
 @pytest.mark.parametrize(
     ("then", "reason"),
     [
-        ({"gap_pct": np.nan}, "no longer gap_pct >= 4: unknown"),
-        ({"range_pos": 0.25}, "no longer range_pos >= 0.5: 0.25"),
+        ({"gap_pct": np.nan}, "gap_pct is unknown, wanted >= 4"),
+        ({"range_pos": 0.25}, "range_pos is 0.25, wanted >= 0.5"),
         ({"halted": 1.0}, "halted"),
+        ({"halted": np.nan}, "halted is unknown"),
+        ({"rvol": 1.0}, "rvol is 1 x, wanted >= 2, float_rotation is 0.01 x, wanted >= 0.1"),
     ],
 )
 def test_the_reason_names_what_failed(then: dict[str, float], reason: str) -> None:
-    condition = at_least("gap_pct", 4) & at_least("range_pos", 0.5) & ~flag("halted")
+    either = at_least("rvol", 2) | at_least("float_rotation", 0.1)
+    condition = at_least("gap_pct", 4) & either & at_least("range_pos", 0.5) & ~flag("halted")
     desk = Desk(Scan("all", condition, (0, 390), hold_s=0))
-    held = {"gap_pct": 5.0, "range_pos": 0.9, "halted": 0.0, "last": 10.0}
+    # Of what is joined by `|` one part held all the time: that the other does not is no reason.
+    held = {"gap_pct": 5.0, "rvol": 3.0, "float_rotation": 0.01, "range_pos": 0.9, "halted": 0.0, "last": 10.0}
     desk.beat(made(OPEN, **{name: [value] * SYMBOLS for name, value in held.items()}))
     ended = desk.beat(made(OPEN + SECOND, **{name: [value] * SYMBOLS for name, value in (held | then).items()}))
     assert [body.reason for body in ended if isinstance(body, HitEnded)] == [reason] * SYMBOLS
@@ -141,7 +145,7 @@ def test_between_its_two_limits_a_find_neither_comes_nor_goes() -> None:
     assert desk.gaps(3, [3.49, 0, 0, 0]) == ["-S000"]
     ended = desk.journal[-1].body
     assert isinstance(ended, HitEnded)
-    assert ended.reason == "no longer gap_pct >= 3.5: 3.49 %"
+    assert ended.reason == "gap_pct is 3.49 %, wanted >= 3.5"
     assert desk.gaps(4, [3.9, 0, 0, 0]) == []
 
 
@@ -166,7 +170,7 @@ def test_a_find_is_told_again_each_time_its_price_has_risen_by_a_percent() -> No
     assert desk.gaps(1, held, last=100.99) == []
     assert desk.gaps(2, held, last=101) == ["*S000"]
     told = desk.journal[-1].body
-    assert told == HitRefreshed("S000", "gap", 101.0, 1.0)
+    assert told == HitRefreshed("S000", "gap", 101.0, 1.0, (Check("gap_pct >=", 5.0, 4.0, True, "%"),))
     # A percent from where it was told last, not from where it began.
     assert desk.gaps(3, held, last=102) == []
     assert desk.gaps(4, held, last=102.01) == ["*S000"]
