@@ -21,8 +21,11 @@ Target = tuple[Array, Places, int, int]
 """Where features go: float64[feature, symbol], the feature's place in it by its number (-1: not wanted), the first
 symbol of the block in it, and how many it has."""
 
-BLOCK: Final = 128
+BLOCK: Final = 512
 """Rows in a block."""
+APART: Final = 8
+"""Columns of a block stand so many numbers further apart than it has rows: else all would meet in a few lines of the
+processor's first cache."""
 
 LAST, HIGH, LOW, OPEN, SPAN, VOLUME, PV, PDD, ANCHOR, HIGH_AGE, HIGHS, HALT, TRADES = range(13)
 PRE_VOLUME, PRE_PV, PRE_HIGH, PRE_LOW = range(13, 17)
@@ -96,11 +99,12 @@ def take_states(rows: Rows, s: int, n: int, now: int, block: Array) -> None:
 @numba.njit(cache=True, error_model="numpy", nogil=True)
 def put(to: Target, f: int, a: Array) -> None:
     """Put a feature down as it stands."""
+    # In a slice, every index is known to be none from behind: several symbols are reckoned at once.
     out, place, first, n = to
     if place[f] >= 0:
-        column = out[place[f]]
+        column = out[place[f], first : first + n]
         for k in range(n):
-            column[first + k] = a[k]
+            column[k] = a[k]
 
 
 @numba.njit(cache=True, error_model="numpy", nogil=True)
@@ -108,9 +112,9 @@ def put_pct(to: Target, f: int, a: Array, b: Array) -> None:
     """Put down how far a lies from b, in percent of b."""
     out, place, first, n = to
     if place[f] >= 0:
-        column = out[place[f]]
+        column = out[place[f], first : first + n]
         for k in range(n):
-            column[first + k] = pct(a[k], b[k])
+            column[k] = pct(a[k], b[k])
 
 
 @numba.njit(cache=True, error_model="numpy", nogil=True)
@@ -118,9 +122,9 @@ def put_ratio(to: Target, f: int, a: Array, b: Array) -> None:
     """Put down a / b."""
     out, place, first, n = to
     if place[f] >= 0:
-        column = out[place[f]]
+        column = out[place[f], first : first + n]
         for k in range(n):
-            column[first + k] = ratio(a[k], b[k])
+            column[k] = ratio(a[k], b[k])
 
 
 @numba.njit(cache=True, error_model="numpy", nogil=True)
@@ -128,9 +132,9 @@ def put_part(to: Target, f: int, a: Array, b: Array, c: Array) -> None:
     """Put down (a - b) / c."""
     out, place, first, n = to
     if place[f] >= 0:
-        column = out[place[f]]
+        column = out[place[f], first : first + n]
         for k in range(n):
-            column[first + k] = ratio(a[k] - b[k], c[k])
+            column[k] = ratio(a[k] - b[k], c[k])
 
 
 @numba.njit(cache=True, error_model="numpy", nogil=True)
@@ -138,6 +142,6 @@ def put_product(to: Target, f: int, a: Array, b: Array) -> None:
     """Put down a * b."""
     out, place, first, n = to
     if place[f] >= 0:
-        column = out[place[f]]
+        column = out[place[f], first : first + n]
         for k in range(n):
-            column[first + k] = a[k] * b[k]
+            column[k] = a[k] * b[k]

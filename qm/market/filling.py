@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from qm.market.blocks import (
+    APART,
     BLOCK,
     COLUMNS,
     PRIOR,
@@ -134,7 +135,7 @@ def _fill(
     opening, known = fives
     spy, drop, share, usual_5 = day
     of_prices, of_ranges, of_states, of_quotes, of_pre, of_volumes, of_moves, of_fives = wanted
-    b = np.empty((COLUMNS, min(BLOCK, stop - start)))
+    b = np.empty((COLUMNS, min(BLOCK, stop - start) + APART))
     for s in range(start, stop, BLOCK):
         e = min(s + BLOCK, stop)
         n = e - s
@@ -201,9 +202,11 @@ def _put_known(
     put_product(to, F.ADV_DOLLAR, adv[s:e], prior_close[s:e])
     put(to, F.MINS_BELOW_VWAP, before[3][s:e])
     if place[F.ATR_PCT] >= 0:
+        column = out[place[F.ATR_PCT], first : first + n]
         for k in range(n):
             prior = prior_close[s + k]
-            out[place[F.ATR_PCT], first + k] = 100.0 * atr[s + k] / prior if prior > 0.0 else np.nan
+            column[k] = 100.0 * atr[s + k] / prior if prior > 0.0 else np.nan
     if place[F.MINS_SINCE_OPEN] >= 0:
+        column = out[place[F.MINS_SINCE_OPEN], first : first + n]
         for k in range(n):
-            out[place[F.MINS_SINCE_OPEN], first + k] = since_open / MINUTE
+            column[k] = since_open / MINUTE

@@ -37,9 +37,11 @@ def fill_fives(
     put_pct(to, F.OR_BREAK_PCT, b[LAST], high)
     put_pct(to, F.BB_LOW_DIST_PCT, b[LAST], band)
     if place[F.OR_DIR] >= 0:
+        column = out[place[F.OR_DIR], first : first + n]
         for k in range(n):
-            out[place[F.OR_DIR], first + k] = np.sign(close[k] - b[OPEN, k])
+            column[k] = np.sign(close[k] - b[OPEN, k])
     if place[F.NEW_5M_HIGH] >= 0:
+        column = out[place[F.NEW_5M_HIGH], first : first + n]
         for k in range(n):
             above = 1.0 if b[LAST, k] > bar_high[k] else 0.0
-            out[place[F.NEW_5M_HIGH], first + k] = above if bar_high[k] > 0.0 else np.nan
+            column[k] = above if bar_high[k] > 0.0 else np.nan

@@ -69,8 +69,9 @@ def fill_prices(b: Array, high_52w: Array, spy_pct: float, since_open: int, to: 
     put_pct(to, F.HIGH_52W_DIST_PCT, b[LAST], high_52w)
     put(to, F.HALTED, b[HALT])
     if place[F.RS_SPY_PCT] >= 0:
+        column = out[place[F.RS_SPY_PCT], first : first + n]
         for k in range(n):
-            out[place[F.RS_SPY_PCT], first + k] = pct(b[LAST, k], b[OPEN, k]) - spy_pct
+            column[k] = pct(b[LAST, k], b[OPEN, k]) - spy_pct
 
 
 @numba.njit(cache=True, error_model="numpy", nogil=True)
@@ -84,9 +85,10 @@ def fill_ranges(b: Array, atr: Array, to: Target) -> None:
     put_part(to, F.MOVE_ATR, b[LAST], b[OPEN], atr)
     put(to, F.HIGHS_TODAY, b[HIGHS])
     if place[F.NEW_HIGH] >= 0:
+        column = out[place[F.NEW_HIGH], first : first + n]
         for k in range(n):
             fresh = 1.0 if b[HIGHS, k] > 0.0 and b[HIGH_AGE, k] < 60.0 else 0.0
-            out[place[F.NEW_HIGH], first + k] = fresh if b[HIGH, k] > 0.0 else np.nan
+            column[k] = fresh if b[HIGH, k] > 0.0 else np.nan
 
 
 @numba.njit(cache=True, error_model="numpy", nogil=True)
@@ -98,13 +100,14 @@ def fill_states(b: Array, prior_close: Array, ssr_carried: Array, drop: float, t
     put(to, F.QUARANTINED, b[QUARANTINED])
     put(to, F.REVISED, b[REVISED])
     if place[F.SSR] >= 0:
+        column = out[place[F.SSR], first : first + n]
         for k in range(n):
             # Binary fractions may put a hair between a price and the trigger.
             trigger = prior_close[k] * (1.0 - drop) * (1.0 + 1e-9)
             restricted = ssr_carried[k] if prior_close[k] > 0.0 else np.nan
             if b[LOW, k] <= trigger or ssr_carried[k] > 0.0:
                 restricted = 1.0
-            out[place[F.SSR], first + k] = restricted if drop == drop else 0.0
+            column[k] = restricted if drop == drop else 0.0
 
 
 @numba.njit(cache=True, error_model="numpy", nogil=True)
@@ -113,13 +116,15 @@ def fill_quotes(b: Array, to: Target) -> None:
     out, place, first, n = to
     put(to, F.QUOTE_AGE_S, b[QUOTE_AGE])
     if place[F.SPREAD_BPS] >= 0:
+        column = out[place[F.SPREAD_BPS], first : first + n]
         for k in range(n):
             bid, ask = b[BID, k], b[ASK, k]
-            out[place[F.SPREAD_BPS], first + k] = 2e4 * (ask - bid) / (bid + ask)
+            column[k] = 2e4 * (ask - bid) / (bid + ask)
     if place[F.BOOK_IMB] >= 0:
+        column = out[place[F.BOOK_IMB], first : first + n]
         for k in range(n):
             buyers, sellers = b[BID_SIZE, k], b[ASK_SIZE, k]
-            out[place[F.BOOK_IMB], first + k] = ratio(buyers - sellers, buyers + sellers)
+            column[k] = ratio(buyers - sellers, buyers + sellers)
 
 
 @numba.njit(cache=True, error_model="numpy", nogil=True)
@@ -133,8 +138,10 @@ def fill_pre(b: Array, usual: Array, to: Target) -> None:
     put(to, F.PRE_LOW, b[PRE_LOW])
     put_pct(to, F.PRE_HIGH_DIST_PCT, b[LAST], b[PRE_HIGH])
     if place[F.DAY_HIGH] >= 0:
+        column = out[place[F.DAY_HIGH], first : first + n]
         for k in range(n):
-            out[place[F.DAY_HIGH], first + k] = np.fmax(b[HIGH, k], b[PRE_HIGH, k])
+            column[k] = np.fmax(b[HIGH, k], b[PRE_HIGH, k])
     if place[F.DAY_LOW] >= 0:
+        column = out[place[F.DAY_LOW], first : first + n]
         for k in range(n):
-            out[place[F.DAY_LOW], first + k] = np.fmin(b[LOW, k], b[PRE_LOW, k])
+            column[k] = np.fmin(b[LOW, k], b[PRE_LOW, k])

@@ -74,11 +74,13 @@ def fill_volumes(
     put_ratio(to, F.FLOAT_ROTATION, b[VOLUME], float_shares)
     put_ratio(to, F.RVOL_DAY, b[VOLUME], adv)
     if place[F.RVOL] >= 0:
+        column = out[place[F.RVOL], first : first + n]
         for k in range(n):
-            out[place[F.RVOL], first + k] = ratio(b[VOLUME, k], _usual(adv[k], days[k]) * share)
+            column[k] = ratio(b[VOLUME, k], _usual(adv[k], days[k]) * share)
     if place[F.PROJ_VOLUME] >= 0:
+        column = out[place[F.PROJ_VOLUME], first : first + n]
         for k in range(n):
-            out[place[F.PROJ_VOLUME], first + k] = ratio(b[VOLUME, k], share)
+            column[k] = ratio(b[VOLUME, k], share)
     _fill_vwap(b, atr, to)
 
 
@@ -132,24 +134,29 @@ def fill_moves(
     put_pct(to, F.MOM_15_PCT, b[LAST], close_15)
     put_pct(to, F.CHG_1_AGO_PCT, close_1, b[PRIOR])
     if place[F.VELOCITY] >= 0:
+        column = out[place[F.VELOCITY], first : first + n]
         for k in range(n):
-            out[place[F.VELOCITY], first + k] = (b[LAST, k] - close_1[k]) / (1.0 + part)
+            column[k] = (b[LAST, k] - close_1[k]) / (1.0 + part)
     if place[F.PRINTS_PER_MIN] >= 0:
+        column = out[place[F.PRINTS_PER_MIN], first : first + n]
         for k in range(n):
-            out[place[F.PRINTS_PER_MIN], first + k] = (b[TRADES, k] - prints[k]) / (1.0 + part)
+            column[k] = (b[TRADES, k] - prints[k]) / (1.0 + part)
     vol_5 = b[SCRATCH]
     for k in range(n):
         vol_5[k] = b[VOLUME, k] - volume_5[k]
     put(to, F.VOL_5M, vol_5)
     if place[F.RVOL_5M] >= 0:
+        column = out[place[F.RVOL_5M], first : first + n]
         for k in range(n):
-            out[place[F.RVOL_5M], first + k] = ratio(vol_5[k], _usual(adv[k], days[k]) * usual_5)
+            column[k] = ratio(vol_5[k], _usual(adv[k], days[k]) * usual_5)
     if place[F.VOL_5M_PCT] >= 0:
+        column = out[place[F.VOL_5M_PCT], first : first + n]
         for k in range(n):
             pace = ratio(vol_5[k] * 5.0, adv[k] * fives)
-            out[place[F.VOL_5M_PCT], first + k] = 100.0 * FIVE_MINUTES_OF_A_DAY * pace
+            column[k] = 100.0 * FIVE_MINUTES_OF_A_DAY * pace
     if place[F.VOL_SURGE] >= 0:
         whole_ten = since_open // MINUTE >= 10
+        column = out[place[F.VOL_SURGE], first : first + n]
         for k in range(n):
             surge = ratio(vol_5[k] * 5.0, (volume_5[k] - volume_10[k]) * fives)
-            out[place[F.VOL_SURGE], first + k] = surge if whole_ten else np.nan
+            column[k] = surge if whole_ten else np.nan
