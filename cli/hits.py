@@ -147,9 +147,13 @@ def show_checks(checks: Iterable[Check]) -> None:
     rows = []
     for check in checks:
         wanted = check.name if check.limit is None else f"{check.name} {check.limit:,.12g} {check.unit}".rstrip()
-        value = "unknown" if check.value is None else f"{check.value:,.6g} {check.unit}".rstrip()
+        value = "unknown" if check.value is None else f"{_value(check.value)} {check.unit}".rstrip()
         rows.append(("ok" if check.passed else "FAILS", wanted, value))
     table(("", "wanted", "value"), rows, left=("", "wanted"))
+
+
+def _value(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.6g}"
 
 
 def unknown(scan: Scan, seen: Seen) -> list[str]:
@@ -233,7 +237,12 @@ def _show_title(result: Result, chosen: Chosen) -> None:
     scan = result.scan
     emit(f"{scan.name}: {scan.condition}")
     of = f"{chosen.name} ({result.symbols:,} symbols), {chosen.dates[0]} to {result.sessions[-1]}"
-    emit(f"{len(result.found):,} finds in {len(result.sessions):,} sessions of {of}, asked {_window(scan)}")
+    finds, sessions = _counted(len(result.found), "find"), _counted(len(result.sessions), "session")
+    emit(f"{finds} in {sessions} of {of}, asked {_window(scan)}")
+
+
+def _counted(n: int, what: str) -> str:
+    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
 
 
 def _hit(found: Found, *, after: bool) -> dict[str, Any]:

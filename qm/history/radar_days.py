@@ -132,7 +132,7 @@ def story(path: Path, symbol: str, stretches: int = 60) -> Story:
     beats = np.unique(read(path, columns=["ts"])["ts"].to_numpy())
     if not lines:
         raise NotFoundError(
-            f"{symbol} was never among the strongest of this session.{_why_not(path, symbol)}",
+            f"{symbol} was never among the strongest of {path.stem} in run {path.parent.name}.{_why_not(path, symbol)}",
             nearest=nearest(symbol, sorted(set(read(path, columns=["symbol"])["symbol"].to_pylist()))),
         )
     ranked = [line for line in lines if line.rank]

@@ -132,9 +132,9 @@ def steps(entries: Iterable[Entry]) -> list[Step]:
         if not fills:
             return
         (first, _), (last, _) = fills[0], fills[-1]
-        what, text, details = wording.bought([fill for _, fill in fills])
         until = f" until {ny(last.ts):%H:%M:%S}" if last.ts - first.ts >= SECOND else ""
-        found.append(Step(first.seq, first.ts, what, text + until, tuple(details)))
+        what, text, details = wording.bought([fill for _, fill in fills], until)
+        found.append(Step(first.seq, first.ts, what, text, tuple(details)))
         fills.clear()
 
     for entry in entries:

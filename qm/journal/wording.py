@@ -39,8 +39,8 @@ Words = tuple[str, str, Iterable[str]]
 """What it is, what is said of it, and details."""
 
 
-def bought(fills: Sequence[Filled]) -> Words:
-    """Put executions of one order into words, in the order in which they came; a single one or several at once."""
+def bought(fills: Sequence[Filled], until: str = "") -> Words:
+    """Put executions of one order into words, in the order in which they came; `until` tells when the last one did."""
     first, qty = fills[0], sum(fill.execution.qty for fill in fills)
     paid = sum((fill.execution.price * fill.execution.qty for fill in fills), Decimal(0)) / qty
     fees = sum((fill.execution.fee for fill in fills), Decimal(0))
@@ -50,7 +50,13 @@ def bought(fills: Sequence[Filled]) -> Words:
     note = " (the data leave open what happened)" if any(fill.execution.ambiguous for fill in fills) else ""
     did = "bought" if first.side is Side.BUY else "sold"
     between = (f"from {min(prices)} to {max(prices)}",) if len(prices) > 1 else ()
-    return "execution", f"{did} {qty:,} {first.symbol} at {at}{parts}, fees ${fees}{note}", between
+    return "execution", f"{did} {qty:,} {first.symbol} at {at}{parts}{until}, fees ${fees}{note}", between
+
+
+def price(value: float) -> str:
+    """Return a price per share with all its digits, two at least."""
+    cents, parts = f"{value:,.2f}", f"{value:,.4f}"
+    return parts.rstrip("0") if float(parts.replace(",", "")) != float(cents.replace(",", "")) else cents
 
 
 def lasted(seconds: float) -> str:
@@ -84,7 +90,7 @@ def _unbanned(body: Unbanned) -> Words:
 
 def _halted(body: TradingHalted) -> Words:
     how = "paused for volatility" if body.paused else "halted"
-    at = "" if body.last is None else f" at {body.last:,.12g}"
+    at = "" if body.last is None else f" at {price(body.last)}"
     return "halt", f"{body.symbol} is {how}{at}, halt {body.number} of the day", ()
 
 
@@ -138,7 +144,7 @@ def _anomaly(body: Anomaly) -> Words:
 
 
 def _alerted(body: Alerted) -> Words:
-    at = "" if body.price is None else f" at {body.price:,.12g}"
+    at = "" if body.price is None else f" at {price(body.price)}"
     return "alert", f"{body.symbol}{at}: {body.text} ({body.strategy})", ()
 
 

@@ -248,6 +248,8 @@ class _Any(Condition):
 
 def _bound(feature: str, relation: str, limit: float, stay: float | None) -> Condition:
     known, enter = _known(feature), _finite(feature, limit)
+    if known in FLAGS:
+        raise UsageError(f"{known} is set or not, and has no values to compare.", f'Write flag("{known}").')
     if stay is None:
         return _Bound(known, relation, enter)
     if tighter(relation, enter, loose := _finite(feature, stay)):

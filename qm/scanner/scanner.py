@@ -234,7 +234,7 @@ def _why_over(failed: Sequence[Check]) -> str:
 
 
 def _told(failed: Check) -> str:
-    value = "unknown" if failed.value is None else f"{failed.value:,.6g} {failed.unit}".rstrip()
+    value = "unknown" if failed.value is None else f"{_short(failed.value)} {failed.unit}".rstrip()
     if failed.limit is None:
         name = failed.name.removeprefix("~")
         # A flag that is set where it must not be speaks for itself.
@@ -242,3 +242,7 @@ def _told(failed: Check) -> str:
         return f"{name} is unknown" if failed.value is None else f"{set_}{name}"
     name, _, wanted = failed.name.rpartition(" ")
     return f"{name} is {value}, wanted {wanted} {failed.limit:,.12g}"
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"

@@ -240,28 +240,38 @@ class _Parser:
             self._expected("a feature, ~ or (", "Write e.g. gap >= 4.")
         named = self._token
         feature = self._feature()
+        if feature in FLAGS:
+            return self._flag(feature, named)
         if self._is(*_MAKE):
             sign = self._take().text
             limit = self._limit(feature, self._value(feature))
             return _MAKE[sign](feature, limit, stay=self._stay(feature, sign, limit))
-        outside = self._is("~") and self._tokens[self._next + 1][:2] == ("sign", "in")
-        if outside:
-            self._take()
-        if self._is("in"):
-            self._take()
-            return self._range(feature, outside=outside)
         if self._is(*_NOT_SIGNS):
             remedy = f"Write {self._written(named)} in a..b, or >=, <=, > or <."
             self._refuse(f"{self._written(self._token)!r} compares nothing that is measured.", remedy)
-        if feature not in FLAGS:
+        outside = self._is("~") and self._tokens[self._next + 1][:2] == ("sign", "in")
+        if outside:
+            self._take()
+        if not self._is("in"):
             remedy = f"{feature} is a number{_in_unit(feature)}: write e.g. {self._written(named)} >= 3."
             self._expected(f">=, <=, >, < or `in` after {self._written(named)}", remedy)
+        self._take()
+        return self._range(feature, outside=outside)
+
+    def _flag(self, feature: str, named: _Token) -> Condition:
+        if self._is(*_MAKE, *_NOT_SIGNS, "in"):
+            name = self._written(named)
+            self._refuse(f"{feature} is set or not, and has no values to compare.", f"Write {name} or ~{name}.")
         return flag(feature)
 
     def _value_first(self) -> Condition:
         first = self._value("")
         sign = self._sign()
+        named = self._token
         feature = self._feature()
+        if feature in FLAGS:
+            name = self._written(named)
+            self._refuse(f"{feature} is set or not, and has no values to compare.", f"Write {name} or ~{name}.", named)
         found = _MAKE[_TURNED[sign]](feature, one := self._limit(feature, first))
         if not self._is(*_MAKE):
             return found

@@ -184,7 +184,7 @@ def test_where_nothing_is_found_the_answer_is_none_and_the_exit_code_0(capsys: p
     for command in ("run", "backtest"):
         done = inside(capsys, "scan", command, "spread_bps <= 60", "-d", BARS, *DAY)
         assert done.code == 0
-        assert "0 finds in 1 sessions" in done.out
+        assert "0 finds in 1 session of" in done.out
         assert "never tell spread_bps" in done.err
 
 

@@ -188,7 +188,7 @@ def test_how_a_find_a_halt_and_a_bad_print_are_told() -> None:
             "hit",
             "ABCD is no longer a hit of runners: mom_5_pct is -6.43 %, wanted >= 0",
         ),
-        TradingHalted("ABCD", True, 2, 3.5): ("halt", "ABCD is paused for volatility at 3.5, halt 2 of the day"),
+        TradingHalted("ABCD", True, 2, 3.5): ("halt", "ABCD is paused for volatility at 3.50, halt 2 of the day"),
         TradingHalted("ABCD", False, 1, None): ("halt", "ABCD is halted, halt 1 of the day"),
         TradingResumed("ABCD", 309.2): ("halt", "ABCD trades again after 5 min 9 s"),
         PrintBusted("ABCD", "thrust", 3.5, None, "the last price"): (
@@ -218,7 +218,7 @@ def test_the_parts_in_which_an_order_fills_are_told_as_one() -> None:
     assert [(step.seq, step.text, step.details) for step in told] == [
         (
             1,
-            "bought 2,000 ABCD at 3.2595 on average in 2 parts, fees $0.02 until 19:01:01",
+            "bought 2,000 ABCD at 3.2595 on average in 2 parts until 19:01:01, fees $0.02",
             ("from 3.25 to 3.26",),
         ),
         (4, "bought 5 ABCD at 3.3, fees $0.01", ()),

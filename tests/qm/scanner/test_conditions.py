@@ -202,3 +202,8 @@ def test_two_limits_are_written_out_and_both_are_shown_where_they_decide() -> No
     assert str(condition) == "last >= 2 $ stay 1 $ & last <= 20 $ stay 25 $ & halted"
     assert str(condition.staying()) == "last >= 1 $ & last <= 25 $ & halted"
     assert [check.limit for check in condition.staying().why(made(last=[30.0], halted=[1.0]), 0)] == [1, 25, None]
+
+
+def test_a_flag_has_no_values_to_compare() -> None:
+    with pytest.raises(UsageError, match="halted is set or not"):
+        at_least("halted", 1)

@@ -3,7 +3,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from qm.errors import UsageError
-from qm.market.features import NAMES
+from qm.market.features import FLAGS, NAMES
 from qm.scanner.conditions import Condition, above, at_least, at_most, below, flag, within
 from qm.scanner.text import ALIASES, CHARS_MAX, DEPTH_MAX, ScanTextError, known, parse
 from tests.qm.radar.day import made
@@ -99,6 +99,10 @@ def test_a_text_means_what_a_trader_reads_in_it(text: str, meant: Condition | No
         ("halted stay 3", "stay", "expected & or |, or the end, but there is 'stay'", ""),
         ("4 <= gap stay 3", "stay", "expected & or |, or the end, but there is 'stay'", ""),
         ("stay >= 3", "stay", "expected a feature", ""),
+        ("halted >= 1", ">=", "halted is set or not", "Write halted or ~halted"),
+        ("rvol >= 3 & new_high in 0..1", "in", "new_high is set or not", "Write new_high or ~new_high"),
+        ("halted == 1", "==", "halted is set or not", ""),
+        ("1 <= halted", "halted", "halted is set or not", "Write halted or ~halted"),
         ("gap == 4", "==", "compares nothing that is measured", "gap in a..b"),
         ("gap => 4", "=>", "compares nothing", ">="),
         ("last > vwap", "vwap", "expected a number in $, but there is 'vwap'", "not with each other"),
@@ -176,7 +180,10 @@ def test_every_feature_and_every_alias_can_be_written() -> None:
     assert set(ALIASES.values()) <= set(NAMES)
     assert set(ALIASES).isdisjoint(NAMES)
     for name in (*NAMES, *ALIASES):
-        assert parse(f"{name} >= 1") == at_least(known(name), 1)
+        if known(name) in FLAGS:
+            assert parse(name) == flag(known(name))
+        else:
+            assert parse(f"{name} >= 1") == at_least(known(name), 1)
     assert known("nothing") == ""
 
 
@@ -194,10 +201,10 @@ LEAVES: st.SearchStrategy[Condition] = st.one_of(
     st.builds(
         lambda make, feature, limit: make(feature, limit),
         st.sampled_from([at_least, at_most, above, below]),
-        st.sampled_from(NAMES),
+        st.sampled_from([name for name in NAMES if name not in FLAGS]),
         LIMIT,
     ),
-    st.just(flag("halted")),
+    st.builds(flag, st.sampled_from(FLAGS)),
 )
 CONDITIONS: st.SearchStrategy[Condition] = st.recursive(
     LEAVES,
