@@ -18,6 +18,8 @@ LIQUID_USD: Final = 1_000_000.0
 """Symbols that traded less today do not move the index of the universe."""
 CLIP: Final = 0.01
 """A symbol moves the index of the universe by at most this per minute: one runner is not the market."""
+_BLOCK: Final = 512
+"""Rows that are counted together."""
 
 
 def read(market: Market) -> dict[str, float]:
@@ -82,22 +84,35 @@ def _breadth(
 ) -> tuple[int, int, int, int, int, float, float, int, float, int]:
     seen = above = priced = up = traded = net_highs = moved = 0
     rose_usd = fell_usd = moves = 0.0
-    # Without a branch, because none could be foreseen; comparisons with what is not known are false.
-    for row in range(last.shape[0]):
-        now, then, spent = last[row], before_last[row], pv[row] - before_pv[row]
-        counts = volume[row] > 0.0
-        known = counts and prior_close[row] > 0.0
-        busy = counts and spent > 0.0
-        move = now / then - 1.0
-        liquid = busy and pv[row] >= LIQUID_USD and -1.0 < move < 10.0
-        seen += counts
-        above += counts and now * volume[row] > pv[row]
-        priced += known
-        up += known and now > prior_close[row]
-        traded += busy
-        net_highs += int(busy and high[row] > before_high[row]) - int(busy and low[row] < before_low[row])
-        rose_usd += spent if busy and move > 0.0 else 0.0
-        fell_usd += spent if busy and move < 0.0 else 0.0
-        moves += min(max(move, -CLIP), CLIP) if liquid else 0.0
-        moved += liquid
+    rose, fell, way = np.empty(_BLOCK), np.empty(_BLOCK), np.empty(_BLOCK)
+    for start in range(0, last.shape[0], _BLOCK):
+        n = min(_BLOCK, last.shape[0] - start)
+        price, shares, dollars = last[start:], volume[start:], pv[start:]
+        top, bottom, prior = high[start:], low[start:], prior_close[start:]
+        then, dollars_then, top_then, bottom_then = (
+            before_last[start:],
+            before_pv[start:],
+            before_high[start:],
+            before_low[start:],
+        )
+        # Without a branch, so that several rows are counted at once; comparisons with what is not known are false.
+        for k in range(n):
+            counts, spent = shares[k] > 0.0, dollars[k] - dollars_then[k]
+            busy, move = counts & (spent > 0.0), price[k] / then[k] - 1.0
+            liquid = busy & (dollars[k] >= LIQUID_USD) & (move > -1.0) & (move < 10.0)
+            seen += counts
+            above += counts & (price[k] * shares[k] > dollars[k])
+            priced += counts & (prior[k] > 0.0)
+            up += counts & (prior[k] > 0.0) & (price[k] > prior[k])
+            traded += busy
+            net_highs += np.int64(busy & (top[k] > top_then[k])) - np.int64(busy & (bottom[k] < bottom_then[k]))
+            moved += liquid
+            rose[k] = spent if busy & (move > 0.0) else 0.0
+            fell[k] = spent if busy & (move < 0.0) else 0.0
+            way[k] = min(max(move, -CLIP), CLIP) if liquid else 0.0
+        # A sum has an order, or its last bits would depend on the processor.
+        for k in range(n):
+            rose_usd += rose[k]
+            fell_usd += fell[k]
+            moves += way[k]
     return seen, above, priced, up, traded, rose_usd, fell_usd, net_highs, moves, moved
