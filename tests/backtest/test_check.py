@@ -3,6 +3,7 @@
 import datetime as dt
 import sys
 from dataclasses import replace
+from functools import cache
 from types import FrameType
 
 import pytest
@@ -11,6 +12,7 @@ from backtest.check import CUT, SHUFFLED, check
 from backtest.runner import Plan
 from cli import compose
 from cli.markets import choose
+from qm.engine.day import Day
 from qm.engine.settings import EngineSettings, StrategyChoice
 from qm.errors import UsageError
 from qm.model.market import Events
@@ -22,6 +24,12 @@ FIRST, LAST = dt.date(2025, 3, 10), dt.date(2025, 3, 11)
 MARKET = choose("synthetic:20:seed=4:detail=bars", FIRST, LAST)
 
 
+@cache
+def days() -> tuple[Day, ...]:
+    """Two made-up sessions, made once: a check goes over them many times, and only reads."""
+    return tuple(replace(day, batches=list(day.batches)) for day in MARKET.days())
+
+
 def plan(*names: str) -> Plan:
     alone = EngineSettings(strategies=tuple(StrategyChoice(name) for name in names))
     made = compose.strategies(alone)
@@ -30,7 +38,7 @@ def plan(*names: str) -> Plan:
 
 
 def test_shipped_strategies_do_not_peek() -> None:
-    found = check(plan("orb_robust", "thrust"), MARKET.days, cuts=2)
+    found = check(plan("orb_robust", "thrust"), days, cuts=2)
     assert found.clean
     assert (found.sessions, found.trials) == (2, 4)
     # Every minute of four shortened sessions is at least one entry.
@@ -60,7 +68,7 @@ class Peeking(EntrySignals):
 def test_one_that_peeks_is_found_out(how: str) -> None:
     honest = plan("thrust")
     peeking = replace(honest.strategies["thrust"], entry=Peeking())
-    found = check(replace(honest, strategies={"thrust": peeking}, assigned={"thrust": ()}), MARKET.days, cuts=2, seed=2)
+    found = check(replace(honest, strategies={"thrust": peeking}, assigned={"thrust": ()}), days, cuts=2, seed=2)
     told = [each for each in found.differences if each.future == how]
     assert not found.clean
     assert told
@@ -68,10 +76,10 @@ def test_one_that_peeks_is_found_out(how: str) -> None:
 
 
 def test_the_same_seed_checks_the_same_moments() -> None:
-    one, other = (check(plan("thrust"), MARKET.days, cuts=1, seed=9) for _ in range(2))
+    one, other = (check(plan("thrust"), days, cuts=1, seed=9) for _ in range(2))
     assert one == other
 
 
 def test_nothing_to_cut_is_said() -> None:
     with pytest.raises(UsageError, match="no records"):
-        check(plan("thrust"), lambda: [replace(day, batches=[]) for day in MARKET.days()], cuts=1)
+        check(plan("thrust"), lambda: [replace(day, batches=[]) for day in days()], cuts=1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -42,8 +43,11 @@ OF = session(FIRST)
 RISEN = Scan("risen", parse("chg >= 5"), (0, 390), "chg_pct", cooldown_s=0, hold_s=0)
 
 
-def synthetic(detail: str) -> Iterator[Day]:
-    return choose(f"synthetic:60:seed=4:detail={detail}", FIRST, LAST).days()
+@cache
+def synthetic(detail: str) -> tuple[Day, ...]:
+    """Two made-up sessions, made once for all tests, which only read them."""
+    days = choose(f"synthetic:60:seed=4:detail={detail}", FIRST, LAST).days()
+    return tuple(replace(day, batches=list(day.batches)) for day in days)
 
 
 @pytest.mark.parametrize(("detail", "beat_s"), [("bars", 60), ("trades", 60), ("trades", 20)])
@@ -156,10 +160,10 @@ def test_the_future_changes_no_find_of_the_past(minutes: int) -> None:
     scan = replace(PRESETS["momentum_bars"], cooldown_s=60, hold_s=60)
 
     def until() -> Iterator[Day]:
-        day = next(synthetic("bars"))
+        day = synthetic("bars")[0]
         yield replace(day, batches=Batches(lambda: (cut(batch, end) for batch in day.batches)))
 
-    whole = search(scan, [next(synthetic("bars"))], EngineSettings()).found
+    whole = search(scan, [synthetic("bars")[0]], EngineSettings()).found
     assert [each for each in whole if each.ts <= end] == [
         each for each in search(scan, until(), EngineSettings()).found if each.ts <= end
     ]
@@ -172,9 +176,9 @@ def cut(batch: Events, end: int) -> Events:
 
 def test_a_moment_is_what_the_scan_sees_at_it() -> None:
     scan = replace(PRESETS["rvol_spike"], hold_s=0, cooldown_s=0)
-    found = search(scan, [next(synthetic("bars"))], EngineSettings()).found
+    found = search(scan, [synthetic("bars")[0]], EngineSettings()).found
     for each in found[:3]:
-        seen = at(next(synthetic("bars")), each.ts, EngineSettings())
+        seen = at(synthetic("bars")[0], each.ts, EngineSettings())
         row = seen.market.table.row(each.symbol)
         assert seen.ts == each.ts
         assert row in seen.passing(scan)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
+from functools import cached_property, lru_cache
 from itertools import takewhile
 from pathlib import Path
 
@@ -33,19 +34,24 @@ def venue(market: Market, settings: RunSettings) -> SimExchange:
 
 
 class Minutes:
-    """The first minutes of a synthetic session, anew at each iteration."""
+    """The first minutes of a synthetic session, from its begin at each iteration; made once."""
 
     def __init__(self, market: SyntheticMarket, minutes: int, date: dt.date = DATE) -> None:
         self.market, self.minutes, self.session = market, minutes, session(date)
 
     def __iter__(self) -> Iterator[Events]:
+        return iter(self._made)
+
+    @cached_property
+    def _made(self) -> list[Events]:
         end = self.session.open_ns + self.minutes * MINUTE_NS
         batches = self.market.minutes(self.session)
-        return takewhile(lambda batch: not len(batch) or int(batch["ts"][0]) < end, batches)
+        return list(takewhile(lambda batch: not len(batch) or int(batch["ts"][0]) < end, batches))
 
 
+@lru_cache(maxsize=4)
 def day(symbols: int = 200, minutes: int = 60, seed: int = 2) -> Day:
-    """Return a session of a synthetic market, cut after some minutes."""
+    """Return a session of a synthetic market, cut after some minutes; the tests that share it only read it."""
     market = SyntheticMarket(symbols, seed)
     of = session(DATE)
     return Day(market.table, of, market.reference(of), prints=True, batches=Minutes(market, minutes))

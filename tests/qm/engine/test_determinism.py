@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,6 @@ from qm.store.chain import Chain, RunHeader
 from tests.qm.engine.drive import cut, day, joined, run_settings, setup, venue
 
 DAY = day()
-RECORDS = joined(iter(DAY.batches))
 GENESIS = RunHeader(id="t", mode="sim", session="2025-03-12", started=0).genesis()
 
 
@@ -56,50 +56,57 @@ def digest(entries: Sequence[Entry]) -> str:
     return chain.head.hex()
 
 
-WHOLE = decide([RECORDS])[1]
+@cache
+def records() -> Events:
+    return joined(iter(DAY.batches))
+
+
+@cache
+def whole() -> list[Entry]:
+    return decide([records()])[1]
 
 
 def test_the_session_trades_at_all() -> None:
-    assert any(isinstance(entry.body, TradeClosed) for entry in WHOLE)
+    assert any(isinstance(entry.body, TradeClosed) for entry in whole())
 
 
 @settings(max_examples=15, deadline=None)
-@given(st.lists(st.integers(0, len(RECORDS)), max_size=40))
+@given(st.lists(st.deferred(lambda: st.integers(0, len(records()))), max_size=40))
 def test_cutting_batches_anywhere_changes_nothing(places: list[int]) -> None:
-    assert digest(decide(list(cut(RECORDS, places)))[1]) == digest(WHOLE)
+    assert digest(decide(list(cut(records(), places)))[1]) == digest(whole())
 
 
 @settings(max_examples=10, deadline=None)
-@given(st.integers(1, len(RECORDS) - 1))
+@given(st.deferred(lambda: st.integers(1, len(records()) - 1)))
 def test_cutting_off_the_future_changes_no_earlier_event(end: int) -> None:
-    early = decide([RECORDS[:end]])[1]
-    assert early == WHOLE[: len(early)]
+    early = decide([records()[:end]])[1]
+    assert early == whole()[: len(early)]
 
 
 @settings(max_examples=5, deadline=None)
-@given(st.integers(len(RECORDS) // 2, len(RECORDS) - 1), st.integers(0, 2**32 - 1))
+@given(st.deferred(lambda: st.integers(len(records()) // 2, len(records()) - 1)), st.integers(0, 2**32 - 1))
 def test_shuffling_the_future_changes_no_earlier_event(end: int, seed: int) -> None:
-    later = RECORDS[end:].copy()
+    later = records()[end:].copy()
     order = np.random.default_rng(seed).permutation(len(later))
     for name in ("sym", "a", "b"):
         later[name] = later[name][order]
-    early = decide([RECORDS[:end]])[1]
-    assert decide([RECORDS[:end], later])[1][: len(early)] == early
+    early = decide([records()[:end]])[1]
+    assert decide([records()[:end], later])[1][: len(early)] == early
 
 
 @settings(max_examples=10, deadline=None)
-@given(st.integers(1, len(RECORDS) - 1))
+@given(st.deferred(lambda: st.integers(1, len(records()) - 1)))
 def test_folding_the_journal_gives_the_state_that_deciding_gave(end: int) -> None:
-    decided, entries = decide([RECORDS[:end]])
+    decided, entries = decide([records()[:end]])
     chosen = setup(Path(), DAY).strategies
     market = Market(DAY.table, DAY.session, DAY.reference, prints=True)
     folded = Core(run_settings().engine, chosen, market, "sim", 1)
-    Session(folded, venue(market, run_settings()), Kept()).resume(entries, RECORDS[:end])
+    Session(folded, venue(market, run_settings()), Kept()).resume(entries, records()[:end])
     assert folded.book.digest() == decided.book.digest()
 
 
 def test_the_kernel_as_plain_python_decides_the_same() -> None:
-    part = RECORDS[: len(RECORDS) // 8]
+    part = records()[: len(records()) // 8]
     with np.errstate(all="ignore"):
         plain = decide([part], run=kernel_run.py_func)[1]
     assert plain == decide([part])[1]
@@ -107,8 +114,8 @@ def test_the_kernel_as_plain_python_decides_the_same() -> None:
 
 ELSEWHERE = """
 import json, sys
-from tests.qm.engine.test_determinism import WHOLE, digest
-print(json.dumps([len(WHOLE), digest(WHOLE)]))
+from tests.qm.engine.test_determinism import digest, whole
+print(json.dumps([len(whole()), digest(whole())]))
 """
 
 
@@ -118,4 +125,4 @@ def test_another_process_with_another_hash_seed_and_zone_decides_the_same(seed: 
     answer = subprocess.run(
         [sys.executable, "-c", ELSEWHERE], capture_output=True, text=True, env=environment, check=True
     )
-    assert json.loads(answer.stdout) == [len(WHOLE), digest(WHOLE)]
+    assert json.loads(answer.stdout) == [len(whole()), digest(whole())]

@@ -8,13 +8,13 @@ import pytest
 
 from qm.engine.settings import EngineSettings, StrategyChoice
 from qm.model.events import CancelAsked, Entry, Signal, StopMoved, TradeClosed, Triggered
+from qm.model.market import Events
 from qm.risk.limits import RiskSettings
 from qm.runtime.run import Run, Setup
 from qm.store.memory import MemoryJournal
 from tests.qm.engine.drive import day, joined, run_settings, setup
 
 DAY = day(100, 390, seed=7)
-RECORDS = joined(iter(DAY.batches))
 SMALL = RiskSettings(risk_per_trade=0.002)
 FOLLOWS_BARS = EngineSettings(strategies=(StrategyChoice("thrust"),), scans=("momentum",), risk=SMALL)
 WAITS_AT_STOPS = EngineSettings(
@@ -43,11 +43,16 @@ def entries(journal: MemoryJournal, run: Run) -> list[Entry]:
 
 
 @cache
+def records() -> Events:
+    return joined(iter(DAY.batches))
+
+
+@cache
 def uncut(engine: str) -> list[Entry]:
     journal = MemoryJournal()
     with TemporaryDirectory() as folder:
         run = Run.begin(chosen(Path(folder), engine), journal)
-        run.feed(RECORDS)
+        run.feed(records())
         run.close()
     return entries(journal, run)
 
@@ -64,13 +69,13 @@ def test_the_days_have_what_is_to_be_brought_back() -> None:
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("share", SHARES)
 def test_going_on_after_a_stop_makes_no_difference(tmp_path: Path, engine: str, share: float) -> None:
-    at = int(len(RECORDS) * share)
+    at = int(len(records()) * share)
     journal = MemoryJournal()
     first = Run.begin(chosen(tmp_path, engine), journal)
-    first.feed(RECORDS[:at])
+    first.feed(records()[:at])
     first.recorder.close()
     second = Run.resume(chosen(tmp_path, engine), journal, first.header)
     assert second.core.book.digest() == first.core.book.digest()
-    second.feed(RECORDS[at:])
+    second.feed(records()[at:])
     second.close()
     assert entries(journal, second) == uncut(engine)
