@@ -76,7 +76,7 @@ class Funnel:
                 reason = "held already" if work is None else f"{work.strategy} works it already"
                 self._reject(HitRejected(symbol, scan, "allocator", "busy", reason), cause)
             return
-        found = book.scanner.active().get((scan, symbol))
+        found = book.scanner.found(scan, symbol)
         since = None if news or found is None else found.since
         decision = book.allocator.on_watched(Offer(symbol, scan, since), self._situation(row, held))
         if isinstance(decision, Allocated):

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+import numba
 import numpy as np
 
 from qm.radar.fitness import Codes, Lack
-from qm.radar.parts import Array
+from qm.radar.parts import Array, Indices
 
+_RANKED: Final = int(Lack.NOTHING)
 _HALTED: Final = int(Lack.HALTED)
-_STAY: Final = (int(Lack.NOTHING), _HALTED)
+_STAYS, _LEAVES, _MISSING = range(3)
 
 
 class Member(NamedTuple):
@@ -42,54 +44,85 @@ class Rule(NamedTuple):
     gone_beats: int
 
 
-def change(members: Mapping[int, Member], order: list[int], strength: Array, lacks: Codes, rule: Rule) -> Change:
+def change(members: Mapping[int, Member], order: Indices, strength: Array, lacks: Codes, rule: Rule) -> Change:
     """Return what this beat does to the list.
 
     A newcomer, tried in `order`, takes a free place, or that of the weakest when its strength is more than
     `rule.margin` above it. A member that is not ranked keeps its place for `rule.gone_beats - 1` beats; one that is
     halted keeps it as long as it is halted, whoever comes. `strength` is the score of every row, ranked or not.
     """
-    at = np.fromiter(members, np.int64, len(members))
-    first = next((row for row in order if row not in members), None)
-    own, lack = strength[at], lacks[at]
-    quiet = not lack.any()
-    if quiet and (first is None or _keeps_out(own, float(strength[first]), rule)):
-        return Change()
-    rows = at.tolist()
-    absent = [] if quiet else [row for row, code in zip(rows, lack.tolist(), strict=True) if code not in _STAY]
-    gone = dict.fromkeys(row for row in absent if members[row].missing + 1 >= rule.gone_beats)
-    # The strongest first, of equals the one further up the table; what is halted gives no place.
-    beatable = [
-        row for row in at[np.lexsort((at, -own))].tolist() if quiet or (row not in gone and lacks[row] != _HALTED)
-    ]
-    free = rule.size - (len(rows) - len(gone))
-    entered: list[int] = []
-    beaten: dict[int, None] = {}
+    rows = np.fromiter(members, np.int64, len(members))
+    missing = np.fromiter([member.missing for member in members.values()], np.int64, len(members))
+    ways, entered = np.empty(len(rows), np.uint8), np.empty(len(order), np.int64)
+    count = _change(rows, missing, order, strength, lacks, *rule, ways, entered)
+    return Change(
+        tuple(entered[:count].tolist()),
+        tuple(rows[ways == _LEAVES].tolist()),
+        tuple(rows[ways == _MISSING].tolist()),
+    )
+
+
+@numba.njit(cache=True, error_model="numpy", nogil=True)
+def _change(
+    rows: Indices,
+    missing: Indices,
+    order: Indices,
+    strength: Array,
+    lacks: Codes,
+    size: int,
+    margin: float,
+    gone_beats: int,
+    ways: Codes,
+    entered: Indices,
+) -> int:
+    """Write what becomes of every member and who enters; returns how many do."""
+    there = np.zeros(strength.shape[0], np.bool_)
+    free = size - rows.shape[0]
+    for n in range(rows.shape[0]):
+        there[rows[n]] = True
+        ways[n] = _STAYS
+        if lacks[rows[n]] != _RANKED and lacks[rows[n]] != _HALTED:
+            ways[n] = _LEAVES if missing[n] + 1 >= gone_beats else _MISSING
+            free += ways[n] == _LEAVES
+    count = 0
     for row in order:
-        if row in members:
+        if there[row]:
             continue
         if free > 0:
             free -= 1
-        elif beatable and float(strength[row]) > float(strength[beatable[-1]]) + rule.margin:
-            beaten[beatable.pop()] = None
         else:
-            break
-        entered.append(row)
-    left = tuple([row for row in rows if row in gone or row in beaten]) if gone or beaten else ()
-    return Change(tuple(entered), left, tuple([row for row in absent if row not in gone and row not in beaten]))
+            weakest = _weakest(rows, ways, strength, lacks)
+            if weakest < 0 or not strength[row] > strength[rows[weakest]] + margin:
+                break
+            ways[weakest] = _LEAVES
+        entered[count] = row
+        count += 1
+    return count
 
 
-def _keeps_out(own: Array, best: float, rule: Rule) -> bool:
-    # What happens at most beats: the list is full, and nobody is strong enough.
-    return len(own) >= rule.size and best <= float(own.min()) + rule.margin
+@numba.njit(cache=True, error_model="numpy", nogil=True)
+def _weakest(rows: Indices, ways: Codes, strength: Array, lacks: Codes) -> int:
+    """Return the member that a stronger one would drive out, of equals the one further down the table; -1 for none."""
+    found = -1
+    for n in range(rows.shape[0]):
+        # What is halted gives no place.
+        if ways[n] == _LEAVES or lacks[rows[n]] == _HALTED:
+            continue
+        row, other = rows[n], rows[found]
+        if found < 0 or strength[row] < strength[other] or (strength[row] == strength[other] and row > other):
+            found = n
+    return found
 
 
-def after(members: Mapping[int, Member], done: Change, ts: int) -> dict[int, Member]:
-    """Return the list after a change, the longest there first."""
+def after(members: Mapping[int, Member], done: Change, ts: int) -> Mapping[int, Member]:
+    """Return the list after a change, the longest there first; the same one when there is nothing to change."""
+    recovered = any(member.missing for member in members.values())
+    if not (recovered or any(done)):
+        return members
     kept = dict(members)
     for row in done.left:
-        del kept[row]
-    if done.missing or any(member.missing for member in kept.values()):
+        kept.pop(row, None)
+    if done.missing or recovered:
         missing = dict.fromkeys(done.missing)
         kept = {row: Member(member.since, member.missing + 1 if row in missing else 0) for row, member in kept.items()}
     kept.update((row, Member(ts)) for row in done.entered)

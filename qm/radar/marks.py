@@ -98,32 +98,49 @@ def ranks_of(scores: Array) -> Ranks:
 def ranks_among(scores: Array, rows: Indices) -> Ranks:
     """Return the ranks that `ranks_of` gives some rows, without a sort of the market."""
     ranks = np.zeros(len(rows), np.int32)
-    asked = scores[rows]
-    known = np.flatnonzero(asked >= 0)
-    # The strongest first; who is ahead of one is ahead of all behind it.
-    known = known[np.lexsort((rows[known], -asked[known]))]
-    if len(known):
-        ranks[known] = _ahead(scores, asked[known], rows[known])
+    _among(scores, rows, ranks)
     return ranks
 
 
 @numba.njit(cache=True, error_model="numpy", nogil=True)
-def _ahead(scores: Array, asked: Array, rows: Indices) -> Ranks:
-    n = asked.shape[0]
-    ahead = np.zeros(n + 1, np.int32)
-    weakest, last = asked[n - 1], rows[n - 1]
+def _among(scores: Array, rows: Indices, ranks: Ranks) -> None:
+    # The strongest first; who is ahead of one is ahead of all behind it.
+    places = np.empty(rows.shape[0], np.int64)
+    n = 0
+    for place in range(rows.shape[0]):
+        score, row = scores[rows[place]], rows[place]
+        if not score >= 0.0:
+            continue
+        at = n
+        while at > 0 and _is_ahead(score, row, scores[rows[places[at - 1]]], rows[places[at - 1]]):
+            places[at] = places[at - 1]
+            at -= 1
+        places[at] = place
+        n += 1
+    if n == 0:
+        return
+    ahead = np.zeros(n, np.int32)
+    asked, asked_rows = scores[rows[places[:n]]], rows[places[:n]]
+    weakest, last = asked[n - 1], asked_rows[n - 1]
     for row in range(scores.shape[0]):
         score = scores[row]
-        if not (score > weakest or (score == weakest and row < last)):
+        # Written so that NaN goes no further.
+        if not score >= weakest or not _is_ahead(score, row, weakest, last):
             continue
         low, high = 0, n - 1
         while low < high:
             middle = (low + high) // 2
-            if score > asked[middle] or (score == asked[middle] and row < rows[middle]):
+            if _is_ahead(score, row, asked[middle], asked_rows[middle]):
                 high = middle
             else:
                 low = middle + 1
         ahead[low] += 1
-    for place in range(1, n):
-        ahead[place] += ahead[place - 1]
-    return ahead[:n] + np.int32(1)
+    total = 0
+    for place in range(n):
+        total += ahead[place]
+        ranks[places[place]] = total + 1
+
+
+@numba.njit(cache=True, error_model="numpy", nogil=True)
+def _is_ahead(score: float, row: int, other: float, other_row: int) -> bool:
+    return score > other or (score == other and row < other_row)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import e, isfinite, log10
 from typing import Final
 
@@ -46,24 +47,28 @@ class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def of(self, values: Array) -> Array:
         """Return the points that the feature gives at these values: 0 to `points`, and 0 where the value is unknown."""
-        out = np.zeros(len(values))
-        _add(out, values, self.way())
-        return out
+        out = np.zeros((1, len(values)))
+        add_each(out, np.array([values]), ways_of({"": self}))
+        points: Array = out[0]
+        return points
 
-    def way(self) -> Array:
-        """Return the part as compiled code takes it: float64[`WAY`]."""
+    def way(self) -> tuple[float, ...]:
+        """Return the part as compiled code takes it.
+
+        1 when it is measured in decades; where it starts; points for each step; points at its end; and of one in
+        decades the values outside which it is certainly over.
+        """
         if not self.decades:
-            slope = self.points / (self.full - self.start)
-            return np.array([0.0, self.start, slope, self.points, 0.0, 0.0])
+            return (0.0, self.start, self.points / (self.full - self.start), self.points, 0.0, 0.0)
         start = log10(self.start)
         slope = self.points / (log10(self.full) - start)
         low, high = min(self.start, self.full) * (1.0 - EDGE), max(self.start, self.full) * (1.0 + EDGE)
-        return np.array([1.0, start, slope, self.points, low, high])
+        return (1.0, start, slope, self.points, low, high)
 
 
-WAY: Final = 6
-"""Numbers of a way: 1 when it is measured in decades; where it starts; points for each step; points at its end; and of
-one in decades the values outside which it is certainly over."""
+def ways_of(parts: Mapping[str, Part]) -> Array:
+    """Return the ways of some parts: float64[part, 6]."""
+    return np.array([part.way() for part in parts.values()])
 
 
 @numba.njit(cache=True, error_model="numpy", nogil=True)
@@ -113,6 +118,13 @@ def _log10(value: float) -> float:
     series = 1.0 / 11.0 + q * (1.0 / 13.0 + q * (1.0 / 15.0 + q * series))
     series = 1.0 + q * (1.0 / 3.0 + q * (1.0 / 5.0 + q * (1.0 / 7.0 + q * (1.0 / 9.0 + q * series))))
     return np.float64(exponent) * _DECADES_A_BIT + 2.0 * _LOG10_E * s * series
+
+
+@numba.njit(cache=True, error_model="numpy", nogil=True)
+def add_each(points: Array, values: Array, ways: Array) -> None:
+    """Add to the points of each part, float64[part, row], what it gives at the values beside them."""
+    for n in range(ways.shape[0]):
+        _add(points[n], values[n], ways[n])
 
 
 @numba.njit(cache=True, error_model="numpy", nogil=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -12,15 +12,17 @@ from qm.market.features import SHOWN, Features, features
 from qm.market.market import Market
 from qm.model.events import Beat, Entry, Event, SessionStarted
 from qm.radar.fitness import JUDGED, Codes, rate, strongest
-from qm.radar.listing import Member, Rule, after, change
+from qm.radar.listing import Change, Member, Rule, after, change
 from qm.radar.marks import Marks
-from qm.radar.parts import Array, Indices, Part
+from qm.radar.parts import Array, Indices, Part, ways_of
 from qm.radar.ranking import Ranking
 from qm.radar.weights import RadarWeights, scaled
 
 
 class _Scored(NamedTuple):
     parts: dict[str, Part]
+    ways: Array
+    """`ways_of` the parts."""
     strength: Array
     """The score of every row, of those that are not ranked the one that they would have."""
     scores: Array
@@ -46,13 +48,11 @@ class Radar:
     def __init__(self, weights: RadarWeights) -> None:
         self.weights = weights
         self._parts, self._pre_parts = scaled(weights.parts()), scaled(weights.pre.parts())
-        self._ways, self._pre_ways = (
-            np.array([part.way() for part in parts.values()]) for parts in (self._parts, self._pre_parts)
-        )
+        self._ways, self._pre_ways = ways_of(self._parts), ways_of(self._pre_parts)
         self._rule = Rule(weights.top, weights.margin, weights.gone_beats)
         self._market: Market | None = None
         self._session = ""
-        self._members: dict[int, Member] = {}
+        self._members: Mapping[int, Member] = {}
         self._marks = Marks()
         self._latest: Ranking | None = None
         self._scored_last: _Scored | None = None
@@ -81,7 +81,7 @@ class Radar:
         found = (self._scored_last if same else None) or self._scored(market, seen)
         self._scored_last = found
         order, strength, lacks = found.order, found.strength, found.lacks
-        done = change(self._members, order.tolist(), strength, lacks, self._rule)
+        done = change(self._members, order, strength, lacks, self._rule)
         listed = after(self._members, done, seen.ts)
         self._latest = Ranking(
             market.table,
@@ -89,6 +89,7 @@ class Radar:
             found.parts,
             found.scores,
             self.weights.top,
+            ways=found.ways,
             order=order,
             strength=strength,
             lacks=lacks,
@@ -114,14 +115,14 @@ class Radar:
 
     def _scored(self, market: Market, seen: Features) -> _Scored:
         pre = seen.ts < market.session.open_ns
-        parts = self._pre_parts if pre else self._parts
+        parts, ways = (self._pre_parts, self._pre_ways) if pre else (self._parts, self._ways)
         matrix, places = seen.block((*JUDGED, *parts))
         rows = matrix.shape[1]
         strength, scores, lacks = np.empty(rows), np.empty(rows), np.empty(rows, np.uint8)
         ranked = rate(
             matrix,
             places,
-            self._pre_ways if pre else self._ways,
+            ways,
             self.weights.min_price,
             self.weights.pre.min_dollar_volume if pre else self.weights.min_dollar_volume,
             strength,
@@ -129,22 +130,16 @@ class Radar:
             scores,
         )
         lately = None if self._latest is None else self._latest.order
-        return _Scored(parts, strength, scores, lacks, ranked, strongest(scores, self.weights.top, lately))
+        return _Scored(parts, ways, strength, scores, lacks, ranked, strongest(scores, self.weights.top, lately))
 
     def _apply_beat(self, entry: Entry) -> None:
         body, market = entry.body, self._market
         assert isinstance(body, Beat)
         if market is None:
             return
-        row = market.table.row
-        for symbol in body.left:
-            self._members.pop(row(symbol), None)
-        if body.missing or any(member.missing for member in self._members.values()):
-            missing = dict.fromkeys(row(symbol) for symbol in body.missing)
-            for each, member in self._members.items():
-                self._members[each] = member._replace(missing=member.missing + 1 if each in missing else 0)
-        for symbol in body.entered:
-            self._members[row(symbol)] = Member(entry.ts)
+        rows = market.table.rows
+        done = Change(tuple(rows(body.entered)), tuple(rows(body.left)), tuple(rows(body.missing)))
+        self._members = after(self._members, done, entry.ts)
         if body.due % MINUTE == 0 and entry.ts >= self.marks_from:
             latest = self._latest
             fresh = latest is not None and latest.ts == market.now
@@ -159,4 +154,4 @@ class Radar:
         self._marks.clear()
         if entry.body.session != self._session:
             self._session = entry.body.session
-            self._members.clear()
+            self._members = {}

@@ -15,7 +15,7 @@ from qm.model.instrument import SymbolTable
 from qm.radar.fitness import Codes, Lack, strongest
 from qm.radar.listing import Change, Member
 from qm.radar.marks import VELOCITY_MINUTES, Marks, Ranks, ranks_among, ranks_of
-from qm.radar.parts import Array, Indices, Part
+from qm.radar.parts import Array, Indices, Part, add_each, ways_of
 
 UNRANKED: Final = (-1.0, 0)
 """At least as strong as any symbol that is not ranked, and weaker than any that is."""
@@ -42,6 +42,7 @@ class Ranking:
         scores: Array,
         top: int,
         *,
+        ways: Array | None = None,
         order: Indices | None = None,
         strength: Array | None = None,
         lacks: Codes | None = None,
@@ -67,6 +68,7 @@ class Ranking:
             dict.fromkeys(self.order.tolist(), Member(self.ts)) if listed is None else listed
         )
         """The list by row, the longest there first."""
+        self._ways_of_parts = ways_of(parts) if ways is None else ways
         self._marks = marks or Marks()
         self._ranks: Ranks | None = None
 
@@ -148,25 +150,24 @@ class Ranking:
 
     def contributions(self, rows: Indices) -> dict[str, tuple[Array, Array]]:
         """Return for each part its values (NaN where unknown) and its points, parallel to `rows`."""
-        out = {}
-        for name, part in self.parts.items():
-            values = self.features[name][rows]
-            out[name] = (values, part.of(values))
-        return out
+        values, points = self._made_of(rows)
+        return {name: (values[n], points[n]) for n, name in enumerate(self.parts)}
 
-    def _made_of(self, rows: Indices) -> tuple[list[str], Array, list[list[float]]]:
-        """Names of the parts, float64[part, row] of their values, and their points as they are journaled."""
-        made = self.contributions(rows)
-        values = np.array([values for values, _ in made.values()])
-        return list(made), values, np.round([points for _, points in made.values()], 3).tolist()
+    def _made_of(self, rows: Indices) -> tuple[Array, Array]:
+        """Return float64[part, row] of the values of the parts and of their points."""
+        matrix, places = self.features.block(tuple(self.parts))
+        values = matrix[places[:, None], rows]
+        points = np.zeros(values.shape)
+        add_each(points, values, self._ways_of_parts)
+        return values, points
 
     def lines(self, rows: Sequence[int] | Indices) -> list[RadarRow]:
         """Return the lines of the rows given, as `row` does for one."""
         at = np.asarray(rows, np.int64)
-        names, values, points = self._made_of(at)
+        values, points = self._made_of(at)
         columns = [
             [Contribution(name, *pair) for pair in zip(*column, strict=True)]
-            for name, *column in zip(names, _known(values), points, strict=True)
+            for name, *column in zip(self.parts, _known(values), np.round(points, 3).tolist(), strict=True)
         ]
         parts = zip(*columns, strict=True)
         ways = self._ways(at)

@@ -105,7 +105,7 @@ def _breadth(
             priced += counts & (prior[k] > 0.0)
             up += counts & (prior[k] > 0.0) & (price[k] > prior[k])
             traded += busy
-            net_highs += np.int64(busy & (top[k] > top_then[k])) - np.int64(busy & (bottom[k] < bottom_then[k]))
+            net_highs += int(busy & (top[k] > top_then[k])) - int(busy & (bottom[k] < bottom_then[k]))
             moved += liquid
             rose[k] = spent if busy & (move > 0.0) else 0.0
             fell[k] = spent if busy & (move < 0.0) else 0.0

@@ -80,12 +80,21 @@ class Scanner:
 
     def rejected(self, scan: str, symbol: str) -> bool:
         """Say whether it was stated of a find that is alive that nobody follows it up."""
-        found = self._active.get(scan, {}).get(symbol)
+        found = self.found(scan, symbol)
         return found is not None and bool(found.rejected)
+
+    def found(self, scan: str, symbol: str) -> Opportunity | None:
+        """Return what a scan found of a symbol, if it is alive."""
+        return self._active.get(scan, {}).get(symbol)
 
     def waiting(self) -> list[tuple[Key, Opportunity]]:
         """Return the finds that are alive and found no place on the watchlist, which may have one by now."""
-        return [(key, found) for key, found in self.active().items() if found.rejected in ROOM]
+        return [
+            ((scan, symbol), found)
+            for scan, alive in self._active.items()
+            for symbol, found in alive.items()
+            if found.rejected in ROOM
+        ]
 
     def asks(self, now: int) -> tuple[str, ...]:
         """Return the features that the scans ask for at this moment, ns UTC."""
@@ -193,14 +202,14 @@ class Scanner:
     def _apply_refreshed(self, entry: Entry) -> None:
         body = entry.body
         assert isinstance(body, HitRefreshed)
-        found = self._active.get(body.scan, {}).get(body.symbol)
+        found = self.found(body.scan, body.symbol)
         if found is not None:
             self._active[body.scan][body.symbol] = found._replace(told=body.last)
 
     def _apply_rejected(self, entry: Entry) -> None:
         body = entry.body
         assert isinstance(body, HitRejected)
-        found = self._active.get(body.scan, {}).get(body.symbol)
+        found = self.found(body.scan, body.symbol)
         if found is not None:
             self._active[body.scan][body.symbol] = found._replace(rejected=body.why)
 
