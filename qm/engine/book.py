@@ -33,7 +33,7 @@ from qm.risk.gate import Gate
 from qm.rules.day_rules import day_rules
 from qm.scanner.scanner import Scanner
 from qm.strategies.allocator import Allocator
-from qm.strategies.api import Strategy
+from qm.strategies.api import Need, Strategy
 from qm.strategies.attempts import Attempts
 from qm.strategies.desk import Desk
 from qm.watchlist.watchlist import Watchlist
@@ -165,7 +165,21 @@ class Book:
         ]
         return hashlib.sha256(msgspec.json.encode(whole)).hexdigest()
 
+    @property
+    def every_minute(self) -> bool:
+        """The core looks at every minute; without a radar and without prints nothing happens on it."""
+        return bool(self.settings.scans) or self.market.prints
+
+    @property
+    def begins_ns(self) -> int:
+        """From when on minutes are looked at in this session, ns UTC."""
+        session = self.market.session
+        early = self.settings.scans or any(Need.PREMARKET in s.needs for s in self.desk.strategies.values())
+        return session.pre_ns if early else session.open_ns
+
     def _on_session(self, entry: Entry) -> None:
+        if not self.every_minute:
+            self.market.mark_by_itself(self.begins_ns)
         self.last_minute = self.last_beat = 0
         self.ended = False
         self.closed.clear()

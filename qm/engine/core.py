@@ -44,7 +44,7 @@ from qm.model.events import (
 from qm.model.inputs import Accepted, AnyReport, Gone, Wake, Why
 from qm.model.order import TERMINAL, Execution, Purpose
 from qm.radar.ranking import Ranking
-from qm.strategies.api import Need, Strategy
+from qm.strategies.api import Strategy
 from qm.strategies.needs import unmet
 
 END = "end"
@@ -120,15 +120,14 @@ class Core:
 
     @property
     def _step_ns(self) -> int:
-        # Without a radar and without prints nothing happens on the minute: a look now and then is enough.
-        return MINUTE_NS if self.settings.scans or self.book.market.prints else CHECKPOINT_MINUTES * MINUTE_NS
+        # Where nothing happens on the minute a look now and then is enough; the market marks the others by itself.
+        return MINUTE_NS if self.book.every_minute else CHECKPOINT_MINUTES * MINUTE_NS
 
     def set_timers(self) -> None:
         """Set the session's own timers, from where the session stands on."""
         book, session = self.book, self.book.market.session
         timers = book.market.timers
-        early = self.settings.scans or any(Need.PREMARKET in s.needs for s in book.desk.strategies.values())
-        start = session.pre_ns if early else session.open_ns
+        start = book.begins_ns
         timers.set(max(start, book.last_minute) // MINUTE_NS * MINUTE_NS + self._step_ns, "minute")
         if self.settings.scans and self.settings.beat_s < 60:
             beat = self.settings.beat_s * 1_000_000_000

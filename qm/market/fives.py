@@ -56,14 +56,14 @@ class Fives:
 
         Minutes come one after the other, from the first on.
         """
-        _build(self.building, bar)
+        build(self.building, bar)
         if minute % MINUTES:
             return
         if self._begun:
             period = minute // MINUTES - 1
             if not period:
                 self.opening[:] = self.building[1:]
-            _close(self.building, self.bars, self.count, self.period, period)
+            close_bars(self.building, self.bars, self.count, self.period, period)
         self.building[:] = np.nan
         self._begun = True
 
@@ -103,7 +103,8 @@ class Fives:
 
 
 @numba.njit(cache=True, error_model="numpy", nogil=True)
-def _build(building: Array, bar: Array) -> None:
+def build(building: Array, bar: Array) -> None:
+    """Add a minute, float64[5, symbol], to the bars that are not whole yet, float64[4, symbol]."""
     for s in range(bar.shape[1]):
         if not bar[1, s] > 0.0:
             continue
@@ -117,7 +118,8 @@ def _build(building: Array, bar: Array) -> None:
 
 
 @numba.njit(cache=True, error_model="numpy", nogil=True)
-def _close(building: Array, bars: Array, count: Counts, periods: Counts, period: int) -> None:
+def close_bars(building: Array, bars: Array, count: Counts, periods: Counts, period: int) -> None:
+    """Make whole bars of those that are being built, for the symbols that traded in them."""
     for s in range(building.shape[1]):
         n = count[s]
         if not building[1, s] > 0.0 or n >= KEPT:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from qm.market import kernel
 from qm.market.bars import Bar, Bars
 from qm.market.levels import Levels
+from qm.market.marking import run_marking
 from qm.market.minutes import KEPT_MINUTES, Minutes
 from qm.market.outliers import set_limits
 from qm.market.reference import Reference
@@ -69,6 +70,7 @@ class Market:
         self.blank: dict[tuple[str, ...], npt.NDArray[np.float64]] = {}
         """Features by name as they are before the first record, so that an empty market is not looked at every beat."""
         self._run = run
+        self._first_mark = 0
         self._ended = np.empty(symbols, np.int64)
         self._whys = np.empty(symbols, np.int64)
         self._hours = (session.pre_ns, session.open_ns, session.close_ns)
@@ -82,6 +84,29 @@ class Market:
     def untouched(self) -> bool:
         """No record of this session was consumed yet."""
         return self.consumed == self._begun
+
+    def mark_by_itself(self, since: int) -> None:
+        """Mark each minute after `since`, a boundary in ns UTC, up to the close: nobody will do so at every one."""
+        self._first_mark = since // MINUTE_NS * MINUTE_NS + MINUTE_NS
+        self._of_minutes = (self.minutes.rings, self.minutes.five_arrays, self.minutes.ticks)
+        self._run = self._marking
+
+    def _marking(
+        self, rows: Rows, events: Events, start: int, due: int, pre_ns: int, open_ns: int, close_ns: int
+    ) -> tuple[int, int]:
+        minutes, first = self.minutes, self._first_mark
+        before = max(minutes.marked, first - MINUTE_NS)
+        index, why, marked = run_marking(
+            rows,
+            events,
+            start,
+            due,
+            (pre_ns, open_ns, close_ns),
+            before,
+            *self._of_minutes,
+        )
+        minutes.marked_up_to(marked, first)
+        return index, why
 
     def run(self, events: Events, start: int) -> tuple[int, Wake | None]:
         """Consume records until a wake or the end of the batch; returns the index to go on from, and the wake."""
@@ -148,6 +173,10 @@ class Market:
 
     def mark_minute(self, boundary: int) -> None:
         """Remember every symbol's price and volume at a minute boundary, for moves over minutes."""
+        if self._first_mark:
+            # A fold comes here before the records after the boundary: those in between are due, too.
+            for each in range(max(self.marked + MINUTE_NS, self._first_mark), boundary, MINUTE_NS):
+                self.minutes.mark(self.rows, each)
         self.minutes.mark(self.rows, boundary, blank=self.untouched)
 
     def catch_up(self, row: int) -> None:

@@ -16,6 +16,12 @@ from qm.rules.calendar import Session
 from qm.rules.ticks import TICKS
 
 Array = npt.NDArray[np.float64]
+Rings = tuple[Array, Array, Array, Array, Array, Array, Array, npt.NDArray[np.bool_], Array, Array]
+"""Close, volume, prints, pv, high, low, bars, below, mins_below and opening volume of `Minutes`, for compiled code."""
+FiveArrays = tuple[Array, Array, Array, npt.NDArray[np.int64], npt.NDArray[np.int64]]
+"""The bars being built, the first ones, the whole ones, how many, and which five minutes they are, of `Fives`."""
+Ticks = tuple[float, float, float]
+"""Price from which the tick is the coarse one, the fine one, and the coarse one, $."""
 
 KEPT_MINUTES: Final = 64
 """Boundaries kept per symbol; a power of two above an hour."""
@@ -60,7 +66,7 @@ class Minutes:
         """Shares of the first five minutes, from 09:35 on."""
         self.fives = Fives(symbols)
         rule = TICKS.at(session.date)
-        self._ticks = (float(rule.edge), float(rule.fine), float(rule.coarse))
+        self.ticks = (float(rule.edge), float(rule.fine), float(rule.coarse))
         self._unknown = np.full(symbols, np.nan)
         self._nothing = np.zeros(symbols)
         self.marked = 0
@@ -83,7 +89,7 @@ class Minutes:
         day = (self.prints[slot % KEPT_PRINTS], self.pv[two], self.high[two], self.low[two])
         rings = (self.close, self.volume, day, bar, self.below, self.mins_below)
         if self.left_out or not blank:
-            _mark(rows, boundary, *rings, self._ticks)
+            mark_rows(rows, boundary, *rings, self.ticks)
         first, self.marked = not self.marked, boundary
         since_open = boundary - self.session.open_ns
         if 0 < since_open <= self.session.close_ns - self.session.open_ns:
@@ -92,6 +98,23 @@ class Minutes:
             self.fives.add(bar, since_open // MINUTE)
         if since_open == OPENING_MINUTES * MINUTE:
             self.opening_volume[:] = rows["volume"]
+
+    @property
+    def rings(self) -> Rings:
+        """What `mark` writes, for compiled code that does the same."""
+        day = (self.prints, self.pv, self.high, self.low)
+        return (self.close, self.volume, *day, self.bars, self.below, self.mins_below, self.opening_volume)
+
+    @property
+    def five_arrays(self) -> FiveArrays:
+        """What `Fives.add` writes, for compiled code that does the same."""
+        fives = self.fives
+        return fives.building, fives.opening, fives.bars, fives.count, fives.period
+
+    def marked_up_to(self, boundary: int, first: int) -> None:
+        """Take note that compiled code marked every boundary up to this one, the first of all being `first`."""
+        if boundary >= first:
+            self.marked, self.since = boundary, self.since or first
 
     def knows(self, boundary: int, kept: int = KEPT_MINUTES) -> bool:
         """Say whether the boundary was marked and still stands in rings of that many."""
@@ -152,7 +175,7 @@ class Minutes:
 
 
 @numba.njit(cache=True, error_model="numpy", nogil=True)
-def _mark(
+def mark_rows(
     rows: Rows,
     boundary: int,
     close: Array,
@@ -161,8 +184,9 @@ def _mark(
     bar: Array,
     below: npt.NDArray[np.bool_],
     mins_below: Array,
-    ticks: tuple[float, float, float],
+    ticks: Ticks,
 ) -> None:
+    """Write every symbol as it is now into the rings of `Minutes`, at a minute boundary."""
     edge, fine, coarse = ticks
     prints, pv, high, low = day
     slot = boundary // MINUTE

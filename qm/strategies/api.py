@@ -311,8 +311,7 @@ class View:
     def bars(self) -> deque[Bar]:
         """Recent closed minute bars, oldest first, those before the open included: while the symbol is followed.
 
-        When following begins, the last half hour is there already, if the engine looked at every minute until then: it
-        does wherever scans run or the feed tells prints.
+        When following begins, the last half hour is there already.
         """
         return self.market.bars.of(self.row)
 

@@ -29,8 +29,7 @@ def enough(value: float, least: float) -> bool:
 def recent(view: View, count: int) -> list[Bar]:
     """Return up to `count` last closed minute bars of regular hours, oldest first.
 
-    Minutes before the symbol was followed are those that the market keeps of every symbol: half an hour, where the
-    engine looks at each minute.
+    Minutes before the symbol was followed are those that the market keeps of every symbol: half an hour.
     """
     opens = view.market.session.open_ns
     bars = [bar for bar in view.bars if bar.start >= opens][-count:]
