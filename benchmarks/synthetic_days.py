@@ -30,7 +30,7 @@ class Daily:
     def __init__(self, market: SyntheticMarket) -> None:
         self.market = market
         self.days, self.events, self.runners = Pool(), Pool(), Pool()
-        self.paused = self.sessions = 0
+        self.paused = self.ran = self.sessions = 0
         self.jumps: list[float] = []
         n = len(market.table)
         self._log_volume = np.zeros((3, n))
@@ -60,8 +60,10 @@ class Daily:
             "pre_high": pre_high, "pre_share": day["pre_volume"] / np.maximum(volume, 1.0),
         }  # fmt: skip
         self.events.add(at, **{name: column[event] for name, column in columns.items()})
-        ran = cheap & (high >= 0.30)
-        self._runners(at, day, np.flatnonzero(ran & event))
+        # The 21 real ones ran at any hour: some before the open alone, as one that doubled and opened where it was.
+        ran = cheap & (np.fmax(day["pre_high"], day["high"]) / prior - 1.0 >= 0.30)
+        self.ran += int(ran.sum())
+        self._runners(at, day, np.flatnonzero(ran & (dollars > TRADED_USD)), high >= 0.30)
         for pause in self.market.pauses(of):
             if ran[pause.row]:
                 self.paused += 1
@@ -69,7 +71,9 @@ class Daily:
                     up = 1.0 if pause.band > day["open"][pause.row] else -1.0
                     self.jumps.append(up * (pause.reopens / pause.band - 1.0))
 
-    def _runners(self, at: int, day: dict[str, Array], rows: npt.NDArray[np.int64]) -> None:
+    def _runners(
+        self, at: int, day: dict[str, Array], rows: npt.NDArray[np.int64], regular: npt.NDArray[np.bool_]
+    ) -> None:
         found = []
         for each in rows:
             shares = np.sort(day["volumes"][:, each])[::-1]
@@ -79,10 +83,10 @@ class Daily:
             found.append(
                 (1e4 * step.std(), 100 * np.expm1(max(day["spans"][:, each].max(), day["pre_span"][each])),
                  shares[:10].sum() / shares.sum(), shares[0] / shares.sum(),
-                 day["pre_peak"][each] if early else day["peak"][each])
+                 day["pre_peak"][each] if early else day["peak"][each], regular[each])
             )  # fmt: skip
-        figures = np.array(found).reshape(-1, 5).T
-        names = ("sigma", "widest", "ten", "busiest", "peak")
+        figures = np.array(found).reshape(-1, 6).T
+        names = ("sigma", "widest", "ten", "busiest", "peak", "regular")
         self.runners.add(at, **dict(zip(names, figures, strict=True)))
 
     def rows(self) -> Iterator[Row]:
@@ -94,8 +98,7 @@ class Daily:
         yield from count_rows(days, self.sessions)
         yield from event_rows(self.events.whole())
         yield from runner_rows(self.runners.whole())
-        runs = int(((days["prior"] >= 1.0) & (days["prior"] < 20.0) & (days["high"] >= 0.30)).sum())
-        share = self.paused / max(runs, 1)
+        runs, share = self.ran, self.paused / max(self.ran, 1)
         within, known = around(measured.PAUSES_PER_RUNNER_DAY), measured.PAUSES_KNOWN
         error = 1.96 * self.paused**0.5 / max(runs, 1)
         yield Row("pauses per runner day", measured.PAUSES_PER_RUNNER_DAY, share, runs, error, within, known)
@@ -237,12 +240,16 @@ def event_rows(events: Columns) -> Iterator[Row]:
 
 
 def runner_rows(runners: Columns) -> Iterator[Row]:
-    """The minutes of runs; what was measured on a dozen of them is known with the error of so few."""
+    """The minutes of runs; what was measured on a dozen of them is known with the error of so few.
+
+    The volatility and the volume of regular minutes are those of symbols that ran in them.
+    """
     known = measured.RUNNER_KNOWN
+    regular = choose(runners, runners["regular"] > 0.0) if "regular" in runners else runners
     yield row(
         "runner 1-minute sigma, bp",
         measured.RUN_SIGMA_BP,
-        runners,
+        regular,
         lambda d: float(np.median(d["sigma"])),
         known=known["sigma"][0],
     )
@@ -257,7 +264,7 @@ def runner_rows(runners: Columns) -> Iterator[Row]:
         def middle(part: Columns, column: str = column) -> float:
             return float(np.median(part[column]))
 
-        yield row(name, target, runners, middle, known=known[column][0])
+        yield row(name, target, regular, middle, known=known[column][0])
     yield from quantile_rows(
         "minutes from the open to a runner's high", runners, "peak", measured.RUN_PEAK_MINUTE, known["peak"]
     )

@@ -16,7 +16,7 @@ import numpy as np
 from brokers.sim.market.days import Days
 from brokers.sim.market.dirt import Dirt, soil, unadjusted
 from brokers.sim.market.events import Event
-from brokers.sim.market.grid import Pause
+from brokers.sim.market.grid import Grid, Pause
 from brokers.sim.market.history import History
 from brokers.sim.market.paths import Marks, Paths, regular_paths
 from brokers.sim.market.premarket import WIDER, premarket
@@ -84,6 +84,11 @@ class SyntheticMarket:
         day = self._days.day(session)
         return regular_paths(self.universe, day, session, self.seed, self.marks(session), eventful=True)
 
+    def early(self, session: Session) -> Grid:
+        """Return the minutes from 04:00 to the open of the symbols that trade in them."""
+        marks, rng = self.marks(session), stream(self.seed, session.date, Stream.PREMARKET)
+        return premarket(self.universe, self._days.day(session), session, marks.prior, marks.opened, rng)
+
     def reference(self, session: Session) -> Reference:
         """Return what is known before the session begins; averages run over the 14 sessions before it."""
         known = self._history.reference(session)
@@ -134,10 +139,7 @@ class SyntheticMarket:
         return merge(status, closing_auction(at, rows, price, paths.volume[rows], bars=detail == "bars"))
 
     def _premarket(self, session: Session, first: int, opens: int, detail: Detail, tape: Tape) -> Iterator[Events]:
-        u = self.universe
-        marks = self.marks(session)
-        rng = stream(self.seed, session.date, Stream.PREMARKET)
-        grid = premarket(u, self._days.day(session), session, marks.prior, marks.opened, rng)
+        u, marks, grid = self.universe, self.marks(session), self.early(session)
         quiet = np.setdiff1d(np.arange(len(u), dtype=np.int32), grid.rows)
         spread = WIDER * u.spread[quiet] + 0.002
         for minute in range(first, opens):

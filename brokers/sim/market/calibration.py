@@ -71,7 +71,8 @@ RUN_GIVES_BACK: Final[Quantiles] = ((0.1, 0.25, 0.5, 0.75, 0.9), (-36.2, -25.0, 
 RUN_PEAK_MINUTE: Final[Quantiles] = ((0.1, 0.25, 0.5, 0.75, 0.9), (-186.0, -105.0, -9.0, 36.0, 233.0))
 RUN_GAP_SHARE: Final = 0.17
 RUN_SIGMA_BP: Final = 142.0
-RUN_WIDEST_MINUTE: Final[Quantiles] = ((0.1, 0.5, 0.9), (4.7, 12.6, 33.9))
+RUN_WIDEST_MINUTE: Final[Quantiles] = ((1 / 12, 0.5, 11 / 12), (4.7, 12.6, 33.9))
+"""The least, the median and the most of eleven."""
 RUN_TOP10_VOLUME: Final = 0.44
 RUN_BUSIEST_MINUTE: Final = 0.10
 

@@ -26,11 +26,11 @@ KEPT_DAYS, KEPT_MOVES = 40, 500
 """Days kept in memory whole, and in short."""
 MEMORY: Final = 100
 """Sessions that still weigh on a price."""
-KEEP: Final = (0.91, 0.89, 0.93, 0.95, 0.96, 0.97, 0.97, 0.97)
+KEEP: Final = (0.90, 0.89, 0.93, 0.95, 0.96, 0.97, 0.97, 0.97)
 """What is left of a day's move one session later, by price: what moves most must come back soonest to stay in place."""
-BODY: Final = (3.495, 3.828, 3.567, 2.481, 1.579, 1.728, 1.551, 1.422)
+BODY: Final = (3.495, 3.83, 3.3, 2.4, 1.579, 1.728, 1.551, 1.422)
 """Sd of an ordinary day from open to close, by price, percent; with the events it comes to `DAILY_SD`."""
-GAP_BODY: Final = (1.332, 0.485, 1.488, 1.306, 0.638, 0.999, 0.766, 0.68)
+GAP_BODY: Final = (1.332, 0.485, 1.488, 1.306, 0.7, 0.999, 0.9, 0.9)
 """Sd of an ordinary gap, by price, percent; with the large gaps it comes to `GAP_SD`."""
 DAY_WILD: Final = (0.28, 0.18)
 """Sd of the log of a day's volatility: the symbol's own part, and the market's."""
@@ -39,6 +39,8 @@ LEAST_LOG: Final = float(np.log(0.05))
 UP, DOWN = 0.74, 1.24
 """Log volume above and below its usual day, in its sd: a quiet day is farther away than a busy one without news."""
 VOLUME_OF_WILD: Final = 0.3
+MOST_SHARES: Final = 5e8
+"""That an event makes trade in a day: nearly twice the busiest symbol's usual day."""
 HALF_DAY: Final = 0.5
 """Of a usual day's volume."""
 
@@ -138,9 +140,9 @@ class Days:
         load[at] *= np.square(body[at] / sigma[at])
         walk = sigma * (np.sqrt(load) * market[1] + np.sqrt(1.0 - load) * z[1])
         move = walk - 0.5 * sigma * sigma
-        move[at] = bend(walk[at] + drift(events), np.square(sigma[at]))
+        move[at] = bend(walk[at] + drift(events), np.square(sigma[at]), events.skew)
         volume = _volumes(z[3], u.volume_sd) * (wild / u.wild) ** VOLUME_OF_WILD
-        volume[at] = events.rvol
+        volume[at] = np.minimum(events.rvol, MOST_SHARES / u.adv[at])
         if of.half:
             volume *= HALF_DAY
         return Day(gap, move, sigma, load, volume, events)

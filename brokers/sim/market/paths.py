@@ -63,7 +63,7 @@ def regular_paths(universe: Universe, day: Day, of: Session, seed: int, marks: M
 
 
 def _market(of: Session, seed: int) -> Array:
-    return stream(seed, of.date, Stream.PATHS).standard_normal(of.minutes)
+    return stream(seed, of.date, Stream.PATHS).standard_normal(of.minutes + 1)
 
 
 def _events(universe: Universe, day: Day, of: Session, seed: int, marks: Marks) -> tuple[npt.NDArray[np.int64], Walks]:
@@ -87,7 +87,7 @@ def _calm(
 
 def _ends(universe: Universe, day: Day, marks: Marks, rows: npt.NDArray[np.int64]) -> Ends:
     volume = universe.adv[rows] * day.volume[rows]
-    return Ends(marks.opened[rows], marks.closed[rows], day.sigma[rows], day.load[rows], volume)
+    return Ends(marks.opened[rows], marks.closed[rows], day.sigma[rows], day.load[rows], volume, universe.late[rows])
 
 
 def _grid(universe: Universe, day: Day, of: Session, rows: npt.NDArray[np.int64]) -> Grid:

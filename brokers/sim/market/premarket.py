@@ -45,6 +45,8 @@ def premarket(universe: Universe, day: Day, of: Session, prior: Array, opened: A
     sigma[at] = events.pre_sigma[here]
     share = np.exp(np.interp(rng.random(k), (0.0, *measured.PRE_SHARE_LIQUID[0], 1.0), LIQUID_LOG))
     share[at] = events.pre_share[here]
+    spike = np.zeros(k, np.bool_)
+    spike[at] = events.spike[here]
     busy = np.zeros(k, np.bool_)
     busy[at] = True
     age = np.arange(minutes)[:, None] - (minutes - np.where(busy, np.minimum(news[rows], minutes), minutes))
@@ -54,18 +56,23 @@ def premarket(universe: Universe, day: Day, of: Session, prior: Array, opened: A
     wide *= sigma / np.sqrt(np.square(wide).sum(axis=0))
     walk = np.zeros((minutes + 1, k))
     np.cumsum(wide * rng.standard_normal((minutes, k)), axis=0, out=walk[1:])
-    path = opened[rows] + walk - walk[-1]
+    away, ages = walk - walk[-1], np.vstack((age, age[-1] + 1))
+    # What spikes does so upwards.
+    after = np.where(ages >= 0, away, 0.0)
+    down = spike & (after.max(axis=0) < -after.min(axis=0))
+    path = opened[rows] + np.where(down, -away, away)
     # Without news the walk starts where the market closed; news is a jump from there.
     part = np.linspace(0.0, 1.0, minutes + 1)[:, None]
     calm = prior[rows] + walk + part * (opened[rows] - prior[rows] - walk[-1])
     # News takes some minutes to get around.
-    heard = np.clip(np.vstack((age, age[-1] + 1)) / np.clip(news[rows] / 2, 1.0, NEWS_MINUTES), 0.0, 1.0)
+    heard = np.clip(ages / np.clip(news[rows] / 2, 1.0, NEWS_MINUTES), 0.0, 1.0)
     path = np.where(busy, prior[rows] + heard * (path - prior[rows]), calm)
     weight *= np.exp(NOISE * rng.standard_normal((minutes, k)) - 0.5 * NOISE**2)
     weight = np.maximum(weight / np.maximum(weight.sum(axis=0), QUIET_LOG), 0.0)
-    volume = weight * (universe.adv[rows] * day.volume[rows] * share)
+    traded = universe.adv[rows] * day.volume[rows]
+    volume = weight * (traded * share)
     most = np.where(busy, EVENT_UPDATES / 2.0, CROWD_UPDATES)
-    unit = np.where(busy, shares_of_a_trade(universe.adv[rows] * day.volume[rows]), TRADE_SHARES)
+    unit = np.where(busy, shares_of_a_trade(traded * np.maximum(share, 1.0)), TRADE_SHARES)
     expected = np.minimum(volume / unit, most)
     return Grid(
         begin_ns=of.pre_ns,

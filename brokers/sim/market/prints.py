@@ -25,6 +25,8 @@ CONTINUITY: Final = 0.5826
 """A walk seen n times falls short of its extremes by this share of its sd over the root of n (Siegmund)."""
 CLOSING_AUCTION: Final = (0.10, 0.14)
 """Volume of the closing auction as a share of the day's, from quiet to busy symbols."""
+MOST_AUCTION: Final = 2e7
+"""Shares of one closing auction; what would go beyond does not trade."""
 PLACES: Final = 26
 """Bits for the place of a record in a merge; what is left holds two minutes in ns."""
 _BYTES: Final = np.dtype(f"V{EVENT.itemsize}")
@@ -93,11 +95,11 @@ def minute_bars(grid: Grid, minute: int, rng: np.random.Generator, opens: bool) 
 def closing_auction(at: int, rows: npt.NDArray[np.int32], price: Array, volume: Array, bars: bool) -> Events:
     """Return the prints of the closing auction at `at` (ns) and official prices, as prints or as bars of a minute."""
     share = np.interp(np.log10(np.maximum(volume, 1.0)), (4.0, 7.0), CLOSING_AUCTION)
-    size = np.maximum(np.rint(volume * share / (1.0 - share)), 1.0)
+    size = np.clip(np.rint(volume * share / (1.0 - share)), 1.0, MOST_AUCTION)
     out = np.zeros(len(rows), EVENT)
     if not bars:
         out["ts"], out["event_ts"], out["sym"], out["kind"] = at, at, rows, Kind.TRADE
-        out["flag"], out["a"], out["b"] = Print.ALL, price, size
+        out["flag"], out["a"], out["b"] = Print.ALL | Print.CLOSING, price, size
         return out
     out["ts"], out["event_ts"] = at + MINUTE, at
     out["sym"], out["kind"], out["code"] = rows, Kind.BAR, MINUTE // SECOND

@@ -72,6 +72,8 @@ WALKS: Final = 0.12
 BETWEEN: Final = 0.05
 """Share of the bursts that meet between bid and offer."""
 OPENING_SIZE: Final = 4.0
+MOST_SIZE: Final = 5e5
+"""Shares of one print; what would go beyond does not trade."""
 IDLE_QUOTE: Final = 0.25
 """Chance of a fresh quote in a minute without a trade."""
 TILT: Final = 0.19
@@ -100,7 +102,7 @@ _30, _27, _31, _12, _11 = (np.uint64(bits) for bits in (30, 27, 31, 12, 11))
 _MASK: Final = np.uint64(TABLE - 1)
 _UNIT: Final = 2.0**-53
 _QUOTE, _TRADE = int(Kind.QUOTE), int(Kind.TRADE)
-_ODD, _ROUND = int(Print.VOLUME), int(Print.ALL)
+_ODD, _ROUND, _OPENING = int(Print.VOLUME), int(Print.ALL), int(Print.ALL | Print.OPENING)
 _DIGIT: Final = 13
 _DIGITS: Final = (1 << _DIGIT) - 1
 """Bits by which records are sorted at a time; a minute has 26."""
@@ -352,11 +354,13 @@ def _burst(
             size *= scale
         if auction and k == 0:
             size = OPENING_SIZE * max(size, 50.0)
-        size = max(np.rint(size), 1.0)
+        size = min(max(np.rint(size), 1.0), MOST_SIZE)
         record = out[at]
         record["ts"], record["event_ts"], record["sym"], record["kind"] = ts * US, ts * US, cell["sym"], _TRADE
         # An odd lot counts for the volume only, as the tapes have it.
         record["flag"], record["code"] = (_ODD if size < 100.0 else _ROUND), 0
+        if auction and k == 0:
+            record["flag"] = _OPENING
         record["a"], record["b"], record["c"], record["d"], record["e"] = price, size, 0.0, 0.0, 0.0
         at += 1
     return ts, at, moved

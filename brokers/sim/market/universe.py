@@ -19,9 +19,13 @@ TRADE_SHARES: Final = 166.0
 """Mean shares of a trade."""
 PRICE_FOLLOWS_SIZE: Final = 0.9
 """Correlation of ranks of price and market value: cheap stocks are small companies."""
+MOST_TRADED: Final = (5e10, 3e8)
+"""Dollars and shares a usual day."""
 SMALL_CAP_USD: Final = 3e8
 NBBO_OF_VENUE: Final = 0.25
 """The national best spread as a share of one venue's: 21 to 108 bp in six runners, where the fit says 70 to 400."""
+WIDEST: Final = 0.03
+"""Widest usual spread."""
 SPREAD_AT_1M_USD: Final = 0.004
 """Spread, as a fraction of the price, of a larger stock that trades a million dollars a day."""
 QUIET_VOLUME_SD: Final = (0.90, 0.40)
@@ -33,6 +37,8 @@ WATCHED: Final = 0.5
 one runner a day, and most of them hardly trade. At 0 it is a random choice."""
 FLOAT_TRADES: Final = 0.7
 """Correlation of a small company's float with the shares that it trades."""
+LATE: Final = 0.14
+"""Share of the symbols that follow the market a minute later: pairs go together less by minutes than by five."""
 INDEX_FUNDS: Final = {"SPY": (640.0, 0.0095, 62e6), "QQQ": (560.0, 0.0125, 41e6)}
 """Typical price in $, daily sd of log returns, shares a day."""
 
@@ -60,6 +66,8 @@ class Universe:
     """A small company, whose spread follows from the trades of the day."""
     load: Array
     """Share of the ordinary variance that follows the market."""
+    late: npt.NDArray[np.bool_]
+    """What all have in common reaches it a minute later."""
     float_shares: Array
     """Shares that trade freely."""
     large: npt.NDArray[np.bool_]
@@ -90,6 +98,7 @@ def universe(symbols: int, rng: np.random.Generator, watched: float = WATCHED) -
     intercept, slope, sd = measured.DOLLAR_VOLUME
     dollars = np.exp(intercept + slope * np.log(cap) + sd * rng.standard_normal(symbols))
     adv = np.maximum(chosen * dollars / price, 4_000.0 * (chosen - 1.0) + 100.0)
+    adv = np.minimum(adv, np.minimum(MOST_TRADED[0] / price, MOST_TRADED[1]))
     floats = measured.FLOAT_OF_OUTSTANDING * cap / price
     small = (cap < SMALL_CAP_USD) & (price < 20.0)
     traded = FLOAT_TRADES * _within(adv, np.zeros(symbols, np.int64)) + (1.0 - FLOAT_TRADES**2) ** 0.5 * own
@@ -106,8 +115,11 @@ def universe(symbols: int, rng: np.random.Generator, watched: float = WATCHED) -
     spread = SPREAD_AT_1M_USD * (usd / 1e6) ** -0.55 * np.exp(0.4 * noise)
     first, trades, scatter = measured.SPREAD_FIT
     fitted = NBBO_OF_VENUE * 1e-4 * np.exp(first + trades * np.log(adv / TRADE_SHARES + 10.0) + scatter * noise)
-    spread = np.clip(np.where(thin, fitted, spread), 0.0, 0.02)
+    spread = np.clip(np.where(thin, fitted, spread), 0.0, WIDEST)
     spread[: len(INDEX_FUNDS)] = 0.0
+    exchange, sector = (_choice(of, symbols, rng) for of in (measured.EXCHANGES, measured.SECTORS))
+    late = rng.random(symbols) < LATE
+    late[: len(INDEX_FUNDS)] = False
     return Universe(
         table=table,
         price=price,
@@ -119,10 +131,11 @@ def universe(symbols: int, rng: np.random.Generator, watched: float = WATCHED) -
         spread=spread,
         thin=thin,
         load=load,
+        late=late,
         float_shares=np.rint(np.maximum(floats, 2e5)),
         large=(cap > 5e9) & (price > 3.0),
-        exchange=_choice(measured.EXCHANGES, symbols, rng),
-        sector=_choice(measured.SECTORS, symbols, rng),
+        exchange=exchange,
+        sector=sector,
         eventful=chosen,
     )
 

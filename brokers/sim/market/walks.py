@@ -19,30 +19,40 @@ from brokers.sim.market.grid import Single
 from brokers.sim.market.universe import TRADE_SHARES, Array
 from qm.rules.calendar import SESSION_MINUTES
 
-SLOW_VOL, FAST_VOL = (0.999, 1.15), (0.85, 0.15)
+SLOW_VOL, FAST_VOL = (0.999, 1.05), (0.85, 0.09)
 """Memory per minute and stationary sd of the two parts of log volatility."""
+SIGMA_TILT: Final = -0.25
+"""Log by which the shape of the day is turned: the slow part, of which each day is but a piece, wanders off late."""
 EVENT_SLOW, EVENT_FAST = (0.97, 0.35), (0.60, 0.40)
 """The same on the day of an event: it has its own slow part, which is the event itself."""
 WIDEST: Final = 0.013
 """Sd of a minute which only days exceed whose usual minute comes near it."""
-EVENT_WIDEST: Final = 0.018
+EVENT_WIDEST: Final = 0.013
 """The same on the day of an event."""
-JUMP_CHANCE, JUMP_SIZE = 0.003, 4.5
+WIDER_THAN_EVEN: Final = 1.05
+"""Sd of the widest minute of a wild day, in those of a day whose minutes are all alike."""
+JUMP_CHANCE, JUMP_SIZE = 0.0037, 4.7
 EVENT_JUMP_CHANCE, EVENT_JUMP_SIZE = 0.010, 3.0
 MOST_SD: Final = 14.0
 """Largest move of a minute, in its sd."""
-NOISE: Final = 0.72
+NOISE: Final = 0.74
 """Sd of the part of a minute's log volume that remembers the minute before."""
-NOISE_MEMORY: Final = 0.32
-VOLUME_OF_MOVE: Final = 0.7
+NOISE_MEMORY: Final = 0.24
+VOLUME_OF_MOVE: Final = 0.45
 """How much of a minute's volume goes with the size of its move."""
-EVENT_NOISE: Final = (1.5, 0.9)
-EVENT_HEAT: Final = (1.9, 1.3)
+EVENT_NOISE: Final = (1.5, 1.5)
+EVENT_HEAT: Final = (1.9, 1.9)
 """Sd of an event's log volume, and how it follows the volatility, with few trades a day and with many: a crowd is
 steadier than a handful."""
+LEAST_CROWD: Final = 2.0
+"""Least multiple of a usual day that counts as one: below, half of the volume is the event's."""
 CROWDS: Final = tuple(float(np.log(trades)) for trades, _ in measured.COUNT_SHAPE)
+CALM_SHAPE: Final = (measured.COUNT_SHAPE[0], (6_000.0, 1.6))
+"""Trades a day, and the shape of trades a minute without an event: so the noise of volume is what was seen."""
 UPDATES: Final = 6.0
-"""Most trades a minute of a busy symbol: each stands for many in the largest."""
+"""Most trades a minute of a busy symbol: each stands for many."""
+MOST_SHARES: Final = 10_000.0
+"""That each stands for at the mean of the day: beyond, there are more of them."""
 EVENT_UPDATES: Final = 3_000.0
 EVENT_TRADES: Final = 35_000.0
 """Most trades of the day of an event: beyond, each stands for several."""
@@ -99,14 +109,20 @@ class Ends:
     """Share of that variance which follows the market."""
     volume: Array
     """Shares."""
+    late: npt.NDArray[np.bool_]
+    """What all have in common reaches it a minute later."""
 
 
 def calm_walks(ends: Ends, market: Array, rng: np.random.Generator) -> Walks:
-    """Draw the minutes of symbols without an event; `market` are the shocks that all have in common."""
-    minutes, k = len(market), len(ends.opened)
-    wide = np.exp(_clusters(minutes, k, (SLOW_VOL, FAST_VOL), rng)) * sigma_curve(minutes)[:, None]
+    """Draw the minutes of symbols without an event.
+
+    `market` are the shocks that all have in common, from the minute before the open on.
+    """
+    minutes, k = len(market) - 1, len(ends.opened)
+    shape = sigma_curve(minutes) * np.exp(SIGMA_TILT * np.linspace(0.0, 1.0, minutes))
+    wide = np.exp(_clusters(minutes, k, (SLOW_VOL, FAST_VOL), rng)) * shape[:, None]
     wide = _scaled(wide, ends.sigma, WIDEST)
-    shock = _shocks(market, ends.load, JUMP_CHANCE, JUMP_SIZE, k, rng)
+    shock = _shocks(market, ends, JUMP_CHANCE, JUMP_SIZE, rng)
     log = ends.opened + _tie(shock * wide, wide, ends.closed - ends.opened)[0]
     trades = np.maximum(ends.volume / TRADE_SHARES, 1.0)
     weight = np.exp(NOISE * _noise(minutes, k, rng)) * (1.0 + VOLUME_OF_MOVE * (np.abs(shock) - 0.8))
@@ -115,26 +131,30 @@ def calm_walks(ends: Ends, market: Array, rng: np.random.Generator) -> Walks:
     patchy = np.flatnonzero(rough < 6.0)
     if len(patchy):
         weight[:, patchy] *= rng.standard_gamma(rough[patchy], (minutes, len(patchy)), dtype=np.float32) / rough[patchy]
-    return Walks(log, wide, *_trades(weight, ends.volume, UPDATES, rng))
+    most = np.maximum(UPDATES, ends.volume / (MOST_SHARES * minutes))
+    return Walks(log, wide, *_trades(weight, ends.volume, most, rng))
 
 
 def event_walks(ends: Ends, events: EventTable, market: Array, rng: np.random.Generator) -> Walks:
     """Draw the minutes of the events of a session, all of them."""
-    minutes, k = len(market), len(events)
+    minutes, k = len(market) - 1, len(events)
     age = np.arange(minutes)[:, None] - events.start
     awake = np.exp2(-2.0 * np.maximum(age, 0) / events.half_life) + AFTERWARDS
     shape = np.sqrt(np.where(age >= 0, awake, BEFORE))
     wide = _scaled(np.exp(_clusters(minutes, k, (EVENT_SLOW, EVENT_FAST), rng)) * shape, ends.sigma, EVENT_WIDEST)
-    shock = _shocks(market, ends.load, EVENT_JUMP_CHANCE, EVENT_JUMP_SIZE, k, rng)
-    variance = np.square(ends.sigma)
-    walk, passed = _tie(shock * wide, wide, straighten(ends.closed - ends.opened, variance))
-    log = ends.opened + bend(walk, passed * variance)
+    shock = _shocks(market, ends, EVENT_JUMP_CHANCE, EVENT_JUMP_SIZE, rng)
+    variance, skew = np.square(ends.sigma), events.skew
+    walk, passed = _tie(shock * wide, wide, straighten(ends.closed - ends.opened, variance, skew))
+    log = ends.opened + bend(walk, passed * variance, skew)
     heat = wide / np.sqrt(np.square(wide).mean(axis=0))
     crowd = np.interp(np.log(np.maximum(ends.volume / TRADE_SHARES, 1.0)), CROWDS, (0.0, 1.0))
     noise, follows = (few + crowd * (many - few) for few, many in (EVENT_NOISE, EVENT_HEAT))
     weight = np.exp(noise * _noise(minutes, k, rng)) * (1.0 + VOLUME_OF_MOVE * (np.abs(shock) - 0.8))
     weight *= volume_curve(minutes)[:, None] ** 0.35 * heat**follows
-    wide *= wilder(walk[:-1], passed[:-1] * variance)
+    # Who trades it on any day does so on this one as well.
+    usual = 1.0 / np.maximum(events.rvol, LEAST_CROWD)
+    weight = (1.0 - usual) * weight / weight.sum(axis=0) + usual * volume_curve(minutes)[:, None]
+    wide *= wilder(walk[:-1], passed[:-1] * variance, skew)
     return Walks(log, wide, *_trades(weight, ends.volume, EVENT_UPDATES, rng, shares_of_a_trade(ends.volume)))
 
 
@@ -156,19 +176,21 @@ def _scaled(wide: Array, sigma: Array, widest: float) -> Array:
     """Scale the sd of minutes so that the squares sum to the variance of the day."""
     wide *= sigma / np.sqrt(np.square(wide).sum(axis=0))
     # What is wilder than the widest minutes that were seen takes longer instead.
-    most = np.maximum(widest, 1.5 * sigma / np.sqrt(len(wide)))
+    most = np.maximum(widest, WIDER_THAN_EVEN * sigma / np.sqrt(len(wide)))
     for _ in range(2):
         np.minimum(wide, most, out=wide)
         wide *= sigma / np.sqrt(np.square(wide).sum(axis=0))
     return wide
 
 
-def _shocks(market: Array, load: Array, chance: float, size: float, k: int, rng: np.random.Generator) -> Array:
+def _shocks(market: Array, ends: Ends, chance: float, size: float, rng: np.random.Generator) -> Array:
     """Shocks of unit variance."""
-    own = rng.standard_normal((len(market), k), dtype=np.float32).astype(np.float64)
-    own[rng.random((len(market), k), dtype=np.float32) < chance] *= size
+    shape = (len(market) - 1, len(ends.load))
+    own = rng.standard_normal(shape, dtype=np.float32).astype(np.float64)
+    own[rng.random(shape, dtype=np.float32) < chance] *= size
     own /= np.sqrt(1.0 + chance * (size**2 - 1.0))
-    shock: Array = np.clip(np.sqrt(load) * market[:, None] + np.sqrt(1.0 - load) * own, -MOST_SD, MOST_SD)
+    common = np.where(ends.late, market[:-1, None], market[1:, None])
+    shock: Array = np.clip(np.sqrt(ends.load) * common + np.sqrt(1.0 - ends.load) * own, -MOST_SD, MOST_SD)
     return shock
 
 
@@ -199,7 +221,7 @@ def shares_of_a_trade(volume: Array) -> Array:
 
 
 def _trades(
-    weight: Array, volume: Array, most: float, rng: np.random.Generator, unit: Array | float = TRADE_SHARES
+    weight: Array, volume: Array, most: Array | float, rng: np.random.Generator, unit: Array | float = TRADE_SHARES
 ) -> tuple[npt.NDArray[np.int16], Single]:
     """Trades of each minute and shares of each, so that they come to `volume`."""
     weight = np.maximum(weight, 1e-12)
@@ -213,7 +235,7 @@ def _trades(
 
 def _rest_of_shape(trades: Array) -> Array:
     """Shape of the gamma that makes trades a minute as patchy as measured, beyond what the volume's noise does."""
-    (few, low), (many, high) = measured.COUNT_SHAPE
+    (few, low), (many, high) = CALM_SHAPE
     shape = low + (high - low) * np.log(np.maximum(trades, 20.0) / few) / np.log(many / few)
     noise = np.exp(NOISE**2)
     rest = (1.0 + 1.0 / np.clip(shape, 0.08, None)) / noise - 1.0

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from brokers.sim.market.premarket import CROWD_USD
 from brokers.sim.synthetic import Detail, SyntheticMarket
 from qm.clock import MINUTE
 from qm.errors import UsageError
@@ -136,8 +137,11 @@ def test_before_the_last_minutes_only_news_and_crowds_trade(market: SyntheticMar
     early = trading_day[trading_day["ts"] < DAY.open_ns - 5 * MINUTE]
     news = {event.row for event in market.events(DAY) if event.news}
     rows = set(early["sym"].tolist())
+    traits = market.universe
+    crowd = set(np.flatnonzero(traits.adv * traits.price > CROWD_USD).tolist())
     assert news & rows
-    assert len(rows) < SYMBOLS // 2
+    assert rows <= news | crowd
+    assert len(rows) < 0.6 * SYMBOLS
     quoted = trading_day[(trading_day["ts"] < DAY.open_ns) & (trading_day["kind"] == Kind.QUOTE)]
     assert set(quoted["sym"].tolist()) == set(range(SYMBOLS))
 

@@ -113,10 +113,29 @@ def test_runners_run_and_gappers_gap(market: SyntheticMarket) -> None:
         for event in events:
             if event.kind is EventKind.RUNNER:
                 moves.append(float(move[event.row]))
-            else:
+            elif event.kind is EventKind.GAPPER:
                 gaps.append(abs(float(marks.opened[event.row] - marks.prior[event.row])))
     assert float(np.median(moves)) > 4.0 * float(np.mean(calm))
     assert float(np.quantile(gaps, 0.1)) > 0.04
+
+
+def test_what_spikes_runs_before_the_open_and_is_back_at_it(market: SyntheticMarket) -> None:
+    up, gaps = [], []
+    for each in SESSIONS[:8]:
+        marks = market.marks(each)
+        spikes = {event.row for event in market.events(each) if event.kind is EventKind.SPIKE}
+        top = np.zeros(500)
+        for records in market.minutes(each, each.pre_ns, "bars"):
+            if len(records) and records["event_ts"][0] >= each.open_ns:
+                break
+            bars = records[records["kind"] == Kind.BAR]
+            top[bars["sym"]] = np.maximum(top[bars["sym"]], bars["b"])
+        rows = [row for row in spikes if top[row] > 0.0]
+        up += np.log(top[rows] / np.exp(marks.prior[rows])).tolist()
+        gaps += np.abs(marks.opened[rows] - marks.prior[rows]).tolist()
+    assert len(up) > 10
+    assert float(np.median(up)) > 0.15
+    assert float(np.median(gaps)) < 0.05
 
 
 def test_nothing_in_a_path_tells_its_direction(market: SyntheticMarket) -> None:
@@ -124,7 +143,7 @@ def test_nothing_in_a_path_tells_its_direction(market: SyntheticMarket) -> None:
     paths = []
     for each in SESSIONS[:40]:
         events = market.events(each)
-        rows = [event.row for event in events if event.kind is EventKind.RUNNER or abs(event.gap) < 0.09]
+        rows = [event.row for event in events if event.kind is not EventKind.GAPPER or abs(event.gap) < 0.09]
         if rows and not each.half:
             paths.append(market.log_marks(each)[:, rows])
     for hour in (30, 60, 120, 240):
