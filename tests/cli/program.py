@@ -1,5 +1,6 @@
-"""The real program in a process of its own, as a person or a script would start it."""
+"""The program as a person or a script would start it, in a process of its own or, if that is all the same, in this."""
 
+import io
 import json
 import os
 import pty
@@ -8,7 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,8 +32,32 @@ class Done(NamedTuple):
         return json.loads(self.out)
 
 
-def qm(*arguments: str, check: int | None = 0, **environ: str) -> Done:
-    """Run it to its end; `check` is the exit code that it must have, None for any."""
+def qm(*arguments: str, check: int | None = 0) -> Done:
+    """Run it in this process to its end; `check` is the exit code that it must have, None for any.
+
+    What it loads and compiles is loaded once for all tests; a start of its own costs seconds of a processor.
+    """
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        redirect_stdout(io.StringIO()) as out,
+        redirect_stderr(io.StringIO()) as err,
+    ):
+        patch.setattr(sys, "argv", ["qm", *arguments])
+        patch.setattr(sys, "stdin", io.StringIO())
+        done = Done(_code(), out.getvalue(), err.getvalue())
+    assert check in (None, done.code), f"{done.code}: {done.out}\n{done.err}"
+    return done
+
+
+def _code() -> Any:
+    try:
+        return main()
+    except SystemExit as end:
+        return end.code
+
+
+def started(*arguments: str, check: int | None = 0, **environ: str) -> Done:
+    """Run it to its end in a process of its own, for what is about the process; `check` as in `qm`."""
     done = subprocess.run(
         [PROGRAM, *arguments],
         capture_output=True,
@@ -51,10 +76,7 @@ def inside(capsys: pytest.CaptureFixture[str], *arguments: str) -> Done:
     """Run it in this process: what it loads is loaded once for all tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["qm", *arguments])
-        try:
-            code: Any = main()
-        except SystemExit as end:
-            code = end.code
+        code = _code()
     return Done(code, *capsys.readouterr())
 
 

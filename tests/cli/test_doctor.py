@@ -9,7 +9,7 @@ import pytest
 from cli import findings
 from cli.places import place
 from cli.stores import journal_file
-from tests.cli.program import qm
+from tests.cli.program import qm, started
 
 
 def found(what: str) -> Any:
@@ -66,7 +66,7 @@ def test_little_space_is_told_before_it_is_none(monkeypatch: pytest.MonkeyPatch)
 
 def test_looking_changes_nothing() -> None:
     before = sorted(os.walk(os.environ["QM_DATA_DIR"]))
-    qm("doctor")
+    started("doctor")
     assert sorted(os.walk(os.environ["QM_DATA_DIR"])) == before
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from cli.places import held, place
 from qm.clock import SECOND, monotonic_ns
-from tests.cli.program import qm, watched
+from tests.cli.program import qm, started, watched
 
 FEED = "synthetic:60:seed=2"
 LONGEST_NS = 60 * SECOND
@@ -23,7 +23,7 @@ def no_engine_is_left_behind() -> Iterator[None]:
     yield
     for name in ("sim", "paper", "demo"):
         if held(place(name)):
-            qm("down", "--mode", name, check=None)
+            started("down", "--mode", name, check=None)
 
 
 def status(name: str = "sim") -> Any:
@@ -41,17 +41,17 @@ def until(holds: Callable[[Any], bool], name: str = "sim") -> Any:
 
 
 def test_an_engine_starts_answers_and_stops() -> None:
-    done = qm("up", "--feed", f"{FEED}@1x", "--equity", "50000", "-s", "risk.max_positions=3")
+    done = started("up", "--feed", f"{FEED}@1x", "--equity", "50000", "-s", "risk.max_positions=3")
     assert "synthetic:60:seed=2:date=2025-03-10 at 1x" in done.out
     found = status()
     assert found["place"] == "sim"
     assert found["status"]["mode"] == "sim"
     assert found["pnl"]["equity_usd"] == 50_000
     assert found["status"]["run"] == "sim-1"
-    assert "process" in qm("status").out
+    assert "process" in started("status").out
     assert oct(Path(found["socket"]).stat().st_mode & 0o777) == "0o600"
 
-    again = qm("up", check=5)
+    again = started("up", check=5)
     assert "running already" in again.err
     assert again.out == ""
 
@@ -60,13 +60,13 @@ def test_an_engine_starts_answers_and_stops() -> None:
     qm("entries", "resume", "it was nothing")
     assert status()["status"]["entries"] == "on"
 
-    qm("down")
+    started("down")
     assert not held(place("sim"))
-    assert "The last one (sim-1) was stopped at" in qm("down", check=7).err
+    assert "The last one (sim-1) was stopped at" in started("down", check=7).err
 
 
 def test_a_killed_engine_is_taken_up_with_the_same_state_and_can_be_proved() -> None:
-    qm("up", "--feed", f"{FEED}@300x")
+    started("up", "--feed", f"{FEED}@300x")
     before = until(lambda found: found["pnl"]["trades"] + len(found["positions"]) > 0)
     os.kill(before["status"]["pid"], signal.SIGKILL)
     deadline = monotonic_ns() + LONGEST_NS
@@ -77,7 +77,7 @@ def test_a_killed_engine_is_taken_up_with_the_same_state_and_can_be_proved() -> 
     dead = qm("doctor", check=None).out
     assert "dead socket" in dead
 
-    done = qm("up", "--feed", f"{FEED}@300x")
+    done = started("up", "--feed", f"{FEED}@300x")
     assert "run sim-1" in done.out
     log = place("sim").log_file.read_text(encoding="utf-8")
     assert '"event":"resumed"' in log
@@ -88,10 +88,10 @@ def test_a_killed_engine_is_taken_up_with_the_same_state_and_can_be_proved() -> 
     after = status()
     assert after["positions"] == []
     assert after["status"]["entries"] != "on"
-    assert qm("flat", "--json").json["flat"] is True
+    assert started("flat", "--json").json["flat"] is True
     assert "NOSUCH" in qm("flat", "NOSUCH", check=2).err
 
-    qm("down")
+    started("down")
     proof = qm("replay", "--verify", "sim-1", "--json").json
     assert proof["identical"] is True
     assert proof["entries"] > 0
@@ -99,14 +99,14 @@ def test_a_killed_engine_is_taken_up_with_the_same_state_and_can_be_proved() -> 
 
 
 def test_a_feed_at_full_speed_ends_the_session_and_is_replayed_on_paper_alike() -> None:
-    qm("up", "--feed", f"{FEED}@max")
+    started("up", "--feed", f"{FEED}@max")
     until(lambda found: found["status"]["phase"] in ("post", "closed"))
-    qm("down")
+    started("down")
     first = qm("journal", "list", "--run", "sim-1", "--json").json
     assert first
-    qm("replay", "sim-1@max")
+    started("replay", "sim-1@max")
     until(lambda found: found["status"]["phase"] in ("post", "closed"), "paper")
-    qm("down", "--mode", "paper")
+    started("down", "--mode", "paper")
     second = qm("journal", "list", "--json").json
     assert {trade["run"] for trade in second} == {"paper-1"}
 
@@ -118,11 +118,11 @@ def test_a_feed_at_full_speed_ends_the_session_and_is_replayed_on_paper_alike() 
 
 
 def test_what_keeps_the_engine_from_starting_is_told_by_the_command_that_starts_it() -> None:
-    wrong = qm("up", "--feed", FEED, "-s", "risk.max_position=3", check=2)
+    wrong = started("up", "--feed", FEED, "-s", "risk.max_position=3", check=2)
     assert "max_positions" in wrong.err
-    missing = qm("up", "--mode", "paper", "--feed", "replay:nothing", check=2)
+    missing = started("up", "--mode", "paper", "--feed", "replay:nothing", check=2)
     assert "No dataset is called 'nothing'" in missing.err
-    assert "no recording" in qm("up", "--mode", "paper", "--feed", "replay:gone.rec", check=2).err
+    assert "no recording" in started("up", "--mode", "paper", "--feed", "replay:gone.rec", check=2).err
     assert wrong.out == missing.out == ""
 
 
@@ -131,17 +131,17 @@ def test_a_strangers_socket_and_a_file_in_its_place_are_not_taken_for_an_engine(
     of.runtime.mkdir(parents=True, mode=0o700)
     of.socket.write_text("not a socket", encoding="utf-8")
     qm("status", check=7)
-    assert "not a socket" in qm("up", "--feed", FEED, check=2).err
+    assert "not a socket" in started("up", "--feed", FEED, check=2).err
     of.socket.unlink()
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as silent:
         silent.bind(str(of.socket))
     # Nobody listens there any more: the file is dead, and the engine takes its place.
-    qm("up", "--feed", f"{FEED}@1x")
-    qm("down")
+    started("up", "--feed", f"{FEED}@1x")
+    started("down")
 
 
 def test_ctrl_c_during_a_start_leaves_no_engine_behind() -> None:
-    with watched("up", "--feed", "synthetic:2000") as program:
+    with watched("up", "--feed", "synthetic:10000") as program:
         program.until("starting the engine")
         program.interrupt()
         code, out = program.end()
@@ -164,7 +164,7 @@ def test_an_engine_in_the_foreground_ends_in_good_order_at_ctrl_c() -> None:
 
 
 def test_the_demo_without_a_terminal_runs_one_session_and_can_be_looked_into() -> None:
-    done = qm("demo", "--symbols", "60", "--seed", "2", "--json")
+    done = started("demo", "--symbols", "60", "--seed", "2", "--json")
     result = done.json
     assert result["finished"] is True
     assert result["trades"] > 0

@@ -8,7 +8,7 @@ import pytest
 
 from cli.app import HIDDEN, MODULES
 from qm.config import paths
-from tests.cli.program import inside, qm
+from tests.cli.program import inside, qm, started
 
 COMMANDS = [
     *([name] for name in MODULES if name not in HIDDEN),
@@ -20,7 +20,7 @@ COMMANDS = [
 
 
 def test_help_lists_every_command_with_a_whole_sentence() -> None:
-    out = qm("--help").out
+    out = started("--help").out
     for name in MODULES:
         lines = [line for line in out.splitlines() if line.split()[:1] == [name]]
         if name in HIDDEN:
@@ -41,7 +41,7 @@ def test_each_command_explains_itself_and_what_it_takes(command: list[str], caps
 
 
 def test_version_goes_to_stdout() -> None:
-    done = qm("--version")
+    done = started("--version")
     assert done.out.split()[0] == "qm"
     assert done.err == ""
 
@@ -131,5 +131,5 @@ def test_a_defect_is_told_in_one_line_and_logged() -> None:
 
 
 def test_no_colour_reaches_a_pipe_or_a_terminal_without_colours() -> None:
-    assert "\x1b" not in qm("doctor", check=None).out
-    assert "\x1b" not in qm("--help", FORCE_COLOR="", NO_COLOR="1").out
+    assert "\x1b" not in started("doctor", check=None).out
+    assert "\x1b" not in started("--help", FORCE_COLOR="", NO_COLOR="1").out

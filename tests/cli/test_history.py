@@ -1,42 +1,35 @@
 """From a file of bars to the explanation of a trade, by the commands that a person types."""
 
-import datetime as dt
 import json
 import os
 from pathlib import Path
 
 import pytest
 
-from qm.rules.calendar import sessions
+from tests.cli.conftest import SESSIONS, Imported
 from tests.cli.made import bars_file
-from tests.cli.program import Done, qm, watched
+from tests.cli.program import Done, qm, started, watched
 
-# Ten: an average volume needs eight.
-SESSIONS = sessions(dt.date(2025, 2, 21), dt.date(2025, 3, 6))
 # Read before each test forgets the settings of the environment.
 REAL = Path(os.environ.get("QM_TEST_DATA", Path(__file__).parents[3] / "shared" / "data")) / "us99_1m"
 # A made market is rarely in play: any volume will do here.
 ANY_VOLUME = ("-p", "rv_min=0", "-p", "top_n=20")
 BACKTEST = ("backtest", "run", "orb_robust", "--dataset", "made", *ANY_VOLUME)
+# Three of the ten, for what shows in any session that trades.
+SHORT = (*BACKTEST, "--from", "2025-03-04")
 
 
-@pytest.fixture
-def made(tmp_path: Path) -> int:
-    rows = bars_file(tmp_path / "bars.parquet", SESSIONS)
-    done = qm("data", "import", str(tmp_path / "bars.parquet"), "--dataset", "made", "--json")
-    assert done.err == ""
-    report = done.json
-    assert [each["session"] for each in report["sessions"]] == [each.date.isoformat() for each in SESSIONS]
-    assert {each["state"] for each in report["sessions"]} == {"new"}
-    assert report["parts"][0]["rows_kept"] == rows
-    return rows
-
-
-def test_from_bars_to_the_story_of_a_trade(made: int) -> None:
+def test_from_bars_to_the_story_of_a_trade(made: Imported) -> None:
     (dataset,) = qm("data", "ls", "--json").json
-    assert (dataset["name"], dataset["kind"], dataset["sessions"], dataset["rows"]) == ("made", "bars_1m", 10, made)
+    assert (dataset["name"], dataset["kind"], dataset["sessions"], dataset["rows"]) == (
+        "made",
+        "bars_1m",
+        10,
+        made.rows,
+    )
 
-    table = qm(*BACKTEST)
+    # Decided in another process, and the same.
+    table = started(*BACKTEST)
     result = qm(*BACKTEST, "--json")
     summary = result.json
     assert summary["schema"] == 3
@@ -74,38 +67,38 @@ def test_from_bars_to_the_story_of_a_trade(made: int) -> None:
     assert last["symbol"] in qm("explain", last["symbol"] + "X", check=2).err
 
 
-def test_what_must_not_be_ends_with_8_after_the_result(made: int) -> None:
-    done = qm(*BACKTEST, "--json", "--no-save", "--fail-if", "trades<100000", check=8)
+def test_what_must_not_be_ends_with_8_after_the_result(made: Imported) -> None:
+    done = qm(*SHORT, "--json", "--no-save", "--fail-if", "trades<100000", check=8)
     assert done.json["run"] == ""
     assert "trades<100000" in done.err
     assert qm(*BACKTEST, "--no-save", "--fail-if", "sessions<10", "--fail-if", "trades<0").code == 0
     qm("journal", "list", check=2)
 
 
-def test_symbols_that_are_named_are_traded_past_radar_and_scanner(made: int, tmp_path: Path) -> None:
-    everything = qm(*BACKTEST, "--json").json
+def test_symbols_that_are_named_are_traded_past_radar_and_scanner(made: Imported, tmp_path: Path) -> None:
+    everything = qm(*SHORT, "--json").json
     symbol = everything["closed_trades"][0]["symbol"]
     listed = tmp_path / "symbols.txt"
     listed.write_text(f"# mine\n{symbol.lower()}\n", encoding="utf-8")
-    found = qm(*BACKTEST, "--symbols", f"@{listed}", "--json").json
+    found = qm(*SHORT, "--symbols", f"@{listed}", "--json").json
     assert found["symbols"] == 1
     assert found["settings"]["engine"]["scans"] == []
     assert {trade["symbol"] for trade in found["closed_trades"]} == {symbol}
     assert found["run"] != everything["run"]
 
 
-def test_costs_and_parameters_change_what_comes_out(made: int) -> None:
-    house = qm(*BACKTEST, "--json", "--no-save").json
-    none = qm(*BACKTEST, "--json", "--no-save", "--costs", "none").json
-    ibkr = qm(*BACKTEST, "--json", "--no-save", "--costs", "ibkr").json
+def test_costs_and_parameters_change_what_comes_out(made: Imported) -> None:
+    house = qm(*SHORT, "--json", "--no-save").json
+    none = qm(*SHORT, "--json", "--no-save", "--costs", "none").json
+    ibkr = qm(*SHORT, "--json", "--no-save", "--costs", "ibkr").json
     assert none["fees_usd"] == 0 < house["fees_usd"] < ibkr["fees_usd"]
-    wide = qm(*BACKTEST, "--json", "--no-save", "-p", "range_min=15", "--equity", "50000").json
+    wide = qm(*SHORT, "--json", "--no-save", "-p", "range_min=15", "--equity", "50000").json
     assert wide["start_equity_usd"] == 50_000
     assert wide["result_hash"] != house["result_hash"]
 
 
-def test_each_assumption_about_bars_has_its_run(made: int, tmp_path: Path) -> None:
-    run = (*BACKTEST, "--json")
+def test_each_assumption_about_bars_has_its_run(made: Imported, tmp_path: Path) -> None:
+    run = (*SHORT, "--json")
     report = tmp_path / "sheet.html"
     every = qm(*run, "--fills", "all", "--report", str(report)).json
     assert [each["fills"] for each in every["bounds"]] == ["pessimistic", "path", "optimistic"]
@@ -124,17 +117,15 @@ def test_each_assumption_about_bars_has_its_run(made: int, tmp_path: Path) -> No
     assert all(text in words for text in every["warnings"])
 
 
-def test_stress_makes_trading_dearer(made: int) -> None:
-    once, twice = (
-        qm(*BACKTEST, "--json", "--no-save", "--stress", times).json["settings"]["exchange"] for times in "12"
-    )
+def test_stress_makes_trading_dearer(made: Imported) -> None:
+    once, twice = (qm(*SHORT, "--json", "--no-save", "--stress", times).json["settings"]["exchange"] for times in "12")
     for name in ("slippage_bps", "stop_slippage_bps", "slippage_ticks"):
         assert twice[name] == 2 * once[name] > 0
     assert "--stress" in qm(*BACKTEST, "--stress", "-1", check=2).err
     assert "pessimistic" in qm(*BACKTEST, "--fills", "best", check=2).err
 
 
-def test_a_part_of_the_sessions_knows_what_came_before(made: int) -> None:
+def test_a_part_of_the_sessions_knows_what_came_before(made: Imported) -> None:
     whole = qm(*BACKTEST, "--json", "--no-save").json
     part = qm(*BACKTEST, "--json", "--no-save", "--from", "2025-03-05", "--to", "2025-03-05").json
     assert [day["session"] for day in part["days"]] == ["2025-03-05"]
@@ -142,8 +133,8 @@ def test_a_part_of_the_sessions_knows_what_came_before(made: int) -> None:
     assert sorted(t["symbol"] for t in part["closed_trades"]) == sorted(symbols)
 
 
-def test_importing_again_changes_nothing_and_other_data_is_a_conflict(made: int, tmp_path: Path) -> None:
-    states = _states(qm("data", "import", str(tmp_path / "bars.parquet"), "-d", "made", "--json"))
+def test_importing_again_changes_nothing_and_other_data_is_a_conflict(made: Imported, tmp_path: Path) -> None:
+    states = _states(qm("data", "import", str(made.file), "-d", "made", "--json"))
     assert states == {"unchanged"}
     bars_file(tmp_path / "other.parquet", SESSIONS, seed=4)
     other = ("data", "import", str(tmp_path / "other.parquet"), "-d", "made", "--json")
@@ -189,7 +180,7 @@ def test_columns_of_unusual_names_are_named_on_the_command_line(tmp_path: Path) 
 
 
 def test_ctrl_c_keeps_the_sessions_that_were_finished() -> None:
-    arguments = ("backtest", "run", "thrust", "-d", "synthetic:100", "--from", "2025-01-02", "--to", "2025-12-31")
+    arguments = ("backtest", "run", "thrust", "-d", "synthetic:40", "--from", "2025-01-02", "--to", "2025-12-31")
     with watched(*arguments, "--json") as program:
         program.until("\r\x1b[K2/250")
         program.interrupt()
@@ -205,7 +196,7 @@ def test_ctrl_c_keeps_the_sessions_that_were_finished() -> None:
 
 
 def test_a_second_ctrl_c_ends_at_once() -> None:
-    arguments = ("backtest", "run", "thrust", "-d", "synthetic:100", "--from", "2025-01-02", "--to", "2025-12-31")
+    arguments = ("backtest", "run", "thrust", "-d", "synthetic:40", "--from", "2025-01-02", "--to", "2025-12-31")
     with watched(*arguments) as program:
         program.until("\r\x1b[K1/250")
         program.interrupt()

@@ -1,33 +1,20 @@
 """How many processes there are changes how long it takes, and nothing of what comes out."""
 
-import datetime as dt
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from qm.history.importer import import_files
-from qm.rules.calendar import sessions
-from tests.cli.made import bars_file
-from tests.cli.program import qm
+from tests.cli.program import qm, started
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("made")]
 
-SESSIONS = sessions(dt.date(2025, 2, 21), dt.date(2025, 3, 6))
 ANY_VOLUME = ("-p", "rv_min=0", "-p", "top_n=20")
 # The sessions before these make the averages.
 BARS = ("orb_robust", "-d", "made", "--from", "2025-03-04", *ANY_VOLUME)
 TICKS = ("orb_paper", "-d", "synthetic:30:seed=5", "--from", "2025-03-10", "--to", "2025-03-10", *ANY_VOLUME)
 PEEKING = Path(__file__).parent / "strategies" / "peeking.py"
-
-
-@pytest.fixture
-def bars(tmp_path: Path, own_folders: Path) -> None:
-    from cli.markets import catalogue
-
-    bars_file(tmp_path / "bars.parquet", SESSIONS)
-    import_files(catalogue(), tmp_path / "bars.parquet", "made", now=0)
 
 
 def told(result: dict[str, Any]) -> dict[str, Any]:
@@ -36,9 +23,10 @@ def told(result: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("of", [BARS, TICKS], ids=["bars", "ticks"])
-def test_a_run_is_the_same_twice_and_on_one_or_two_workers(bars: None, of: tuple[str, ...]) -> None:
+def test_a_run_is_the_same_twice_and_on_one_or_two_workers(of: tuple[str, ...]) -> None:
     run = ("backtest", "run", *of, "--fills", "all", "--stress", "1,2", "--json")
-    one, again, two = (told(qm(*run, "--workers", workers).json) for workers in "112")
+    one, two = (told(qm(*run, "--workers", workers).json) for workers in "12")
+    again = told(started(*run, "--workers", "1").json)
     assert one["trades"] > 0
     assert one == again == two
     assert [each["fills"] for each in one["bounds"]] == ["pessimistic", "path", "optimistic"]
@@ -46,7 +34,7 @@ def test_a_run_is_the_same_twice_and_on_one_or_two_workers(bars: None, of: tuple
     assert one["stressed"][0]["result_hash"] != one["stressed"][1]["result_hash"]
 
 
-def test_a_sweep_and_its_walk_are_the_same_on_one_or_two_workers(bars: None, own_folders: Path) -> None:
+def test_a_sweep_and_its_walk_are_the_same_on_one_or_two_workers(own_folders: Path) -> None:
     sweep = ("backtest", "sweep", *BARS, "-v", "stop_atr=0.5,1", "--stress", "2", "--json")
     found = []
     for workers in "12":
@@ -64,7 +52,7 @@ def test_a_sweep_and_its_walk_are_the_same_on_one_or_two_workers(bars: None, own
     assert found[0][0]["definition"]["fills"] == "pessimistic"
 
 
-def test_a_sweep_has_a_page_and_a_run_of_its_best_knows_the_sweep(bars: None, tmp_path: Path) -> None:
+def test_a_sweep_has_a_page_and_a_run_of_its_best_knows_the_sweep(tmp_path: Path) -> None:
     page, sheet = tmp_path / "sweep.html", tmp_path / "best.html"
     made = qm(
         "backtest", "sweep", *BARS, "-v", "stop_atr=0.5,1", "--workers", "1", "--report", str(page), "--json"
@@ -79,14 +67,14 @@ def test_a_sweep_has_a_page_and_a_run_of_its_best_knows_the_sweep(bars: None, tm
     assert best["summary"]["result_hash"] in told_there
 
 
-def test_what_no_sweep_can_choose_under_is_refused(bars: None) -> None:
+def test_what_no_sweep_can_choose_under_is_refused() -> None:
     sweep = ("backtest", "sweep", *BARS, "-v", "stop_atr=0.5,1")
     assert "one assumption" in qm(*sweep, "--fills", "all", check=2).err
     assert "one multiple" in qm(*sweep, "--stress", "1,2", check=2).err
     assert "is not known" in qm(*sweep, "--fills", "worst", check=2).err
 
 
-def test_one_that_peeks_is_found_among_others(bars: None, own_folders: Path) -> None:
+def test_one_that_peeks_is_found_among_others(own_folders: Path) -> None:
     folder = own_folders / "config" / "strategies"
     folder.mkdir(parents=True)
     for each in (folder.parent, folder):
