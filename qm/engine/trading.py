@@ -29,6 +29,7 @@ from qm.risk.sizing import size
 from qm.rules.day_rules import DayRules
 from qm.strategies.api import Alert, Done, Enter, Exit, Group, Held, Plan, Protect, View, Wishes, Withdraw
 from qm.strategies.desk import Work
+from qm.strategies.own import StrategyFault
 
 ASKING = Why.TOUCH | Why.CLOSE | Why.BAR | Why.NEXT
 """Wakes that can concern a strategy: where bars are all there is, a fill becomes known with its bar's close, and levels
@@ -437,6 +438,8 @@ def _armed(values: Sequence[float]) -> tuple[float | None, ...]:
 
 def _told(error: Exception) -> str:
     try:
-        return f"{type(error).__name__}: {error}"[:300]
+        # What a user's file did wrong is a sentence already.
+        kind = "" if isinstance(error, StrategyFault) else f"{type(error).__name__}: "
+        return f"{kind}{error}"[:300]
     except Exception:  # noqa: BLE001 - even its message is foreign code
         return type(error).__name__

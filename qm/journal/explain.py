@@ -274,35 +274,40 @@ def _closed(body: TradeClosed) -> Words:
 
 def _order(body: Intended) -> str:
     order = body.order
-    price = "".join(
-        [f" stop {order.stop}" if order.stop is not None else "", f" limit {order.limit}" if order.limit else ""]
-    )
+    stop = "" if order.stop is None else f"stop {order.stop}"
+    limit = "" if order.limit is None else f"limit {order.limit}"
+    # Where its prices say what kind it is, the kind is not said again.
+    kind = order.type.in_words
+    said = " ".join(part for part in ("" if kind in ("stop", "limit", "stop limit") else kind, stop, limit) if part)
     aim = {
         Purpose.ENTRY: "enter",
         Purpose.EXIT: "leave",
         Purpose.PROTECT: "protect",
         Purpose.FLATTEN: "flatten",
     }[order.purpose]
-    return f"to {aim}: {order.side} {order.qty} {order.symbol} {order.type}{price} ({order.id})"
+    return f"to {aim}: {order.side} {order.qty:,} {order.symbol} {said} ({order.id})"
 
 
 def _waits(body: Planned) -> str:
-    names = body.symbols[0] if len(body.symbols) == 1 else f"{len(body.symbols)} symbols"
-    waits = [
-        label
-        for label, wanted in (
-            ("a touch above", body.up),
-            ("a touch below", body.down),
-            ("a close above", body.close_up),
-            ("a close below", body.close_down),
-        )
-        if any(value is not None for value in wanted)
-    ]
+    single = len(body.symbols) == 1
+    names = body.symbols[0] if single else f"{len(body.symbols)} symbols"
+    waits = []
+    for label, wanted in (
+        ("a touch above", body.up),
+        ("a touch below", body.down),
+        ("a close above", body.close_up),
+        ("a close below", body.close_down),
+    ):
+        prices = [value for value in wanted if value is not None]
+        if prices:
+            waits.append(f"{label} {wording.price(prices[0])}" if single else label)
     if body.follow:
         waits.append("every bar")
     if body.wake_at:
         waits.append(ny(body.wake_at).strftime("%H:%M"))
-    return f"{body.strategy} waits in {names} for {', '.join(waits) or 'nothing'}"
+    if not waits:
+        return f"{body.strategy} waits for no price and no time in {names}"
+    return f"{body.strategy} waits in {names} for {', '.join(waits)}"
 
 
 def _sizing(sizing: Sizing | None) -> list[str]:

@@ -128,7 +128,7 @@ def test_check_of_one_that_loops_says_so_and_ends_with_8(folder: Path, capsys: p
     text = DOUBTFUL.replace("self.seen = len(group.rows)", "while True: pass").replace('("no_such_scan",)', "()")
     done = inside(capsys, "strategy", "check", str(write(folder, "loops", text)))
     assert done.code == 8
-    assert "FAILED: StrategyFault: did not come to an end within" in done.out
+    assert "FAILED: did not come to an end within" in done.out
     assert "(loops.py line 7)" in done.out
 
 

@@ -20,6 +20,7 @@ from qm.model.events import (
     HitEnded,
     HitRefreshed,
     Intended,
+    Planned,
     PrintBusted,
     RadarRow,
     Refused,
@@ -30,11 +31,11 @@ from qm.model.events import (
     TradingHalted,
     TradingResumed,
 )
-from qm.model.order import Execution, Purpose, Side
+from qm.model.order import Execution, Order, OrderType, Purpose, Side
 from qm.store.chain import RunHeader
 from qm.store.memory import MemoryJournal
 from qm.strategies.presets import strategy
-from tests.qm.engine.test_determinism import WHOLE
+from tests.qm.engine.test_determinism import whole
 from tests.qm.strategies.stage import RUN, Stage, minute
 from tests.qm.strategies.test_orb import RANGE
 
@@ -46,13 +47,13 @@ def journal() -> MemoryJournal:
     """A session of a synthetic market from radar to result, see tests/qm/engine."""
     kept = MemoryJournal()
     kept.start_run(RunHeader(id="t", mode="sim", session="2025-03-12", started=0))
-    kept.append(WHOLE, durable=True)
+    kept.append(whole(), durable=True)
     return kept
 
 
 @pytest.fixture(scope="module")
 def trade() -> TradeClosed:
-    return next(entry.body for entry in WHOLE if isinstance(entry.body, TradeClosed))
+    return next(entry.body for entry in whole() if isinstance(entry.body, TradeClosed))
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +89,7 @@ def test_the_allocation_names_what_was_not_chosen(told: Explanation, trade: Trad
 
 
 def test_the_order_carries_its_size_and_every_check_of_the_gate(told: Explanation, trade: TradeClosed) -> None:
-    (intended,) = [e.body for e in WHOLE if isinstance(e.body, Intended) and e.body.order.id == trade.trade]
+    (intended,) = [e.body for e in whole() if isinstance(e.body, Intended) and e.body.order.id == trade.trade]
     assert isinstance(intended, Intended)
     assert intended.sizing is not None
     order = first(told, "order")
@@ -99,7 +100,7 @@ def test_the_order_carries_its_size_and_every_check_of_the_gate(told: Explanatio
 
 
 def test_executions_and_result_carry_price_fees_and_r(told: Explanation, trade: TradeClosed) -> None:
-    fills = [e.body for e in WHOLE if isinstance(e.body, Filled) and e.body.execution.order == trade.trade]
+    fills = [e.body for e in whole() if isinstance(e.body, Filled) and e.body.execution.order == trade.trade]
     qty, fees = sum(fill.execution.qty for fill in fills), sum(fill.execution.fee for fill in fills)
     bought = next(step for step in told.steps if step.what == "execution")
     assert f"{qty:,} {trade.symbol} at " in bought.text
@@ -112,7 +113,7 @@ def test_executions_and_result_carry_price_fees_and_r(told: Explanation, trade: 
 
 
 def test_an_order_id_leads_to_the_whole_trade(journal: MemoryJournal, trade: TradeClosed, told: Explanation) -> None:
-    orders = [entry.body for entry in WHOLE if isinstance(entry.body, Intended)]
+    orders = [entry.body for entry in whole() if isinstance(entry.body, Intended)]
     legs = [body for body in orders if body.order.trade == trade.trade]
     (leg,) = [body.order.id for body in legs if body.order.purpose is Purpose.PROTECT]
     assert explain(journal, "t", leg) == told
@@ -223,3 +224,33 @@ def test_the_parts_in_which_an_order_fills_are_told_as_one() -> None:
         ),
         (4, "bought 5 ABCD at 3.3, fees $0.01", ()),
     ]
+
+
+@pytest.mark.parametrize(
+    ("plan", "text"),
+    [
+        (Planned("orb", ("ABCD",), up=(4.5,), wake_at=0), "orb waits in ABCD for a touch above 4.50"),
+        (Planned("orb", ("ABCD",), down=(None,), close_down=(0.4512,), follow=True),
+         "orb waits in ABCD for a close below 0.4512, every bar"),
+        (Planned("orb", ("ABCD", "B"), up=(4.5, 2.0)), "orb waits in 2 symbols for a touch above"),
+        (Planned("orb", ("ABCD",)), "orb waits for no price and no time in ABCD"),
+    ],
+)  # fmt: skip
+def test_a_plan_says_what_it_waits_for(plan: Planned, text: str) -> None:
+    assert told_as(Entry(1, 0, 0, 0, plan)).text == text
+
+
+@pytest.mark.parametrize(
+    ("kind", "stop", "limit", "text"),
+    [
+        (OrderType.MARKET, None, None, "market"),
+        (OrderType.STOP, "4.1", None, "stop 4.1"),
+        (OrderType.STOP_LIMIT, "4.1", "4.2", "stop 4.1 limit 4.2"),
+        (OrderType.LIMIT, None, "4.2", "limit 4.2"),
+        (OrderType.LOC, None, "4.2", "limit on close limit 4.2"),
+    ],
+)
+def test_an_order_says_its_kind_once(kind: OrderType, stop: str | None, limit: str | None, text: str) -> None:
+    prices = (None if limit is None else Decimal(limit), None if stop is None else Decimal(stop))
+    order = Order("X1", "ABCD", Side.SELL, 1400, kind, Purpose.PROTECT, "orb", *prices)
+    assert told_as(Entry(1, 0, 0, 0, Intended(order, 4.3))).text == f"to protect: sell 1,400 ABCD {text} (X1)"

@@ -96,24 +96,24 @@ def test_one_that_loops_for_ever_is_isolated_and_what_it_holds_is_protected(wher
 
 
 FAULTS = {
-    "raises": ("{}['x']", "StrategyFault: KeyError: 'x' (orb_mine.py line 11)"),
-    "ends the process": ("raise SystemExit(1)", "StrategyFault: SystemExit: 1 (orb_mine.py line 11)"),
-    "returns a generator": ("return (x for x in [Plan()])", "StrategyFault: returned a generator, and not a list"),
-    "returns nothing": ("return None", "StrategyFault: returned nothing, and not a list of wishes"),
-    "returns a wish without a list": ("return Plan()", "StrategyFault: returned a Plan, and not a list"),
-    "wishes too much": ("return [Plan()] * 9", "StrategyFault: returned 9 wishes for 1 symbols"),
-    "returns a text in a list": ("return [Plan(follow=True), 'buy']", "StrategyFault: returned a str in its list"),
-    "lets go of another's symbol": ("return [Done('x', row=1)]", "StrategyFault: named row 1"),
-    "plans for another's symbol": ("return [Plan(rows=[1], follow=True)]", "StrategyFault: named row 1"),
-    "enters another's symbol": ("return [Enter(Side.BUY, 19.0, 'x', row=1)]", "StrategyFault: named row 1"),
-    "tells of another's symbol": ("return [Alert('x', row=1)]", "StrategyFault: named row 1"),
-    "plans twice for one": ("return [Plan(rows=[0, 0])]", "StrategyFault: returned a plan for 2 symbols"),
+    "raises": ("{}['x']", "KeyError: 'x' (orb_mine.py line 11)"),
+    "ends the process": ("raise SystemExit(1)", "SystemExit: 1 (orb_mine.py line 11)"),
+    "returns a generator": ("return (x for x in [Plan()])", "returned a generator, and not a list"),
+    "returns nothing": ("return None", "returned nothing, and not a list of wishes"),
+    "returns a wish without a list": ("return Plan()", "returned a Plan, and not a list"),
+    "wishes too much": ("return [Plan()] * 9", "returned 9 wishes for 1 symbols"),
+    "returns a text in a list": ("return [Plan(follow=True), 'buy']", "returned a str in its list"),
+    "lets go of another's symbol": ("return [Done('x', row=1)]", "named row 1"),
+    "plans for another's symbol": ("return [Plan(rows=[1], follow=True)]", "named row 1"),
+    "enters another's symbol": ("return [Enter(Side.BUY, 19.0, 'x', row=1)]", "named row 1"),
+    "tells of another's symbol": ("return [Alert('x', row=1)]", "named row 1"),
+    "plans twice for one": ("return [Plan(rows=[0, 0])]", "returned a plan for 2 symbols"),
     "notes a book": (
         "return [Plan(note={str(k): 1.0 for k in range(51)})]",
-        "StrategyFault: returned a plan for 0 symbols with 51 notes",
+        "returned a plan for 0 symbols with 51 notes",
     ),
-    "says too much": ("return [Done('x' * 301)]", "StrategyFault: gave a text of 301 characters"),
-    "calls itself without end": ("return self.on_bar(view)", "StrategyFault: RecursionError"),
+    "says too much": ("return [Done('x' * 301)]", "gave a text of 301 characters"),
+    "calls itself without end": ("return self.on_bar(view)", "RecursionError"),
 }
 
 
