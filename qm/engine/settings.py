@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Self
 
 import msgspec
 from msgspec import Meta
@@ -74,10 +74,7 @@ class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def digest(self) -> str:
         """Return the sha256 of the settings in their canonical form."""
-        canonical = _canonical(self)
-        for unchanged in _LATER:
-            canonical = canonical.replace(unchanged, b"")
-        return hashlib.sha256(canonical).hexdigest()
+        return hashlib.sha256(_canonical(self)).hexdigest()
 
 
 class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -106,10 +103,6 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     def of(cls, text: str) -> Self:
         """Read back what `text` wrote; msgspec.ValidationError when it is something else."""
         return msgspec.json.decode(text, type=cls)
-
-
-_LATER: Final = (b'"exit_at_close":"market",',)
-"""Settings at their defaults that came later: without them the runs of before keep their hashes."""
 
 
 def _canonical(settings: msgspec.Struct) -> bytes:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from decimal import Decimal
 from typing import Any
 
-import msgspec
-
 from brokers.sim.settings import SimSettings
-from qm.engine.settings import EngineSettings, ExitAtClose, RunSettings
+from qm.engine.settings import EngineSettings, ExitAtClose
 from qm.model.commands import CancelOrder, Flatten
 from qm.model.events import CancelAsked, Canceled, CancelRefused, Expired, Filled, Intended, Refused, TradeClosed
 from qm.model.inputs import NoAnswer
@@ -216,10 +213,3 @@ def test_an_entry_that_cannot_be_taken_back_is_waited_for() -> None:
     # It was filled, and left at once.
     assert [x.execution.price for x in on.on.all(Filled)] == [Decimal("20.20"), Decimal("20.40")]
     assert on.on.held() == 0
-
-
-def test_a_run_that_leaves_it_at_its_default_keeps_its_digest() -> None:
-    whole = msgspec.json.decode(RunSettings(mode="sim").text())["engine"]
-    assert whole.pop("exit_at_close") == "market"
-    before = hashlib.sha256(msgspec.json.encode(whole, order="sorted")).hexdigest()
-    assert EngineSettings().digest() == before != IN_THE_AUCTION.digest()
