@@ -16,6 +16,8 @@ SIZE = 0.9
 LEAST_SESSIONS = 15
 LEAST_TRADES = 30
 """With fewer nothing may be concluded."""
+FEW_TRADES = 100
+"""With fewer there may be a hypothesis, and no proof."""
 _BATCH = 500
 """Resamples in memory at once."""
 
@@ -41,11 +43,18 @@ def tier(trades: int, sessions: int) -> str:
     """Say what so many trades on so many sessions can carry."""
     if trades < LEAST_TRADES or sessions < LEAST_SESSIONS:
         return "anecdote"
-    if trades < 100:
+    if trades < FEW_TRADES:
         return "hypothesis"
     if trades < 300 or sessions < 60:
         return "tentative" if sessions >= 40 else "hypothesis"
     return "supported within the sample"
+
+
+def too_few(trades: int) -> str:
+    """Say that so many trades prove nothing; empty where there are enough to prove something."""
+    if trades >= FEW_TRADES:
+        return ""
+    return f"{trades} {'trade proves' if trades == 1 else 'trades prove'} nothing; {FEW_TRADES} are the least that may."
 
 
 def of_mean(results: Sequence[float], days: Sequence[object], seed: int = 0, reps: int = REPS) -> Interval | None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from qm.errors import UsageError
 
 Name = Annotated[
     str,
@@ -72,9 +75,25 @@ Conditions = Annotated[
     list[str] | None,
     typer.Option(metavar="CONDITION", help="Exit with 8 when it holds, e.g. 'net<0' or 'trades<100'."),
 ]
+
+
+def _can_be_written(path: Path | None) -> Path | None:
+    """Refuse a place for a file before hours of work are done for it; UsageError."""
+    if path is not None and not path.absolute().parent.is_dir():
+        raise UsageError(f"There is no folder {path.absolute().parent} for --report.", "Make it, or name another one.")
+    if path is not None and not os.access(path if path.exists() else path.absolute().parent, os.W_OK):
+        raise UsageError(f"{path} cannot be written.", "Check its permissions, or name another file.")
+    return path
+
+
 Report = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", dir_okay=False, help="Write a tear sheet: one HTML file, whole by itself."),
+    typer.Option(
+        metavar="FILE",
+        dir_okay=False,
+        callback=_can_be_written,
+        help="Write a tear sheet: one HTML file, whole by itself.",
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Snapshots = Annotated[

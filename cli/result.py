@@ -10,6 +10,7 @@ import msgspec
 from backtest.bounds import Bound, apart, doubts
 from backtest.check import Report
 from backtest.exposure import Exposure, exposure
+from backtest.intervals import too_few
 from backtest.measures import DayMeasures
 from backtest.runner import Outcome
 from cli.output import emit, facts, table, usd
@@ -21,8 +22,6 @@ TRADES_SHOWN: Final = 15
 SESSIONS_SHOWN: Final = 10
 DIFFERENCES_SHOWN: Final = 3
 FIELDS_SHOWN: Final = 4
-FEW: Final = 100
-"""Fewer trades say little about a strategy."""
 
 
 def as_data(trial: Trial, outcome: Outcome, run: str, bounds: Sequence[Bound], *, interrupted: bool) -> dict[str, Any]:
@@ -91,8 +90,8 @@ def show(trial: Trial, outcome: Outcome, run: str, bounds: Sequence[Bound]) -> N
         emit(text + (f" ({times:,} times)" if times > 1 else ""))
     for text in doubts(fills):
         emit(text)
-    if s.trades < FEW:
-        emit(f"{s.trades} trades prove nothing; {FEW} are the least that may.")
+    if few := too_few(s.trades):
+        emit(few)
     if run:
         emit(f"Kept as {run}: qm journal list --run {run}")
 

@@ -101,6 +101,8 @@ def make(
         before = _made(book, of)
         if before:
             say(f"{before} of {of.trials} trials of {of.id} were made before.")
+        elif other := _alike(book, of):
+            say(f"{other} asked for the same of other data, settings or code: its trials do not count for this one.")
         place: Any = Cluster(job, dask) if dask else Processes(job, workers or os.cpu_count() or 1)
         with place as somewhere:
             teller = _Teller(progress, objective, before)
@@ -149,6 +151,14 @@ def _draw(
 
 def _made(book: Ledger, of: Definition) -> int:
     return next((made for known, made in book.sweeps() if known.id == of.id), 0)
+
+
+def _alike(book: Ledger, of: Definition) -> str:
+    """Return the last sweep that differs by its inputs alone, which nobody sees; empty when there is none."""
+    same = [
+        known.id for known, made in book.sweeps() if made and msgspec.structs.replace(known, inputs=of.inputs) == of
+    ]
+    return same[-1] if same else ""
 
 
 def _end(of: Sequence[Axis], *, last: bool) -> Params:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from backtest.bounds import Bound, bound, doubts
 from backtest.evidence import Evidence
 from backtest.exposure import exposure
-from backtest.intervals import Interval, of_mean, tier
+from backtest.intervals import Interval, of_mean, tier, too_few
 from backtest.kept import KeptRun
 from backtest.montecarlo import Futures, drawable, futures
 from backtest.sheet import breakdowns, charts, pictures
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 ROWS_MOST = 2_000
 """Trades listed."""
-FEW_TRADES = 100
 DRAWN = 2_000
 """Times that the sessions are drawn again."""
 NARROW_WEEKS = 20
@@ -158,8 +157,8 @@ def _whisker(group: Group, reach: float) -> str:
 def _warnings(sheet: Sheet, interval: Interval | None) -> list[str]:
     s = sheet.summary
     out = []
-    if s.trades < FEW_TRADES:
-        out.append(f"{s.trades} trades prove nothing; {FEW_TRADES} are the least that may.")
+    if few := too_few(s.trades):
+        out.append(few)
     if interval is not None and not interval.sign_known:
         out.append("The interval of the mean result holds zero: this could be no edge at all.")
     out += doubts(sheet.bounds or [bound(sheet.fills, s)])

@@ -88,7 +88,10 @@ class Coverage:
                 "have nothing at the close: neither the closing auction nor the official close is in the data, and the "
                 "last price before it is within 2 bp of the official close for about half of the symbols only"
             )
-            remedy = "Import official closes: qm data import FILE --kind reference."
+            remedy = (
+                "Fetch official closes (qm data download alpaca --kind auctions), "
+                "or import them: qm data import FILE --kind reference."
+            )
             count, place = len(self._no_auction), self._no_auction[0]
             tally.add("no_auction", Level.WARN, count, "sessions", what, remedy=remedy, example=place)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import shutil
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -51,6 +52,15 @@ class Dataset(msgspec.Struct, frozen=True):
     source: str
 
 
+def unknown_dataset(dataset: str, known: Sequence[str]) -> NotFoundError:
+    """Return the error for a dataset that is not there, with those that are."""
+    error = NotFoundError.of("dataset", dataset, known)
+    if error.nearest:
+        return error
+    there_is = f"There is {', '.join(known)}." if known else "There is none yet: import one with qm data import."
+    return NotFoundError(error.problem, there_is)
+
+
 class Catalogue:
     """The datasets below `folder`, as `<dataset>/<kind>/<YYYY-MM-DD>.parquet`; `cache` may be deleted at any time."""
 
@@ -82,14 +92,7 @@ class Catalogue:
     def kinds(self, dataset: str) -> list[str]:
         """Return the kinds of data that a dataset has; NotFoundError with the nearest names for an unknown one."""
         if not _NAME.match(dataset) or not (kinds := self._kinds(dataset)):
-            known = self.names()
-            error = NotFoundError.of("dataset", dataset, known)
-            if error.nearest:
-                raise error
-            there_is = (
-                f"There is {', '.join(known)}." if known else "There is none yet: import one with qm data import."
-            )
-            raise NotFoundError(error.problem, there_is)
+            raise unknown_dataset(dataset, self.names())
         return kinds
 
     def sessions(

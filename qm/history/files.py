@@ -12,19 +12,22 @@ from pathlib import Path
 from qm.errors import DataError, DiskFullError
 
 
-def write_whole(path: Path, write: Callable[[Path], None]) -> None:
-    """Have `write` fill a file beside `path`, then put it in its place, durably; a failure leaves `path` as it was.
+def write_whole(path: Path, write: Callable[[Path], None], *, durable: bool = True) -> None:
+    """Have `write` fill a file beside `path`, then put it in its place; a failure leaves `path` as it was.
 
+    What can be made again need not be `durable`: its reader must find out when a power cut left it short.
     Raises DiskFullError, or DataError for another failure of the file system.
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write(beside)
-        with beside.open("rb") as file:
-            os.fsync(file.fileno())
+        if durable:
+            with beside.open("rb") as file:
+                os.fsync(file.fileno())
         beside.replace(path)
-        sync_folder(path.parent)
+        if durable:
+            sync_folder(path.parent)
     except OSError as error:
         raise file_error(error, path) from error
     finally:

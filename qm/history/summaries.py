@@ -93,4 +93,5 @@ def _keep(path: Path, summed: Summed) -> None:
     if path.parent.is_dir():
         for stale in path.parent.glob(f"{path.name[:10]}-*"):
             stale.unlink(missing_ok=True)
-    write_whole(path, write)
+    # The archive has a checksum of each column: one that a power cut left short is made again.
+    write_whole(path, write, durable=False)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from qm.errors import DataError, NotFoundError, QmError
-from qm.history.catalogue import Catalogue
+from qm.errors import DataError, QmError
+from qm.history.catalogue import Catalogue, unknown_dataset
 from qm.history.files import sha256_of
 from qm.history.kept import kept_files
 from qm.history.layout import FACTS, columns_of, is_kind
@@ -57,7 +57,7 @@ def verify(catalogue: Catalogue, dataset: str | None = None, told: Callable[[str
     # Downloads on their way lie in a hidden folder beside the datasets.
     names = [path.name for path in folders if path.is_dir() and not path.name.startswith(".")]
     if dataset is not None and dataset not in names:
-        raise NotFoundError.of("dataset", dataset, names)
+        raise unknown_dataset(dataset, names)
     faults: list[Fault] = []
     files = rows = size = 0
     for name in names if dataset is None else [dataset]:
