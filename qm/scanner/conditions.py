@@ -15,19 +15,14 @@ import operator
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache, reduce
+from functools import lru_cache
 from math import isfinite
 from typing import Any, Final
-
-import numpy as np
-import numpy.typing as npt
 
 from qm.errors import NotFoundError, UsageError
 from qm.market.features import FLAGS, UNITS, Features
 from qm.model.events import Check
-
-Mask = npt.NDArray[np.bool_]
-
+from qm.scanner.program import Mask, Program, Step
 
 _HOLDS: Final[dict[str, Callable[[Any, Any], Any]]] = {
     ">=": operator.ge,
@@ -42,9 +37,13 @@ _OPPOSITE: Final = {">=": "<", "<=": ">", ">": "<=", "<": ">="}
 class Condition(ABC):
     """What a scan asks of each symbol."""
 
-    @abstractmethod
     def mask(self, features: Features) -> Mask:
         """Return for each row whether the condition is true; unknown is not."""
+        return _program(self).mask(features)
+
+    @abstractmethod
+    def steps(self) -> list[Step]:
+        """Return it as a program runs it."""
 
     @abstractmethod
     def why(self, features: Features, row: int) -> tuple[Check, ...]:
@@ -121,9 +120,8 @@ class _Bound(Condition):
     limit: float
     stay: float | None = None
 
-    def mask(self, features: Features) -> Mask:
-        held: Mask = _HOLDS[self.relation](features[self.feature], self.limit)
-        return held
+    def steps(self) -> list[Step]:
+        return [Step(self.relation, self.feature, self.limit)]
 
     def why(self, features: Features, row: int) -> tuple[Check, ...]:
         value: float = features[self.feature].item(row)
@@ -155,9 +153,8 @@ class _Flag(Condition):
     feature: str
     wanted: bool
 
-    def mask(self, features: Features) -> Mask:
-        value = features[self.feature]
-        return value > 0 if self.wanted else value == 0
+    def steps(self) -> list[Step]:
+        return [Step(">" if self.wanted else "==", self.feature, 0.0)]
 
     def why(self, features: Features, row: int) -> tuple[Check, ...]:
         value = float(features[self.feature][row])
@@ -191,8 +188,8 @@ class _Flag(Condition):
 class _All(Condition):
     parts: tuple[Condition, ...]
 
-    def mask(self, features: Features) -> Mask:
-        return reduce(operator.and_, (part.mask(features) for part in self.parts))
+    def steps(self) -> list[Step]:
+        return _joined(self.parts, "&")
 
     def why(self, features: Features, row: int) -> tuple[Check, ...]:
         return tuple(check for part in self.parts for check in part.why(features, row))
@@ -220,8 +217,8 @@ class _All(Condition):
 class _Any(Condition):
     parts: tuple[Condition, ...]
 
-    def mask(self, features: Features) -> Mask:
-        return reduce(operator.or_, (part.mask(features) for part in self.parts))
+    def steps(self) -> list[Step]:
+        return _joined(self.parts, "|")
 
     def why(self, features: Features, row: int) -> tuple[Check, ...]:
         return tuple(check for part in self.parts for check in part.why(features, row))
@@ -265,6 +262,16 @@ def tighter(relation: str, limit: float, stay: float) -> bool:
 @lru_cache(maxsize=512)
 def _name(feature: str, relation: str) -> str:
     return f"{feature} {relation}"
+
+
+def _joined(parts: tuple[Condition, ...], sign: str) -> list[Step]:
+    first, *others = parts
+    return [*first.steps(), *(step for part in others for step in (*part.steps(), Step(sign)))]
+
+
+@lru_cache(maxsize=512)
+def _program(condition: Condition) -> Program:
+    return Program(condition.steps())
 
 
 def _parts(condition: Condition, join: type[_All | _Any]) -> tuple[Condition, ...]:

@@ -13,9 +13,9 @@ from qm.errors import UsageError
 from qm.market.features import Features
 from qm.model.events import Check, Entry, Event, Hit, HitEnded, HitRefreshed, HitRejected, SessionStarted, Watched
 from qm.radar.ranking import Ranking
-from qm.scanner.conditions import Mask
 from qm.scanner.order import largest, values
 from qm.scanner.presets import Scan
+from qm.scanner.program import Mask
 
 Key = tuple[str, str]
 """Scan and symbol; a find that is alive is not born a second time."""
@@ -65,6 +65,7 @@ class Scanner:
             raise UsageError("Two scans have the same name.", "List each scan once.")
         # Most scans have one limit to each comparison: they are asked once for both.
         self._staying = {scan.name: scan.condition.staying() for scan in self.scans}
+        self._alike = {scan.name for scan in self.scans if self._staying[scan.name] == scan.condition}
         self._asks = {scan.name: scan.asks for scan in self.scans}
         self._session = ""
         self._over: dict[Key, Over] = {}
@@ -139,7 +140,7 @@ class Scanner:
         if not ripe:
             return []
         staying = self._staying[scan.name]
-        stays = mask if staying == scan.condition else staying.mask(features)
+        stays = mask if scan.name in self._alike else staying.mask(features)
         rows = ranking.table.rows(ripe)
         return [
             HitEnded(symbol, scan.name, _why_over(staying.fails(features, row)))
