@@ -58,7 +58,8 @@ class Closing:
             if not book.market.timers.has(RETRY):
                 book.market.timers.set(book.market.now + MINUTE_NS, RETRY)
             return
-        strategy = book.trades.open[symbol].strategy if symbol in book.trades.open else "operator"
+        trade = book.trades.open.get(symbol)
+        strategy = "operator" if trade is None else trade.strategy
         order = Order(
             id=self.order_id(strategy, symbol, "X"),
             symbol=symbol,
@@ -67,7 +68,7 @@ class Closing:
             type=OrderType.MOC if at_close and book.market.now < self.auction_until_ns else OrderType.MARKET,
             purpose=wish.purpose,
             strategy=strategy,
-            trade=book.trades.open[symbol].id if symbol in book.trades.open else "",
+            trade="" if trade is None else trade.id,
         )
         self._send_out(order, held, wish.seq)
 
@@ -82,10 +83,7 @@ class Closing:
 
     def tidy(self, symbol: str) -> None:
         """Cancel what would still close a position that is flat already, before it opens another."""
-        book = self.book
-        if book.portfolio.qty(symbol):
-            return
-        for w in list(book.orders.open(symbol)):
+        for w in list(self.book.orders.open(symbol)):
             asleep = w.status is OrderStatus.HELD and not self._parent_done(w)
             if w.order.purpose is not Purpose.ENTRY and not (asleep or w.asked or w.status is OrderStatus.INTENDED):
                 self._cancel(w.order.id, "the position is flat", w.seq)
@@ -101,7 +99,8 @@ class Closing:
         if not held or book.leaving.wish(symbol) is not None or symbol not in book.market.table:
             return
         trade = book.trades.open.get(symbol)
-        row = book.market.table.row(symbol)
+        if not book.orders.open(symbol) and self._watched(trade):
+            return
         bare = to_cover = max(0, abs(held) - book.orders.leaving(symbol) - book.leaving.waiting(symbol))
         stops = book.orders.stops(symbol)
         awaited = [w for w in stops if self.awaits(w)]
@@ -117,15 +116,14 @@ class Closing:
             text = f"{symbol}: {held} shares are held outside any trade, and nothing protects them"
             book.effects.append(Notify("critical", text))
             return
-        work = book.desk.works.get(row)
-        if not trade.resting and work is not None and work.strategy == trade.strategy:
+        if self._watched(trade):
             return
         if awaited:
             if overdue:
                 self._hurry(awaited)
             return
         stated = book.state(Unprotected(symbol, bare), trade.entry_seq)
-        last = float(book.market.col["last"][row])
+        last = book.market.col["last"].item(book.market.table.row(symbol))
         stop = trade.protect
         broken = stop is None or not (last - stop) * held > 0
         if broken or book.unprotected[symbol] > MAX_RENEWALS:
@@ -190,9 +188,9 @@ class Closing:
 
     def order_id(self, strategy: str, symbol: str, leg: str) -> str:
         """Return the id of the next order: derived, and never used before."""
-        day = self.book.market.session.date
+        about = f"{_short(strategy)}-{_digits(self.book.market.session.date)}-{_plain(symbol)}"
         # Counting in the fold, and not in memory, is what keeps an id from being used twice after a restart.
-        return f"{self.id_prefix}-{_about(strategy, day, symbol)}-{self.book.orders.count + 1}{leg}"
+        return f"{self.id_prefix}-{about}-{self.book.orders.count + 1}{leg}"
 
     def awaits(self, w: Working) -> bool:
         """Say whether an order's next report is on its way: its fate, its waking after its parent's fill, or the end of
@@ -203,6 +201,13 @@ class Closing:
             return True
         parent = self.book.orders.all.get(w.order.parent or "")
         return parent is not None and parent.filled > w.active
+
+    def _watched(self, trade: OpenTrade | None) -> bool:
+        """Say whether a trade has no stop at the broker because its strategy leaves it, and still works it."""
+        if trade is None or trade.resting:
+            return False
+        work = self.book.desk.works.get(self.book.market.table.row(trade.symbol))
+        return work is not None and work.strategy == trade.strategy
 
     def _replacing(self, w: Working) -> bool:
         replaced = self.book.orders.all.get(w.order.replaces or "")
@@ -289,7 +294,16 @@ def _nearest(price: float, day: dt.date) -> Decimal:
     return round_to_tick(price, Rounding.NEAREST, day)
 
 
-@lru_cache(maxsize=4096)
-def _about(strategy: str, day: dt.date, symbol: str) -> str:
-    name, plain = strategy.replace("_", ""), symbol.replace(".", "").replace("-", "")
-    return f"{name[:6]}-{day:%Y%m%d}-{plain[:6]}"
+@lru_cache(maxsize=64)
+def _short(strategy: str) -> str:
+    return strategy.replace("_", "")[:6]
+
+
+@lru_cache(maxsize=64)
+def _digits(day: dt.date) -> str:
+    return f"{day:%Y%m%d}"
+
+
+@lru_cache(maxsize=16_384)
+def _plain(symbol: str) -> str:
+    return symbol.replace(".", "").replace("-", "")[:6]

@@ -12,6 +12,7 @@ from qm.engine.closing import END_OF_DAY, RETRY, Closing
 from qm.engine.funnel import Funnel
 from qm.engine.settings import EngineSettings, ExitAtClose
 from qm.engine.trading import UNTIL, Trading
+from qm.execution.orders import Working
 from qm.market.features import NAMES, features
 from qm.market.market import MINUTE_NS, Market
 from qm.model.commands import (
@@ -42,7 +43,7 @@ from qm.model.events import (
     Woke,
 )
 from qm.model.inputs import Accepted, AnyReport, Gone, Wake, Why
-from qm.model.order import TERMINAL, Execution, Purpose
+from qm.model.order import FOR_AUCTIONS, TERMINAL, Execution, Order, Purpose
 from qm.radar.ranking import Ranking
 from qm.strategies.api import Strategy
 from qm.strategies.needs import unmet
@@ -170,37 +171,52 @@ class Core:
 
     def reports(self, reports: Sequence[AnyReport]) -> None:
         """The broker says what became of orders; several that came together are judged together."""
+        book, closing = self.book, self.closing
         touched: dict[str, None] = {}
         for report in reports:
-            self._on_report(report)
-            w = self.book.orders.all.get(report.order)
-            # That an entry arrived changes nothing for its symbol, unless it is to be canceled on arrival.
-            arrived = isinstance(report, Accepted) and w is not None and w.order.purpose is Purpose.ENTRY
-            if w is not None and (self.book.leaving.any or not arrived):
+            w = book.orders.all.get(report.order)
+            self._on_report(report, w)
+            if w is not None and not (isinstance(report, Accepted) and self._nobody_waited(w.order)):
                 touched[w.order.symbol] = None
-        if self.book.leaving.any:
+        if not touched:
+            return
+        leaving = book.leaving.any
+        if leaving:
             for symbol in touched:
-                self.closing.leave(symbol)
+                closing.leave(symbol)
         for symbol in touched:
-            self.closing.protect(symbol)
-            self.closing.tidy(symbol)
-        if self.book.leaving.any:
-            self.closing.flattened(touched)
+            if book.portfolio.qty(symbol):
+                closing.protect(symbol)
+            else:
+                closing.tidy(symbol)
+        if leaving:
+            closing.flattened(touched)
+        ended = [report for report in reports if isinstance(report, Gone)]
         for symbol in touched:
-            if self._taken_back(symbol, reports):
-                self.trading.on_gone(self.book.market.table.row(symbol))
+            if ended and self._taken_back(symbol, ended):
+                self.trading.on_gone(book.market.table.row(symbol))
 
-    def _taken_back(self, symbol: str, reports: Sequence[AnyReport]) -> bool:
-        """Say whether reports told the end of an entry that was to go, with its leg, and nothing of it filled."""
+    def _nobody_waited(self, order: Order) -> bool:
+        """Say whether it changes nothing for its symbol that an order arrived.
+
+        A stop covers from then on. An entry may be one that is to be canceled on arrival, and so may an exit that waits
+        for an auction.
+        """
+        if order.purpose is Purpose.ENTRY:
+            return not self.book.leaving.any
+        return order.purpose is not Purpose.PROTECT and order.type not in FOR_AUCTIONS
+
+    def _taken_back(self, symbol: str, ended: Sequence[Gone]) -> bool:
+        """Say whether an entry that was to go is at its end, with its leg, and nothing of it filled."""
         orders = self.book.orders
         if orders.open(symbol) or self.book.portfolio.qty(symbol):
             return False
-        for report in reports:
+        for report in ended:
             w = orders.all.get(report.order)
             entry = w if w is None or not w.order.parent else orders.all.get(w.order.parent)
             if entry is None or entry.order.symbol != symbol or entry.order.purpose is not Purpose.ENTRY:
                 continue
-            if isinstance(report, Gone) and entry.asked and not entry.filled:
+            if entry.asked and not entry.filled:
                 return True
         return False
 
@@ -318,12 +334,11 @@ class Core:
 
     # --- reports and commands ------------------------------------------------------------------------------------
 
-    def _on_report(self, report: AnyReport) -> None:
+    def _on_report(self, report: AnyReport, w: Working | None) -> None:
         book = self.book
         fact = book.orders.judge(report)
         if fact is None:
             return
-        w = book.orders.all.get(report.order)
         cause = w.seq if w else 0
         if not isinstance(fact, Execution):
             book.state(fact, cause)

@@ -24,13 +24,14 @@ from qm.model.events import (
 from qm.model.inputs import Why
 from qm.model.market import Kind, Status
 from qm.model.order import Order, OrderType, Purpose, Side
-from qm.risk.gate import Picture
+from qm.risk.gate import Picture, passed
 from qm.risk.sizing import size
 from qm.rules.day_rules import DayRules
 from qm.strategies.api import Alert, Done, Enter, Exit, Group, Held, Plan, Protect, View, Wishes, Withdraw
 from qm.strategies.desk import Work
 from qm.strategies.own import StrategyFault
 
+HALTED = int(Status.HALTED)
 ASKING = Why.TOUCH | Why.CLOSE | Why.BAR | Why.NEXT
 """Wakes that can concern a strategy: where bars are all there is, a fill becomes known with its bar's close, and levels
 that were armed on the fill must meet that close, too."""
@@ -232,7 +233,7 @@ class Trading:
         seen = self._look(row, work)
         sizing = size(signal, seen.equity_usd, seen.gross_usd, seen.heat_usd, work.budget_usd, book.settings.risk)
         checks = book.gate.judge(signal, sizing, seen)
-        if not all(check.passed for check in checks):
+        if not passed(checks):
             book.state(Refused(symbol, strategy, checks, sizing, seen.standing), stated.seq)
             return
         order = self._entry_order(signal, sizing.shares)
@@ -348,18 +349,18 @@ class Trading:
     def _look(self, row: int, work: Work) -> Picture:
         book, market = self.book, self.book.market
         col, symbol = market.col, market.table.names[row]
-        bid, ask = float(col["bid"][row]), float(col["ask"][row])
-        ts = int(col["ts"][row])
+        bid, ask = col["bid"].item(row), col["ask"].item(row)
         net, gross = book.portfolio.marks()
         notional, risk = book.orders.reserved()
         mine = book.orders.open(symbol)
         rules = book.rules
+        last_ts = col["ts"].item(row)
         return Picture(
             now=market.now,
             open_ns=market.session.open_ns,
             close_ns=market.session.close_ns,
-            age_s=(market.now - ts) / 1e9 if ts else None,
-            halted=int(col["status"][row]) >= Status.HALTED,
+            age_s=(market.now - last_ts) / 1e9 if last_ts else None,
+            halted=col["status"].item(row) >= HALTED,
             spread_bps=2e4 * (ask - bid) / (ask + bid) if ask >= bid > 0 else None,
             quoted=market.prints and bool(col["quote_ts"].any()),
             equity_usd=float(book.portfolio.cash) + net,
@@ -428,12 +429,12 @@ class Trading:
         if market.record is not None and market.record[3] != Kind.BAR:
             return False
         _, _, up, down = market.levels.of(row, owner)
-        close = float(market.col["bar_close"][row])
+        close: float = market.col["bar_close"].item(row)
         return close > up or close <= down
 
 
 def _armed(values: Sequence[float]) -> tuple[float | None, ...]:
-    return tuple([v if isfinite(v) else None for v in map(float, values)])
+    return tuple([v if isfinite(v) else None for v in map(float, values)]) if len(values) else ()
 
 
 def _told(error: Exception) -> str:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NamedTuple
+
+import msgspec
 
 from qm.execution.orders import LEAVING, Orders, Working
 from qm.model.events import Entry, Flattened, FlattenStarted, Intended, SessionStarted, Signal, TradeClosed
 from qm.model.order import FOR_AUCTIONS, OrderStatus, Purpose
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(msgspec.Struct, frozen=True, gc=False):
     """A symbol that is to become flat, or smaller, and why."""
 
     purpose: Purpose

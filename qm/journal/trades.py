@@ -167,8 +167,7 @@ class Trades:
     def _excursions(self, trade: OpenTrade, price: float) -> tuple[float, float]:
         assert self._market is not None
         row = self._market.table.row(trade.symbol)
-        high = float(self._market.col["since_high"][row])
-        low = float(self._market.col["since_low"][row])
+        high, low = self._market.col["since_high"].item(row), self._market.col["since_low"].item(row)
         best, worst = (high - price, price - low) if trade.side is Side.BUY else (price - low, high - price)
         return round(max(0.0, best) * trade.qty, 4), round(max(0.0, worst) * trade.qty, 4)
 
@@ -257,6 +256,6 @@ class Trades:
         col, row = self._market.col, self._market.table.row(symbol)
         high = low = price
         # A fill at a bar's open has that whole bar still before it; one inside the bar does not know which part.
-        if col["source"][row] == BARS and ts == col["bar_start"][row]:
-            high, low = max(high, float(col["bar_high"][row])), min(low, float(col["bar_low"][row]))
+        if col["source"].item(row) == BARS and ts == col["bar_start"].item(row):
+            high, low = max(high, col["bar_high"].item(row)), min(low, col["bar_low"].item(row))
         col["since_high"][row], col["since_low"][row] = high, low

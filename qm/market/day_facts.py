@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from functools import lru_cache
 from math import nan
 from typing import Final
 
@@ -25,8 +27,9 @@ def usual_share(curve: Array, since_open: int) -> float:
     minute, rest = divmod(since_open, MINUTE)
     if minute >= len(curve):
         return float(curve[-1])
-    before = float(curve[minute - 1]) if minute else 0.0
-    return before + (float(curve[minute]) - before) * rest / MINUTE
+    before = curve.item(minute - 1) if minute else 0.0
+    share: float = before + (curve.item(minute) - before) * rest / MINUTE
+    return share
 
 
 def whole_share(curve: Array, since_open: int) -> float:
@@ -46,5 +49,10 @@ def spy_pct(market: Market) -> float:
 
 def ssr_drop(market: Market) -> float:
     """Return the fall from the prior close that restricts short sales, as a fraction; NaN before the rule."""
-    drop = SSR_DROP.at(market.session.date)
+    return _ssr_drop(market.session.date)
+
+
+@lru_cache(maxsize=64)
+def _ssr_drop(day: dt.date) -> float:
+    drop = SSR_DROP.at(day)
     return nan if drop is None else float(drop)

@@ -60,7 +60,6 @@ Day = tuple[float, float, float, float]
 
 SUBJECTS: Final = (PRICES, RANGES, STATES, QUOTES, PRE, VOLUMES, MOVES, (*FIVES, *WHOLE))
 """Features that are made of the same parts."""
-_AGO: Final = (1, 2, 5, 10, 15)
 
 
 class Wanted(NamedTuple):
@@ -91,8 +90,7 @@ def fill(market: Market, rows: tuple[int, int], place: Places, wanted: Wanted, o
     ref, minutes, curve = market.reference, market.minutes, market.reference.curve
     now, opens = market.now, market.session.open_ns
     boundary = now // MINUTE * MINUTE
-    one, two, five, ten, fifteen = [boundary - n * MINUTE for n in _AGO]
-    close_at, volume_at = minutes.close_at, minutes.volume_at
+    five = boundary - 5 * MINUTE
     if wanted.bars:
         minutes.fives.read(*rows)
     _fill(
@@ -100,8 +98,7 @@ def fill(market: Market, rows: tuple[int, int], place: Places, wanted: Wanted, o
         (ref.prior_close, ref.dividend, ref.high_52w, ref.prev_high, ref.prev_low),
         (ref.adv, ref.atr, ref.or_volume, ref.pre_volume, ref.float_shares, ref.days),
         (ref.ssr_carried, ref.nr7, ref.inside_day),
-        (close_at(one), close_at(two), close_at(five), close_at(ten), close_at(fifteen)),
-        (volume_at(five), volume_at(ten), minutes.prints_at(one), minutes.below_at(boundary), market.opening_volume),
+        *minutes.behind(boundary),
         (minutes.fives.opening, minutes.fives.known),
         (spy_pct(market), ssr_drop(market), whole_share(curve, now - opens),
          usual_share(curve, now - opens) - usual_share(curve, five - opens)),

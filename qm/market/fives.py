@@ -69,6 +69,8 @@ class Fives:
 
     def read(self, start: int, stop: int) -> None:
         """Bring `known` of the rows from `start` to before `stop` up to their last bar."""
+        if stop - start == 1 and self._read.item(start) == self.count.item(start):
+            return
         _catch_up(self.bars, self.count, self._read, self.known, start, stop)
 
     def leave_out(self) -> None:

@@ -16,6 +16,7 @@ from qm.rules.calendar import Session
 from qm.rules.ticks import TICKS
 
 Array = npt.NDArray[np.float64]
+Five = tuple[Array, Array, Array, Array, Array]
 Rings = tuple[Array, Array, Array, Array, Array, Array, Array, npt.NDArray[np.bool_], Array, Array]
 """Close, volume, prints, pv, high, low, bars, below, mins_below and opening volume of `Minutes`, for compiled code."""
 FiveArrays = tuple[Array, Array, Array, npt.NDArray[np.int64], npt.NDArray[np.int64]]
@@ -67,6 +68,7 @@ class Minutes:
         self.fives = Fives(symbols)
         rule = TICKS.at(session.date)
         self.ticks = (float(rule.edge), float(rule.fine), float(rule.coarse))
+        self._behind: tuple[tuple[int, int], tuple[Five, Five]] | None = None
         self._unknown = np.full(symbols, np.nan)
         self._nothing = np.zeros(symbols)
         self.marked = 0
@@ -131,6 +133,23 @@ class Minutes:
     def prints_at(self, boundary: int) -> Array:
         """Return the prints of the session up to a boundary, by row; NaN where it is not known."""
         return self._sum_at(self.prints[boundary // MINUTE % KEPT_PRINTS], boundary, KEPT_PRINTS)
+
+    def behind(self, boundary: int) -> tuple[Five, Five]:
+        """Return what features look back on from the latest boundary, marked or not.
+
+        The prices 1, 2, 5, 10 and 15 boundaries before it; and shares 5 and 10 before it, prints 1 before it, minutes
+        below the VWAP, and the shares of the first five minutes. Who decides often decides in the same minute as
+        others, so that the last answer is kept.
+        """
+        moment = boundary, self.marked
+        if self._behind is not None and self._behind[0] == moment:
+            return self._behind[1]
+        one, two, five, ten, fifteen = [boundary - n * MINUTE for n in (1, 2, 5, 10, 15)]
+        close_at, volume_at = self.close_at, self.volume_at
+        closes = (close_at(one), close_at(two), close_at(five), close_at(ten), close_at(fifteen))
+        sums = (volume_at(five), volume_at(ten), self.prints_at(one), self.below_at(boundary), self.opening_volume)
+        self._behind = moment, (closes, sums)
+        return closes, sums
 
     def day_at(self, boundary: int) -> tuple[Array, Array, Array, Array, Array] | None:
         """Return last price, shares, dollars, high and low of regular hours at one of the last two boundaries."""

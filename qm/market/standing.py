@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from math import isfinite
 from typing import Final
 
+from qm.market.day_facts import ssr_drop
 from qm.market.market import KEPT_MINUTES, MINUTE_NS, Market
 from qm.model.standing import Standing
 from qm.rules.calendar import Session
 from qm.rules.limits import LULD, TIER_PROXY, Tier, luld_bands
-from qm.rules.ssr import SSR_DROP
 
 MARKET_SYMBOL: Final = "SPY"
 """Stands for the index of the circuit breakers."""
@@ -34,13 +33,12 @@ def standing(market: Market, row: int) -> Standing:
     adv = _known(known.adv.item(row))
     day_usd = None if adv is None or prior is None else adv * prior
     tier = tier_of(day_usd, of)
-    bid = col["bid"].item(row)
-    reference, lower, upper, estimated = bands_of(market, row)
+    reference, lower, upper, estimated = _bands(market, row, prior, tier)
     return Standing(
         price=_known(col["last"].item(row)),
         prior_close=prior,
         day_usd=day_usd,
-        bid=bid if bid > 0.0 else None,
+        bid=_known(col["bid"].item(row)),
         tier=int(tier),
         reference=reference,
         lower=lower,
@@ -53,7 +51,15 @@ def standing(market: Market, row: int) -> Standing:
 
 def bands_of(market: Market, row: int) -> tuple[float | None, float | None, float | None, bool]:
     """Return (reference, lower, upper, estimated) of a symbol's volatility bands, $; None where there are none."""
-    col, known, of, now = market.col, market.reference, market.session, market.now
+    prior, adv = _known(market.reference.prior_close.item(row)), _known(market.reference.adv.item(row))
+    tier = tier_of(None if adv is None or prior is None else adv * prior, market.session)
+    return _bands(market, row, prior, tier)
+
+
+def _bands(
+    market: Market, row: int, prior: float | None, tier: Tier
+) -> tuple[float | None, float | None, float | None, bool]:
+    col, of, now = market.col, market.session, market.now
     lower, upper = col["band_low"].item(row), col["band_high"].item(row)
     if lower < upper:
         return _known(col["band_ref"].item(row)), lower, upper, False
@@ -62,9 +68,6 @@ def bands_of(market: Market, row: int) -> tuple[float | None, float | None, floa
     reference = _mean(market, row)
     if reference is None:
         return None, None, None, False
-    prior = _known(known.prior_close.item(row))
-    adv = _known(known.adv.item(row))
-    tier = tier_of(None if adv is None or prior is None else adv * prior, of)
     bands = luld_bands(tier, prior or NARROWEST, reference, of, now)
     return (
         (reference, None, None, False) if bands is None else (reference, float(bands.lower), float(bands.upper), True)
@@ -77,8 +80,8 @@ def restricted(market: Market, row: int) -> bool | None:
     Carried over from the session before, or triggered by the low of regular hours so far. That a restriction was
     carried over is known only as far as the reference data go; where they say nothing it counts as not.
     """
-    drop = SSR_DROP.at(market.session.date)
-    if drop is None:
+    drop = ssr_drop(market)
+    if not drop > 0.0:
         return False
     if market.reference.ssr_carried.item(row) == 1.0:
         return True
@@ -86,22 +89,18 @@ def restricted(market: Market, row: int) -> bool | None:
     if not prior > 0.0:
         return None
     low: float = market.col["low"].item(row)
-    return low <= prior * (1.0 - float(drop)) + EXACT
-
-
-@lru_cache(maxsize=64)
-def _proxy(of: Session) -> float:
-    return TIER_PROXY.at(of.date)
+    return low <= prior * (1.0 - drop) + EXACT
 
 
 def tier_of(day_usd: float | None, of: Session) -> Tier:
     """Return the tier that stands for the one of the plan's lists; see `TIER_PROXY`."""
-    return Tier.ONE if day_usd is not None and day_usd >= _proxy(of) else Tier.TWO
+    return Tier.ONE if day_usd is not None and day_usd >= TIER_PROXY.at(of.date) else Tier.TWO
 
 
 def _mean(market: Market, row: int) -> float | None:
     first = max(market.session.open_ns, market.now - 5 * MINUTE_NS) + 1
-    marks = [bar.close for bar in list(market.bars.of(row))[-5:] if bar.start + MINUTE_NS >= first]
+    bars = market.bars.of(row)
+    marks = [bar.close for bar in list(bars)[-5:] if bar.start + MINUTE_NS >= first] if bars else []
     if not marks:
         boundary = market.now - market.now % MINUTE_NS
         # Where nobody marks the minutes, what the ring holds is an hour old.

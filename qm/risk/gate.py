@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import NamedTuple
+
+import msgspec
 
 from qm.model.approved import Approved
 from qm.model.events import (
@@ -33,7 +34,7 @@ PATTERN_SESSIONS = 5
 """Sessions over which day trades are counted where they are limited."""
 
 
-class Picture(NamedTuple):
+class Picture(msgspec.Struct, frozen=True, gc=False):
     """What the gate looks at, gathered at the moment of decision; None is unknown."""
 
     now: int
@@ -134,7 +135,7 @@ class Gate:
 
     def approve(self, order: Order, checks: tuple[Check, ...]) -> Approved[Order] | None:
         """Stamp an entry whose checks all passed; None when one failed."""
-        if not checks or not all(check.passed for check in checks):
+        if not checks or not passed(checks):
             return None
         return Approved(order)
 
@@ -210,20 +211,27 @@ class Gate:
                 self._sent.popleft()
 
 
+def passed(checks: tuple[Check, ...]) -> bool:
+    """Say whether all of them passed."""
+    return False not in [check.passed for check in checks]
+
+
+# A count is written as the number that it is read back as: an entry has one encoding.
+
+
 def _most(name: str, value: float | None, limit: float, unit: str) -> Check:
-    return _check(name, value, limit, value is not None and value <= limit, unit)
+    if value is None:
+        return Check(name, None, float(limit), passed=False, unit=unit)
+    return Check(name, float(value), float(limit), value <= limit, unit)
 
 
 def _least(name: str, value: float | None, limit: float, unit: str) -> Check:
-    return _check(name, value, limit, value is not None and value >= limit, unit)
+    if value is None:
+        return Check(name, None, float(limit), passed=False, unit=unit)
+    return Check(name, float(value), float(limit), value >= limit, unit)
 
 
 def _between(name: str, value: float | None, low: float, high: float, unit: str) -> Check:
     if value is None or not value >= low:
-        return _check(name, value, low, passed=False, unit=unit)
-    return _check(name, value, high, value <= high, unit)
-
-
-def _check(name: str, value: float | None, limit: float, passed: bool, unit: str) -> Check:
-    # A count is written as the number that it is read back as: an entry has one encoding.
-    return Check(name, None if value is None else float(value), float(limit), passed, unit)
+        return Check(name, value, float(low), passed=False, unit=unit)
+    return Check(name, value, float(high), value <= high, unit)

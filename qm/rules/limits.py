@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from enum import IntEnum
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from qm.clock import MINUTE
@@ -123,11 +124,17 @@ def luld_bands(
     fraction = band_fraction(tier, prior_close, reference, of, ns, leverage)
     if fraction is None:
         return None
-    middle, width = Decimal(repr(reference)), Decimal(repr(reference)) * Decimal(f"{fraction:.12f}")
+    middle = Decimal(repr(reference))
+    width = middle * _exact(fraction)
     return Bands(
         max((middle - width).quantize(CENT, ROUND_HALF_UP), Decimal(0)),
         (middle + width).quantize(CENT, ROUND_HALF_UP),
     )
+
+
+@lru_cache(maxsize=64)
+def _exact(fraction: float) -> Decimal:
+    return Decimal(f"{fraction:.12f}")
 
 
 def _doubled(rule: LuldRule, tier: Tier, prior_close: float, of: Session, ns: int) -> bool:

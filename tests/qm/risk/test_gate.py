@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from qm.model.events import Check, EntriesResumed, EntriesStopped, Entry, Intended, SessionStarted, Signal, Sizing
 from qm.model.order import Order, OrderType, Purpose, Side
@@ -56,7 +57,7 @@ SIZING = Sizing(400, 412.8, 1.032, {"risk": 400}, "risk")
 
 def judge(signal: Signal = SIGNAL, sizing: Sizing = SIZING, limits: RiskSettings = LIMITS, **seen: Any) -> list[str]:
     """The names of the checks that failed."""
-    return [c.name for c in Gate(limits).judge(signal, sizing, CALM._replace(**seen)) if not c.passed]
+    return [c.name for c in Gate(limits).judge(signal, sizing, replace(CALM, **seen)) if not c.passed]
 
 
 def one(field: str, value: Any) -> dict[str, Any]:
@@ -175,7 +176,7 @@ def test_whatever_the_numbers_are_a_nan_never_passes(field: str, value: float) -
     elif field == "risk_usd":
         sizing = changed(SIZING, risk_usd=value)
     else:
-        seen = CALM._replace(**one(field, value))
+        seen = replace(CALM, **one(field, value))
     checks = Gate(LIMITS).judge(signal, sizing, seen)
     if value != value:
         assert not all(check.passed for check in checks)
@@ -192,7 +193,7 @@ def entered(gate: Gate, ts: int, purpose: Purpose = Purpose.ENTRY) -> None:
 
 
 def failed(gate: Gate, now: int = CALM.now) -> list[str]:
-    return [c.name for c in gate.judge(SIGNAL, SIZING, CALM._replace(now=now)) if not c.passed]
+    return [c.name for c in gate.judge(SIGNAL, SIZING, replace(CALM, now=now)) if not c.passed]
 
 
 def test_entries_stop_and_resume() -> None:

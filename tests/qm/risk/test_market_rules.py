@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from qm.model.events import Check, Entry, SessionStarted, Signal, TradeClosed
 from qm.model.order import FOR_AUCTIONS, OrderType, Side
@@ -25,7 +26,7 @@ SHORT = changed(SIGNAL, side=Side.SELL, stop=21.0)
 def checks(
     signal: Signal = SIGNAL, limits: RiskSettings = LIMITS, sizing: Any = SIZING, **seen: Any
 ) -> dict[str, Check]:
-    found = Gate(limits).judge(signal, sizing, CALM._replace(**seen))
+    found = Gate(limits).judge(signal, sizing, replace(CALM, **seen))
     assert len({check.name for check in found}) == len(found)
     return {check.name: check for check in found}
 
@@ -249,7 +250,7 @@ def test_three_day_trades_in_five_sessions_where_they_are_counted() -> None:
     )  # fmt: skip
 
     def allowed() -> bool:
-        found = gate.judge(SIGNAL, SIZING, CALM._replace(equity_usd=20_000.0))
+        found = gate.judge(SIGNAL, SIZING, replace(CALM, equity_usd=20_000.0))
         return next(check.passed for check in found if check.name == rules.DAY_TRADES_CHECK)
 
     def begin() -> None:
@@ -266,7 +267,7 @@ def test_three_day_trades_in_five_sessions_where_they_are_counted() -> None:
     # The first session is the sixth now, and its day trade is forgotten.
     begin()
     assert allowed()
-    rich = gate.judge(SIGNAL, SIZING, CALM._replace(equity_usd=25_000.0))
+    rich = gate.judge(SIGNAL, SIZING, replace(CALM, equity_usd=25_000.0))
     assert rules.DAY_TRADES_CHECK not in {check.name for check in rich}
 
 
