@@ -141,8 +141,9 @@ def _watch(book: Book, symbol: str, watch: Watch | None, released: Released | No
     state, strategy, reason = _state(book, row, work, trade, entering, released)
     entry, stop = _levels(book, symbol, row, work, trade, entering)
     left = None
-    if watch is not None and watch.until and not watch.pinned:
-        left = max(0, -(-(watch.until - market.now) // MINUTE))
+    # When its time is over it stays as long as a hit is alive or something is held: nobody knows how long that is.
+    if watch is not None and watch.until > market.now and not watch.pinned:
+        left = -(-(watch.until - market.now) // MINUTE)
     last, prior = _last(book, row), float(market.reference.prior_close[row])
     return WatchView(
         symbol=symbol,

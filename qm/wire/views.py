@@ -59,7 +59,7 @@ class WatchView(View, frozen=True):
     entry: float | None
     stop: float | None
     minutes_left: int | None
-    """None when pinned or until the session ends."""
+    """None when pinned, until the session ends, or as long as a hit is alive or something is held."""
 
     @property
     def key(self) -> str:
