@@ -110,7 +110,10 @@ def import_path(
         "replace": replace,
         "dry_run": dry_run,
     }
-    with Progress() as progress:
+    from cli.interrupts import told_what_stays
+
+    stays = "Sessions that were stored whole stay; the same command goes on with the others."
+    with told_what_stays(stays), Progress() as progress:
         progress.show(f"reading {', '.join(map(str, path))} ...")
         if kind is None:
             given = ImportOptions(seconds=seconds, end_labels=end_labels, updates=updates, **every)

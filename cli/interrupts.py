@@ -4,12 +4,29 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Self, TypeVar
+
+import typer
 
 from cli.output import say
 
 T = TypeVar("T")
+
+
+@contextmanager
+def told_what_stays(promise: str) -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM end work that leaves nothing half done; say what stays, and end with exit code 130."""
+
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    except KeyboardInterrupt:
+        say(f"Interrupted. {promise}")
+        raise typer.Exit(130) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class Interrupts:

@@ -59,6 +59,8 @@ def file_error(error: OSError, path: Path) -> DataError | DiskFullError:
     """Return the error that says what went wrong with the file at `path`."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return DiskFullError(f"The disk is full: {path} cannot be written.", "Free some space and try again.")
+    if error.errno == errno.EFBIG:
+        return DiskFullError(f"{path} may not grow so large.", "Raise the limit on the size of files: ulimit -f.")
     return DataError(
         f"{path} cannot be read or written ({error.strerror or error}).", "Check the path and its permissions."
     )
