@@ -27,7 +27,7 @@ demo: $(VENV)/.runtime stale ## open the workstation on a synthetic market
 	@$(BIN)/qm demo $(ARGS)
 
 test: $(VENV)/.dev stale ## run all tests
-	@$(BIN)/pytest -n $(WORKERS) --maxprocesses 4 --dist loadfile $(ARGS)
+	@$(BIN)/pytest -n $(WORKERS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # Compiled code is kept beside the file that it was called from, and does not notice a change in what that file imports.
 stale:

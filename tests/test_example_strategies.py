@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from backtest.runner import Outcome, Plan, run
 from brokers.sim.settings import HOUSE
 from cli.feeds import Synthetic
 from cli.markets import synthetic_day
+from qm.engine.day import Day
 from qm.engine.settings import EngineSettings
 from qm.errors import ConfigError
 from qm.model.events import Signal, StopMoved, StrategyFailed
@@ -38,9 +40,15 @@ def folder(own_folders: Path) -> Path:
 
 
 @cache
+def day() -> Day:
+    made = synthetic_day(Synthetic(symbols=200, seed=1))
+    return replace(made, batches=list(made.batches))
+
+
+@cache
 def ran(of: Strategy) -> Outcome:
     engine = EngineSettings(strategies=(), scans=of.scans, risk=RiskSettings(risk_per_trade=0.001))
-    return run(Plan(engine, {of.name: of}, exchange=HOUSE), [synthetic_day(Synthetic(symbols=200, seed=1))])
+    return run(Plan(engine, {of.name: of}, exchange=HOUSE), [day()])
 
 
 def test_there_are_three_and_each_fits_on_a_screen_or_two() -> None:

@@ -64,6 +64,7 @@ class Peeking(EntrySignals):
         return ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [CUT, SHUFFLED])
 def test_one_that_peeks_is_found_out(how: str) -> None:
     honest = plan("thrust")

@@ -50,6 +50,7 @@ def synthetic(detail: str) -> tuple[Day, ...]:
     return tuple(replace(day, batches=list(day.batches)) for day in days)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("detail", "beat_s"), [("bars", 60), ("trades", 60), ("trades", 20)])
 @pytest.mark.parametrize("name", ["momentum_bars", "bars", "own"])
 def test_it_finds_what_the_engine_finds(detail: str, beat_s: int, name: str) -> None:

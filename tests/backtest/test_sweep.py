@@ -226,6 +226,7 @@ def test_a_trial_that_kills_every_worker_fails_alone(path: Path) -> None:
     assert [trial.error for trial in found] == ["", "its worker died 3 times", ""]
 
 
+@pytest.mark.slow
 def test_a_cluster_loses_nothing_when_a_worker_is_killed(path: Path, tmp_path: Path) -> None:
     import distributed
 

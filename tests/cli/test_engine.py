@@ -14,6 +14,8 @@ from cli.places import held, place
 from qm.clock import SECOND, monotonic_ns
 from tests.cli.program import qm, started, watched
 
+pytestmark = pytest.mark.slow
+
 FEED = "synthetic:60:seed=2"
 LONGEST_NS = 60 * SECOND
 
@@ -141,7 +143,7 @@ def test_a_strangers_socket_and_a_file_in_its_place_are_not_taken_for_an_engine(
 
 
 def test_ctrl_c_during_a_start_leaves_no_engine_behind() -> None:
-    with watched("up", "--feed", "synthetic:10000") as program:
+    with watched("up", "--feed", "synthetic:2000") as program:
         program.until("starting the engine")
         program.interrupt()
         code, out = program.end()

@@ -119,6 +119,7 @@ print(json.dumps([len(whole()), digest(whole())]))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("seed", "zone"), [("0", "UTC"), ("1", "Asia/Singapore"), ("4711", "America/Los_Angeles")])
 def test_another_process_with_another_hash_seed_and_zone_decides_the_same(seed: str, zone: str) -> None:
     environment = {**os.environ, "PYTHONHASHSEED": seed, "TZ": zone}

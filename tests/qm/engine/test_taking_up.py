@@ -66,6 +66,7 @@ def test_the_days_have_what_is_to_be_brought_back() -> None:
     assert any(isinstance(body, CancelAsked) and body.reason.startswith("the base") for body in parts)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("share", SHARES)
 def test_going_on_after_a_stop_makes_no_difference(tmp_path: Path, engine: str, share: float) -> None:

@@ -325,6 +325,7 @@ CHECKS = (
 MOODS = ("ack",) * 6 + ("refuse", "silent", "lost")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(60))
 def test_a_long_day_at_a_hostile_broker(seed: int) -> None:
     """The machine's own rules at random, for longer than it likes to go; a seed that fails fails again."""
