@@ -30,6 +30,8 @@ MOST_AUCTION: Final = 2e7
 PLACES: Final = 26
 """Bits for the place of a record in a merge; what is left holds two minutes in ns."""
 _BYTES: Final = np.dtype(f"V{EVENT.itemsize}")
+_NO_CUTS: Final = np.zeros(0, CELL)
+_NO_RECORDS: Final[Events] = np.zeros(0, EVENT)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,6 +124,8 @@ def status_records(pauses: tuple[Pause, ...], begin: int, end: int, close: int) 
     """Return the changes of trading status with `begin` <= ts < `end`, ordered."""
     found = [(pause.begin_ns, pause.row, Status.PAUSED) for pause in pauses if begin <= pause.begin_ns < end]
     found += [(p.end_ns, p.row, Status.TRADING) for p in pauses if begin <= p.end_ns < end and p.end_ns <= close]
+    if not found:
+        return _NO_RECORDS
     found.sort()
     out = np.zeros(len(found), EVENT)
     for at, (ts, row, code) in enumerate(found):
@@ -172,7 +176,9 @@ def _spans(grid: Grid, minute: int, columns: Index) -> _Spans:
 
 
 def _cuts(grid: Grid, minute: int) -> npt.NDArray[np.void]:
-    found = grid.cuts.get(minute, ())
+    found = grid.cuts.get(minute)
+    if found is None:
+        return _NO_CUTS
     cells = np.zeros(len(found), CELL)
     for name in ("column", "since", "until", "arrives"):
         cells[name] = [getattr(cut, name) for cut in found]
