@@ -45,7 +45,8 @@ def check_for_peeking(
     """Find out whether strategies look into the future.
 
     Each runs again with the future cut off at random moments, and with it shuffled. Whatever was decided before must be
-    decided again, byte for byte. A strategy that reads the answers from a file of its own is not found out.
+    decided again, byte for byte. A strategy that reads the answers from a file of its own is not found out. With --all,
+    those that had no signal in the data are checked once more on a made-up market, under looser rules.
 
     Exit code 8 when a decision changed.
 
