@@ -69,7 +69,7 @@ def test_a_halt_of_a_symbol_stands_in_its_story() -> None:
     told = explain(on.journal, RUN, "AAA")
     assert told is not None
     assert [step.text for step in told.steps] == [
-        "AAA is paused for volatility at 10, halt 1 of the day",
+        "AAA is paused for volatility at 10.00, halt 1 of the day",
         "AAA trades again after 5 min",
     ]
 
