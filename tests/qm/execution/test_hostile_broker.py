@@ -42,7 +42,7 @@ class Shadow:
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
         table = stage.market.table
-        self.market = Market(table, SESSION, Reference.empty(len(table)), prints=True)
+        self.market = Market(table, SESSION, Reference.empty(len(table)), prints=stage.market.prints)
         self.core = Core(stage.settings, stage.chosen, self.market, "sim", 1)
         self.folded = 0
 
