@@ -41,6 +41,8 @@ BETWEEN = 5_000
 """Prints between two beats."""
 STEPS = ("tape", "features", "radar", "scans", "100 lines", "snapshots", "beat")
 THREAD = "thread of the snapshots"
+OBJECTS = "100 lines as objects"
+"""Besides the beat: what a client that is shown the list costs."""
 
 
 def market() -> Market:
@@ -95,7 +97,7 @@ def beats(count: int) -> tuple[dict[str, list[tuple[float, float]]], int]:
     whole.timers.due = NEVER
     price = whole.col["last"].copy()
     applied, seq = scanner.appliers(), 0
-    spent: dict[str, list[tuple[float, float]]] = {step: [] for step in (*STEPS, THREAD)}
+    spent: dict[str, list[tuple[float, float]]] = {step: [] for step in (*STEPS, OBJECTS, THREAD)}
     folder = TemporaryDirectory()
     store = SnapshotWriter(Path(folder.name), whole.table, whole.session)
     for beat in range(count):
@@ -113,10 +115,14 @@ def beats(count: int) -> tuple[dict[str, list[tuple[float, float]]], int]:
             seq += 1
             applied[type(found)](Entry(seq, whole.now, whole.consumed, 0, found))
         marks.append(_now())
-        ranking.lines(ranking.listed)
+        lines = ranking.lines(ranking.listed)
         marks.append(_now())
         store.add(ranking)
         marks.append(_now())
+        shown = _now()
+        list(lines)
+        done = _now()
+        spent[OBJECTS].append(((done[0] - shown[0]) / 1e6, (done[1] - shown[1]) / 1e6))
         before = process_time_ns() - thread_time_ns()
         store.settle()
         spent[THREAD].append((0.0, (process_time_ns() - thread_time_ns() - before) / 1e6))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import Final, NamedTuple
+from typing import Final, overload
 
 import numpy as np
 
@@ -19,13 +19,6 @@ from qm.radar.parts import Array, Indices, Part, add_each, ways_of
 
 UNRANKED: Final = (-1.0, 0)
 """At least as strong as any symbol that is not ranked, and weaker than any that is."""
-
-
-class _Way(NamedTuple):
-    rank: int
-    """0 when it is not ranked."""
-    rank_change: int | None
-    velocity: float | None
 
 
 class Ranking:
@@ -111,14 +104,14 @@ class Ranking:
 
         None when the symbol is not ranked, was not then, or nobody looked then.
         """
-        return self._ways(np.array([row], np.int64))[0].rank_change
+        return self.row(row).rank_change
 
     def velocity(self, row: int) -> float | None:
         """Return the places gained (+) or lost (-) per minute since the minute boundary five minutes ago.
 
         Since the first boundary that is known where five minutes are not; None where no rank of then is.
         """
-        return self._ways(np.array([row], np.int64))[0].velocity
+        return self.row(row).velocity
 
     def past(self, row: int) -> tuple[int, ...]:
         """Return the ranks at the last minute boundaries before this beat, oldest first; 0 where it was not ranked."""
@@ -161,58 +154,87 @@ class Ranking:
         add_each(points, values, self._ways_of_parts)
         return values, points
 
-    def lines(self, rows: Sequence[int] | Indices) -> list[RadarRow]:
+    def lines(self, rows: Sequence[int] | Indices) -> Lines:
         """Return the lines of the rows given, as `row` does for one."""
         at = np.asarray(rows, np.int64)
-        values, points = self._made_of(at)
-        columns = [
-            [Contribution(name, *pair) for pair in zip(*column, strict=True)]
-            for name, *column in zip(self.parts, _known(values), np.round(points, 3).tolist(), strict=True)
-        ]
-        parts = zip(*columns, strict=True)
-        ways = self._ways(at)
-        lasts, scores = self.features["last"][at].tolist(), np.round(self.scores[at], 3).tolist()
-        highs, halts = self.features["new_high"][at].tolist(), self.features["halted"][at].tolist()
-        return [
-            RadarRow(
-                symbol=self.table.names[row],
-                rank=way.rank,
-                score=score if score >= 0 else 0.0,
-                last=last if last > 0 else 0.0,
-                parts=made_of,
-                rank_change=way.rank_change,
-                velocity=way.velocity,
-                listed_s=(self.ts - self.members[row].since) / SECOND if row in self.members else None,
-                # Written so that what is not known is no new high, and no halt.
-                new_high=high > 0,
-                halted=halt > 0,
-            )
-            for row, way, score, last, made_of, high, halt in zip(
-                at.tolist(), ways, scores, lasts, parts, highs, halts, strict=True
-            )
-        ]
-
-    def _ways(self, rows: Indices) -> list[_Way]:
-        """Where some rows stand, and where they came from."""
-        found = [self._place.get(row) for row in rows.tolist()]
-        ranks = self.ranks_at(rows).tolist() if None in found else found
+        found = [self._place.get(row, -1) for row in at.tolist()]
         ago, since = self._marks.minutes_ago(1, self.ts), self._marks.since(VELOCITY_MINUTES, self.ts)
-        nothing = [0] * len(ranks)
-        before = nothing if ago is None else ago.ranks_at(rows).tolist()
-        first = nothing if since is None else before if since is ago else since.ranks_at(rows).tolist()
-        minutes = 1.0 if since is None else (self.ts - since.due) / MINUTE
-        return [
-            _Way(
-                now,
-                then - now if now and then else None,
-                round((start - now) / minutes, 3) if now and start else None,
-            )
-            for now, then, start in zip(ranks, before, first, strict=True)
-        ]
+        nothing = [0] * len(found)
+        before = nothing if ago is None else ago.ranks_at(at).tolist()
+        values, points = self._made_of(at)
+        seen = self.features
+        return Lines(
+            self,
+            at.tolist(),
+            ranks=self.ranks_at(at).tolist() if -1 in found else found,
+            before=before,
+            first=nothing if since is None else before if since is ago else since.ranks_at(at).tolist(),
+            minutes=1.0 if since is None else (self.ts - since.due) / MINUTE,
+            scores=np.round(self.scores[at], 3).tolist(),
+            lasts=seen["last"][at].tolist(),
+            highs=seen["new_high"][at].tolist(),
+            halts=seen["halted"][at].tolist(),
+            values=np.round(values, 6).T.tolist(),
+            points=np.round(points, 3).T.tolist(),
+        )
 
 
-def _known(values: Array) -> list[list[float | None]]:
-    """Return the values rounded as the journal keeps them, None where NaN."""
-    rounded: list[list[float | None]] = np.round(values, 6).tolist()
-    # NaN is not equal to itself.
-    return [[each if each == each else None for each in row] for row in rounded] if np.isnan(values).any() else rounded
+class Lines(Sequence[RadarRow]):
+    """Lines of a ranking as columns: what nobody looks at never becomes an object."""
+
+    def __init__(
+        self,
+        of: Ranking,
+        rows: list[int],
+        *,
+        ranks: list[int],
+        before: list[int],
+        first: list[int],
+        minutes: float,
+        scores: list[float],
+        lasts: list[float],
+        highs: list[float],
+        halts: list[float],
+        values: list[list[float]],
+        points: list[list[float]],
+    ) -> None:
+        self._of, self._rows = of, rows
+        self._ranks, self._before, self._first, self._minutes = ranks, before, first, minutes
+        self._columns = (scores, lasts, highs, halts)
+        self._values, self._points = values, points
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, at: int) -> RadarRow: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> list[RadarRow]: ...
+
+    def __getitem__(self, at: int | slice) -> RadarRow | list[RadarRow]:
+        if isinstance(at, slice):
+            return [self[n] for n in range(*at.indices(len(self)))]
+        of, row = self._of, self._rows[at]
+        score, last, high, halt = (column[at] for column in self._columns)
+        now, before, first = self._ranks[at], self._before[at], self._first[at]
+        member = of.members.get(row)
+        return RadarRow(
+            symbol=of.table.names[row],
+            rank=now,
+            score=score if score >= 0 else 0.0,
+            last=last if last > 0 else 0.0,
+            parts=tuple(
+                [
+                    # NaN is not equal to itself.
+                    Contribution(name, value if value == value else None, points)
+                    for name, value, points in zip(of.parts, self._values[at], self._points[at], strict=True)
+                ]
+            ),
+            rank_change=before - now if now and before else None,
+            velocity=round((first - now) / self._minutes, 3) if now and first else None,
+            listed_s=None if member is None else (of.ts - member.since) / SECOND,
+            # Written so that what is not known is no new high, and no halt.
+            new_high=high > 0,
+            halted=halt > 0,
+        )
