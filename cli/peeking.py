@@ -42,7 +42,7 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
     clean: bool
     strategies: dict[str, Report]
     made_up: dict[str, Report] = {}
-    """On a made-up market, what came of those that had no signal to be compared in the data."""
+    """On a made-up market, what came of those that had no signal to be compared in the data, or could not be run."""
     left_out: dict[str, str]
     """Why some were not asked."""
 
@@ -76,8 +76,9 @@ def ask(
     moments = cuts or (10 if len(orders) == 1 else 4)
     size = workers or os.cpu_count() or 1
     found = check_each(able, moments, seed, size, progress)
-    silent = [on_made_up(order) for order in able if every and not found[order.strategy].signals]
-    again = check_each(silent, moments, seed, size, progress) if silent else {}
+    silent = [order for order in orders if every and (order.strategy in left_out or not found[order.strategy].signals)]
+    elsewhere, _ = possible([on_made_up(order) for order in silent])
+    again = check_each(elsewhere, moments, seed, size, progress) if elsewhere else {}
     clean = all(each.clean for each in (*found.values(), *again.values()))
     return Checked(clean=clean, strategies=found, made_up=again, left_out=left_out)
 
@@ -138,7 +139,7 @@ def check_each(orders: Sequence[Order], cuts: int, seed: int, workers: int, prog
 def show_checks(of: Checked) -> None:
     """Write what came of looking for peeking to stdout."""
     for reason in of.left_out.values():
-        emit(f"Left out: {reason}")
+        emit(f"Not on the data: {reason}")
     every = [(name, "the data", each) for name, each in of.strategies.items()]
     every += [(name, MADE_UP, each) for name, each in of.made_up.items()]
     if len(every) > 1:
@@ -160,7 +161,7 @@ def show_checks(of: Checked) -> None:
         if len(every) == 1 or not each.clean:
             show_check(name, each)
     heard = {name for name, _, each in every if each.signals}
-    silent = [name for name in of.strategies if name not in heard]
+    silent = [name for name in (*of.strategies, *of.left_out) if name not in heard]
     if silent:
         say(
             f"qm: no signal of {', '.join(silent)} came up to be compared, so that this says little of them: "

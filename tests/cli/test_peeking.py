@@ -43,6 +43,19 @@ def test_who_had_no_signal_is_checked_where_some_come_up(asked: list[tuple[str, 
     assert not found.clean
 
 
+def test_who_cannot_run_on_the_data_is_checked_on_the_made_up_market(
+    asked: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def possible(orders: list[Order]) -> tuple[list[Order], dict[str, str]]:
+        able = [order for order in orders if (order.strategy, order.dataset) != ("hod_break", "made")]
+        return able, {order.strategy: "no SPY" for order in orders if order not in able}
+
+    monkeypatch.setattr(peeking, "possible", possible)
+    found = ask(Order(strategy="", dataset="made"), (), None, 0, 1, Progress(quiet=True), every=True)
+    assert asked == [("thrust", "made"), ("hod_break", MADE_UP)]
+    assert found.left_out == {"hod_break": "no SPY"}
+
+
 def test_who_is_named_is_checked_on_the_data_alone(asked: list[tuple[str, str]]) -> None:
     ask(Order(strategy="", dataset="made"), ("hod_break",), None, 0, 1, Progress(quiet=True), every=False)
     assert asked == [("hod_break", "made")]
