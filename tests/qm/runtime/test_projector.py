@@ -49,7 +49,7 @@ def over_the_wire(frame: Frame) -> Frame:
     return decoded
 
 
-@pytest.mark.parametrize(("seed", "parts"), [(2, 1), (5, 4)])
+@pytest.mark.parametrize(("seed", "parts"), [(4, 1), (5, 4)])
 def test_deltas_lead_from_the_first_snapshot_to_every_other(seed: int, parts: int) -> None:
     rig, replica = Rig(seed=seed), Replica()
     before: Snapshot | None = None
@@ -204,7 +204,7 @@ def test_the_account_adds_up(traded: Rig) -> None:
 
 
 def test_orders_stand_newest_first_and_only_ended_ones_are_left_out() -> None:
-    rig = Rig(minutes=30)
+    rig = Rig(minutes=30, seed=8)
     rig.feed(10)
     book = rig.core.book.orders
     early = list(book.all)
@@ -223,7 +223,7 @@ def test_orders_stand_newest_first_and_only_ended_ones_are_left_out() -> None:
 
 
 def test_an_order_is_made_anew_only_when_something_happened_to_it() -> None:
-    rig = Rig(minutes=30)
+    rig = Rig(minutes=30, seed=6)
     rig.feed(10)
     before = {row.id: row for row in rig.frame().orders}
     assert all(row is before[row.id] for row in rig.frame().orders)
