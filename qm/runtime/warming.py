@@ -52,6 +52,8 @@ def warm(setup: Setup) -> None:
     session_.start(market, Decimal(1))
     session_.feed(_tape(today.open_ns, prints=settings.prints))
     features_of(market, 0)
+    assert core.ranking is not None
+    core.ranking.lines(range(len(table)))
     next(iter(setup.day.batches), None)
 
 
