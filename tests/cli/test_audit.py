@@ -27,7 +27,7 @@ def test_gaps_end_with_4_unless_nobody_asks(made: Path, capsys: Run) -> None:
     assert "made/bars_1m: 2 of 4 sessions from 2025-01-02 to 2025-01-07, 1,560 rows of 2 symbols, 100.0%" in done.out
     assert "missing_session" in done.out
     assert "2025-01-03" in done.out
-    assert "no_auction: Import official closes" in done.out
+    assert "no_auction: Fetch official closes (qm data download alpaca --kind auctions), or import them" in done.out
     assert inside(capsys, "data", "audit", "made", "--fail-on", "never").code == 0
     one = ("data", "audit", "made", "--to", "2025-01-02")
     assert inside(capsys, *one).code == 0
