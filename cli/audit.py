@@ -11,7 +11,7 @@ from cli.output import Progress, emit, emit_json, table
 if TYPE_CHECKING:
     import datetime as dt
 
-    from qm.history.audit_report import Audit, Audited, Concern, Example
+    from qm.history.audit.report import Audit, Audited, Concern, Example
 
 _NEVER: Final = "never"
 _GAPS: Final = 4
@@ -59,8 +59,8 @@ def _audit(
 ) -> int:
     from cli.markets import catalogue
     from qm.errors import NotFoundError, UsageError
-    from qm.history.audit import audit as look
-    from qm.history.audit_report import Level
+    from qm.history.audit.audit import audit as look
+    from qm.history.audit.report import Level
 
     if since and until and until < since:
         raise UsageError(f"The last session ({until}) lies before the first ({since}).", "Exchange --from and --to.")

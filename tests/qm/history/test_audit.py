@@ -9,9 +9,9 @@ import pytest
 
 from qm.clock import MINUTE, SECOND, at_ny
 from qm.errors import NotFoundError, UsageError
-from qm.history.audit import audit
-from qm.history.audit_gaps import Lives
-from qm.history.audit_report import Audit, Concern, Level, Tally
+from qm.history.audit.audit import audit
+from qm.history.audit.gaps import Lives
+from qm.history.audit.report import Audit, Concern, Level, Tally
 from qm.history.catalogue import Catalogue
 from qm.history.facts import import_facts
 from qm.history.importer import ImportOptions, import_files

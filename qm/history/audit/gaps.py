@@ -8,8 +8,8 @@ from typing import Final
 import numpy as np
 
 from qm.clock import SECOND
-from qm.history.audit_day import LEAST_SLOT_S, AuditDay
-from qm.history.audit_report import Example, Level, Tally, at
+from qm.history.audit.day import LEAST_SLOT_S, AuditDay
+from qm.history.audit.report import Example, Level, Tally, at
 from qm.history.layout import Array
 from qm.rules.calendar import Session
 

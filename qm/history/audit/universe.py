@@ -10,7 +10,7 @@ from typing import Final
 
 from qm.errors import DataError
 from qm.history.assets import Universe, universe
-from qm.history.audit_report import Example, Level, Tally
+from qm.history.audit.report import Example, Level, Tally
 from qm.history.catalogue import Catalogue
 from qm.history.layout import ASSETS
 from qm.rules.calendar import is_session, session

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from qm.history.audit_report import Example, Level, Tally, at
+from qm.history.audit.report import Example, Level, Tally, at
 from qm.history.layout import Array
 from qm.rules.calendar import Session
 

@@ -7,9 +7,9 @@ from typing import Final
 import numpy as np
 
 from qm.clock import SECOND
-from qm.history.audit_day import AuditDay
-from qm.history.audit_report import Level, Tally
-from qm.history.audit_rows import audit_order, neighbours
+from qm.history.audit.day import AuditDay
+from qm.history.audit.report import Level, Tally
+from qm.history.audit.rows import audit_order, neighbours
 from qm.history.layout import Array
 from qm.model.market import Print
 

@@ -7,8 +7,8 @@ from typing import Final
 import numpy as np
 
 from qm.clock import MINUTE, SECOND
-from qm.history.audit_day import AuditDay
-from qm.history.audit_report import Level, Tally
+from qm.history.audit.day import AuditDay
+from qm.history.audit.report import Level, Tally
 from qm.history.layout import Array
 
 _AGAIN: Final = "Import the session again with --replace."

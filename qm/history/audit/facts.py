@@ -9,7 +9,7 @@ import numpy as np
 
 from qm.errors import DataError
 from qm.history.actions import Actions
-from qm.history.audit_report import Example, Level, Tally
+from qm.history.audit.report import Example, Level, Tally
 from qm.history.catalogue import Catalogue
 from qm.history.doubts import doubted
 from qm.history.layout import REFERENCE, Array

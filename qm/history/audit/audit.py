@@ -9,14 +9,14 @@ from typing import Final
 import numpy as np
 
 from qm.errors import DataError, NotFoundError, UsageError
-from qm.history.audit_coverage import Coverage
-from qm.history.audit_day import AuditDay
-from qm.history.audit_facts import audit_closes
-from qm.history.audit_gaps import Lives, audit_minutes, audit_sessions
-from qm.history.audit_report import Audit, Audited, Example, Level, Tally
-from qm.history.audit_rows import audit_bars
-from qm.history.audit_ticks import Prints, Quotes
-from qm.history.audit_universe import audit_universe
+from qm.history.audit.coverage import Coverage
+from qm.history.audit.day import AuditDay
+from qm.history.audit.facts import audit_closes
+from qm.history.audit.gaps import Lives, audit_minutes, audit_sessions
+from qm.history.audit.report import Audit, Audited, Example, Level, Tally
+from qm.history.audit.rows import audit_bars
+from qm.history.audit.ticks import Prints, Quotes
+from qm.history.audit.universe import audit_universe
 from qm.history.catalogue import Catalogue
 from qm.history.checks import Action, Finding
 from qm.history.known import Known

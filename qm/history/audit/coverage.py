@@ -7,8 +7,8 @@ from typing import Final
 import numpy as np
 
 from qm.clock import MINUTE, SECOND
-from qm.history.audit_day import AuditDay
-from qm.history.audit_report import Example, Level, Tally
+from qm.history.audit.day import AuditDay
+from qm.history.audit.report import Example, Level, Tally
 from qm.history.layout import Array
 
 _LIT_ONLY: Final = 0.03
