@@ -15,6 +15,7 @@ from brokers.sim.settings import MS, SimSettings
 from brokers.sim.spreads import spread_of
 from qm.market.market import Market, Record
 from qm.market.rows import PRINTS
+from qm.market.standing import listing_of
 from qm.model.approved import Approved
 from qm.model.inputs import Accepted, AnyReport, CancelRefusal, Gone, Refusal, StopMet, Wake
 from qm.model.market import Kind, Print, Status
@@ -172,7 +173,8 @@ class SimExchange:
         if one is None:
             return ()
         if one.auction is not None:
-            allowed = may_cancel(one.order.type, self._market.session, now)
+            listing = listing_of(self._market, self._market.table.row(one.order.symbol))
+            allowed = may_cancel(one.order.type, self._market.session, now, listing)
             if not allowed.ok:
                 return (CancelRefusal(order_id, now, allowed.reason),)
         reports: list[AnyReport] = []
@@ -334,7 +336,7 @@ class SimExchange:
             return -1, f"{symbol} is not traded here"
         row = market.table.row(symbol)
         if order.type in FOR_AUCTIONS:
-            allowed = may_enter(order.type, market.session, now)
+            allowed = may_enter(order.type, market.session, now, listing_of(market, row))
             if not allowed.ok:
                 return row, allowed.reason
         if order.extended and not settings.extended_hours:

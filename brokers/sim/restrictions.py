@@ -9,7 +9,7 @@ from typing import Final
 from brokers.sim.book import Resting
 from brokers.sim.clearing import Clearing
 from qm.market.market import Market
-from qm.market.standing import bands_of, restricted, standing
+from qm.market.standing import availability, bands_of, restricted, standing
 from qm.model.inputs import AnyReport
 from qm.model.order import Order
 from qm.rules.borrow import Shares, ShortPolicy, may_short
@@ -33,7 +33,7 @@ def short_problem(order: Order, market: Market, policy: ShortPolicy) -> str:
     row = market.table.row(order.symbol)
     seen = standing(market, row)
     price, usd = (None if value is None else Decimal(repr(value)) for value in (seen.price, seen.day_usd))
-    borrowed = may_short(order.qty, Shares(), policy, market.session.date, price, usd)
+    borrowed = may_short(order.qty, Shares(availability(market, row)), policy, market.session.date, price, usd)
     if not borrowed.ok:
         return f"{order.symbol} cannot be sold short: {borrowed.reason}"
     if not seen.restricted:

@@ -12,6 +12,7 @@ from qm.engine.settings import ExitAtClose
 from qm.execution.orders import Working
 from qm.journal.trades import OpenTrade
 from qm.market.market import MINUTE_NS
+from qm.market.standing import listing_of
 from qm.model.effects import Cancel, Notify, Replace, Submit
 from qm.model.events import CancelAsked, Flattened, FlattenStarted, Intended, Unprotected
 from qm.model.order import Order, OrderStatus, OrderType, Purpose, Side
@@ -65,7 +66,7 @@ class Closing:
             symbol=symbol,
             side=Side.SELL if held > 0 else Side.BUY,
             qty=step.sell,
-            type=OrderType.MOC if at_close and book.market.now < self.auction_until_ns else OrderType.MARKET,
+            type=OrderType.MOC if at_close and book.market.now < self._auction_until(symbol) else OrderType.MARKET,
             purpose=wish.purpose,
             strategy=strategy,
             trade="" if trade is None else trade.id,
@@ -76,6 +77,13 @@ class Closing:
     def auction_until_ns(self) -> int:
         """From here on the closing auction may take no order any more, wherever a symbol is listed; ns UTC."""
         return self.book.rules.auctions[OrderType.MOC].enter_until_ns
+
+    def _auction_until(self, symbol: str) -> int:
+        book = self.book
+        listing = listing_of(book.market, book.market.table.row(symbol)) or ""
+        times = book.rules.auction(OrderType.MOC, listing)
+        assert times is not None
+        return times.enter_until_ns
 
     def retry(self) -> None:
         """Send again what was refused a minute ago."""

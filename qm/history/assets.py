@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from qm.history.catalogue import Catalogue
 from qm.history.layout import ASSETS
+from qm.rules.borrow import Availability
 
 
 class Asset(NamedTuple):
@@ -20,6 +21,13 @@ class Asset(NamedTuple):
     shortable: bool
     easy_to_borrow: bool
     fractionable: bool
+
+    @property
+    def availability(self) -> Availability:
+        """What the broker says of borrowing its shares."""
+        if not (self.active and self.shortable):
+            return Availability.NONE
+        return Availability.EASY if self.easy_to_borrow else Availability.HARD
 
 
 class Universe(NamedTuple):

@@ -10,6 +10,7 @@ import numpy as np
 
 from qm.errors import DataError
 from qm.history.actions import Actions
+from qm.history.assets import listings, universe
 from qm.history.auctions import Official, official
 from qm.history.catalogue import Catalogue
 from qm.history.doubts import Doubt, doubted, first_prices, without
@@ -19,6 +20,8 @@ from qm.history.summaries import Summaries, kind_of
 from qm.history.summary import hours
 from qm.market.reference import Column, Reference
 from qm.model.instrument import SymbolTable
+from qm.rules.auctions import EXCHANGES, LISTED
+from qm.rules.borrow import TOLD
 from qm.rules.calendar import is_session, previous_session, session
 
 
@@ -88,6 +91,7 @@ class Known:
             )
         compared = self._builder.last is not None and (fresh or closes) and self._builder.last == _before(on)
         self._dividends(reference, symbols, on, known_by)
+        self._assets(reference, symbols, on, known_by)
         if newest is not None:
             self._take(reference, symbols, newest, on, known_by, fresh=fresh)
         taken = self._take_official(reference, symbols, closes, earlier, on, known_by)
@@ -189,6 +193,18 @@ class Known:
         for name, amount in self._actions.dividends(on, known_by).items():
             if name in symbols:
                 known.dividend[symbols.row(name)] = amount
+
+    def _assets(self, known: Reference, symbols: SymbolTable, on: dt.date, known_by: int) -> None:
+        listed = listings(self._catalogue, self._dataset, on)
+        told = universe(self._catalogue, self._dataset, known_by)
+        # Lists of what can be borrowed change every day: one of an earlier session says nothing of this one.
+        fresh = {} if told is None or told.of not in (on, _before(on)) else told.assets
+        for row, name in enumerate(symbols):
+            venue = LISTED.get(listed.get(name, ""))
+            if venue is not None:
+                known.listing[row] = EXCHANGES.index(venue)
+            if name in fresh:
+                known.borrow[row] = TOLD.index(fresh[name].availability)
 
     def _sure(self, symbols: SymbolTable, on: dt.date, known_by: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
         sure = np.zeros(len(symbols), np.bool_)

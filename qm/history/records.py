@@ -52,6 +52,8 @@ class ReferenceColumns(msgspec.Struct, frozen=True):
     dividend: list[float | None] = []
     split_factor: list[float | None] = []
     known_at: list[int] = []
+    listing: list[float | None] = []
+    borrow: list[float | None] = []
 
     @classmethod
     def of(cls, reference: Reference) -> Self:

@@ -11,7 +11,7 @@ from qm.model.events import Entry, Intended, Refused
 from qm.model.order import OrderType, Side
 from qm.model.standing import Standing
 from qm.risk.market_rules import CUTOFF_CHECKS
-from qm.rules.auctions import AUCTIONS, first_to_refuse, may_enter
+from qm.rules.auctions import AUCTIONS, Venue, first_to_refuse, may_enter
 from qm.rules.calendar import Session, session
 from qm.rules.limits import Tier
 from qm.rules.lookup import Applies, Facts, what_applies
@@ -45,7 +45,7 @@ def rulings(entry: Entry) -> list[str]:
     lines = _lines(applies, seen, side)
     kind = next((_KIND_OF[check.name] for check in body.checks if check.name in _KIND_OF), None)
     if kind is not None:
-        lines.insert(1, _auction(kind, applies, entry.ts, of))
+        lines.insert(1, _auction(kind, seen, applies, entry.ts, of))
     return [LABEL + line for line in lines]
 
 
@@ -61,6 +61,7 @@ def facts_of(symbol: str, seen: Standing) -> Facts:
         reference=seen.reference,
         bid=_exact(seen.bid if seen.bid is not None else seen.price),
         restricted=bool(seen.restricted),
+        listing=Venue(seen.listing) if seen.listing else None,
         broker=Broker(seen.broker),
     )
 
@@ -96,9 +97,12 @@ def _sourced(text: str, applies: Applies, rule: str) -> str:
     return f"{text} [{rule}, from {read.valid_from}{until}: {read.source.rstrip('.')}]"
 
 
-def _auction(kind: OrderType, applies: Applies, ns: int, of: Session) -> str:
-    table = AUCTIONS[first_to_refuse(kind, of)]
-    return _sourced(f"{may_enter(kind, of, ns).reason}, wherever it is listed", applies, table.name)
+def _auction(kind: OrderType, seen: Standing, applies: Applies, ns: int, of: Session) -> str:
+    if not seen.listing:
+        table = AUCTIONS[first_to_refuse(kind, of)]
+        return _sourced(f"{may_enter(kind, of, ns).reason}, wherever it is listed", applies, table.name)
+    listing = Venue(seen.listing)
+    return _sourced(may_enter(kind, of, ns, listing).reason, applies, AUCTIONS[listing].name)
 
 
 def _lot(applies: Applies) -> str:

@@ -68,6 +68,10 @@ class Reference:
     """Cash that goes ex today, $ per share; the gap is taken against the prior close less it. Unknown counts as 0."""
     split_factor: Column = field(default_factory=_unknown)
     """What prices of earlier sessions were multiplied with for splits that take effect today; 1 where there is none."""
+    listing: Column = field(default_factory=_unknown)
+    """Exchange that lists the symbol: its place in `EXCHANGES`."""
+    borrow: Column = field(default_factory=_unknown)
+    """What the broker said of borrowing the shares for this session: its place in `TOLD`."""
     known_at: Times = field(default_factory=lambda: np.empty(0, np.int64))
     """When the latest of these facts was known, ns UTC; 0 is "not known"."""
 

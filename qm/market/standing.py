@@ -8,6 +8,8 @@ from typing import Final
 from qm.market.day_facts import ssr_drop
 from qm.market.market import KEPT_MINUTES, MINUTE_NS, Market
 from qm.model.standing import Standing
+from qm.rules.auctions import EXCHANGES, Venue
+from qm.rules.borrow import TOLD, Availability
 from qm.rules.calendar import Session
 from qm.rules.limits import LULD, TIER_PROXY, Tier, luld_bands
 
@@ -46,7 +48,21 @@ def standing(market: Market, row: int) -> Standing:
         estimated=estimated,
         restricted=restricted(market, row),
         market_pct=_market_pct(market),
+        listing=listing_of(market, row) or "",
+        borrow=availability(market, row),
     )
+
+
+def listing_of(market: Market, row: int) -> Venue | None:
+    """Return which exchange lists a symbol; None where it is not known, or its rules are not kept."""
+    place = market.reference.listing.item(row)
+    return EXCHANGES[int(place)] if isfinite(place) else None
+
+
+def availability(market: Market, row: int) -> Availability:
+    """Return what the broker said of borrowing the shares of a symbol for this session."""
+    place = market.reference.borrow.item(row)
+    return TOLD[int(place)] if isfinite(place) else Availability.UNKNOWN
 
 
 def bands_of(market: Market, row: int) -> tuple[float | None, float | None, float | None, bool]:

@@ -30,3 +30,7 @@ class Standing(msgspec.Struct, frozen=True, gc=False):
     market_pct: float | None = None
     """Change of the market since its prior close, %, as the circuit breakers would see it in SPY."""
     broker: str = "sim"
+    listing: str = ""
+    """Exchange that lists the symbol; empty where it is not known."""
+    borrow: str = "unknown"
+    """What the broker said of borrowing the shares for this session."""

@@ -107,7 +107,7 @@ class Gate:
             Check("entries allowed", 0.0 if self.stopped else 1.0, 1.0, not self.stopped),
             Check("not banned", 1.0 if seen.banned else 0.0, 0.0, not seen.banned),
             _between("minutes since the open", minute, 0.0, last, "min"),
-            in_these_hours(signal, seen.now, seen.rules),
+            in_these_hours(signal, seen.now, seen.standing, seen.rules),
             _most("age of the price", seen.age_s, lim.max_age_s, "s"),
             Check("not halted", 1.0 if seen.halted else 0.0, 0.0, not seen.halted),
             *market_open(seen.standing, seen.rules),

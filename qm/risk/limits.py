@@ -66,7 +66,8 @@ class RiskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     shorts: ShortPolicy = ShortPolicy.PROXY
     """When short sales may be opened: off, etb, etb_proxy, located or any.
 
-    `etb_proxy`: shares from $5 and with $20M traded on an average day stand for those that are easy to borrow.
+    What is easy to borrow says the broker's list of that session, where it was downloaded (`assets`). Where it was not,
+    `etb` sells nothing short, and for `etb_proxy` shares from $5 and with $20M traded on an average day stand for it.
     """
     margin_regime: MarginRegime = MarginRegime.INTRADAY_MARGIN
     """Rules for day trading on credit: intraday_margin, legacy_pdt or by_date."""

@@ -15,7 +15,7 @@ from qm.model.events import Check, Signal
 from qm.model.order import FOR_AUCTIONS, OrderType, Side
 from qm.model.standing import Standing
 from qm.risk.limits import MarginRegime, RiskSettings
-from qm.rules.borrow import ShortPolicy
+from qm.rules.borrow import Availability, ShortPolicy
 from qm.rules.calendar import phase
 from qm.rules.day_rules import DayRules
 from qm.rules.margin import REGIMES, Broker, Regime
@@ -55,13 +55,13 @@ RULES: Final[dict[str, str]] = {
 """The schedule in which the rule behind a check stands, by the name of the check."""
 
 
-def in_these_hours(signal: Signal, now: int, rules: DayRules) -> Check:
+def in_these_hours(signal: Signal, now: int, seen: Standing, rules: DayRules) -> Check:
     """Check that an order of this type is worked when it is sent now; the engine marks none for extended hours.
 
-    One for an auction must come before the cut-off of the exchange; where a share is listed is not known here, so that
-    the earliest of all holds. Value and limit are minutes since the open.
+    One for an auction must come before the cut-off of the exchange that lists the share; where that is not known, the
+    earliest of all holds. Value and limit are minutes since the open.
     """
-    times = rules.auctions.get(signal.type)
+    times = rules.auction(signal.type, seen.listing)
     if times is not None:
         minute, last = ((ns - rules.of.open_ns) / MINUTE for ns in (now, times.enter_until_ns))
         taken = rules.of.pre_ns <= now < times.enter_until_ns
@@ -129,14 +129,18 @@ def _borrow(price: float, seen: Standing, rules: DayRules, policy: ShortPolicy) 
         return []
     if policy is ShortPolicy.OFF:
         return [Check(SHORTS_CHECK, 0.0, 1.0, passed=False)]
-    if policy is ShortPolicy.PROXY:
+    told = Availability(seen.borrow)
+    if policy is ShortPolicy.PROXY and told is Availability.UNKNOWN:
         usd, least = seen.day_usd, rules.proxy_day_usd
         return [
             Check(PROXY_PRICE_CHECK, price, rules.proxy_price_usd, price >= rules.proxy_price_usd, "$"),
             Check(PROXY_DAY_CHECK, usd, least, usd is not None and usd >= least, "$"),
         ]
-    # No broker that could say so is connected.
-    return [Check(BORROW_CHECK, None, 1.0, passed=False)]
+    if told is Availability.UNKNOWN:
+        return [Check(BORROW_CHECK, None, 1.0, passed=False)]
+    # No broker that would locate shares is connected: those that are hard to borrow stay out of reach.
+    easy = told is Availability.EASY
+    return [Check(BORROW_CHECK, 1.0 if easy else 0.0, 1.0, passed=easy)]
 
 
 def _restriction(signal: Signal, seen: Standing, rules: DayRules, policy: ShortPolicy) -> list[Check]:

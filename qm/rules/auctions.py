@@ -49,6 +49,9 @@ class Until(NamedTuple):
 EXCHANGES: Final = (Venue.NYSE, Venue.NASDAQ, Venue.ARCA)
 """Where shares are listed; the earliest cut-off of them holds for a share whose listing is not known."""
 
+LISTED: Final = {"N": Venue.NYSE, "Q": Venue.NASDAQ, "P": Venue.ARCA}
+"""Exchange by its letter on the tapes. The rules of the others that list (A, Z, V) are not kept: they are unknown."""
+
 Cutoffs = dict[AuctionOrder, Until]
 
 

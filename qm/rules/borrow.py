@@ -24,6 +24,10 @@ class Availability(StrEnum):
     UNKNOWN = "unknown"
 
 
+TOLD: Final = (Availability.NONE, Availability.HARD, Availability.EASY)
+"""Those that a broker can tell, by the number that stands for each in columns; what nobody told has none."""
+
+
 class ShortPolicy(StrEnum):
     """When a short sale may be opened."""
 
@@ -31,7 +35,7 @@ class ShortPolicy(StrEnum):
     EASY = "etb"
     """The broker says that the shares are easy to borrow."""
     PROXY = "etb_proxy"
-    """Backtests: nobody kept yesterday's lists, so large liquid stocks stand for them."""
+    """Large liquid stocks stand for those that are easy to borrow, where nobody kept what the broker said that day."""
     LOCATED = "located"
     """Easy to borrow, or located."""
     ANY = "any"
@@ -83,7 +87,7 @@ def may_short(
         return no("short sales are switched off")
     if policy is ShortPolicy.ANY:
         return yes("everything counts as borrowed")
-    if policy is ShortPolicy.PROXY:
+    if policy is ShortPolicy.PROXY and shares.availability is Availability.UNKNOWN:
         large = (price or ZERO) >= rule.proxy_price_usd and (day_usd or ZERO) >= rule.proxy_day_usd
         return yes("stands for easy to borrow") if large else no("too small or cheap to stand for easy to borrow")
     if shares.availability is Availability.EASY:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from qm.model.order import OrderType
-from qm.rules.auctions import AuctionTimes, earliest_times
+from qm.rules.auctions import EXCHANGES, AuctionTimes, Venue, earliest_times
 from qm.rules.borrow import BORROW
 from qm.rules.calendar import Phase, Session
 from qm.rules.extended import HOURS, HoursRule
@@ -25,6 +25,8 @@ class DayRules:
     hours: dict[Phase, HoursRule]
     auctions: dict[OrderType, AuctionTimes]
     """Of the orders that trade in an auction only, wherever a share may be listed."""
+    listed: dict[str, dict[OrderType, AuctionTimes]]
+    """The same by the exchange that lists a share."""
     tick_edge: float
     """$ from which `tick` holds, and `fine` below it."""
     tick: float
@@ -57,6 +59,10 @@ class DayRules:
         times = self.auctions.get(kind)
         return now if times is None else times.auction_ns
 
+    def auction(self, kind: OrderType, listing: str) -> AuctionTimes | None:
+        """Return the times of an order for an auction at its listing exchange, else the earliest; None for others."""
+        return self.listed.get(listing, self.auctions).get(kind)
+
     def tick_at(self, price: float) -> float:
         """Return the smallest step of prices there, $."""
         return self.tick if price >= self.tick_edge else self.fine
@@ -82,7 +88,8 @@ def day_rules(of: Session) -> DayRules:
     return DayRules(
         of=of,
         hours=HOURS.at(day),
-        auctions={kind: times for kind in OrderType if (times := earliest_times(kind, of)) is not None},
+        auctions=_auctions(of, None),
+        listed={venue.value: _auctions(of, venue) for venue in EXCHANGES},
         tick_edge=float(tick.edge),
         tick=float(tick.coarse),
         fine=float(tick.fine),
@@ -102,3 +109,7 @@ def day_rules(of: Session) -> DayRules:
         pattern_trades=pattern.trades,
         pattern_equity_usd=float(pattern.equity_usd),
     )
+
+
+def _auctions(of: Session, listing: Venue | None) -> dict[OrderType, AuctionTimes]:
+    return {kind: times for kind in OrderType if (times := earliest_times(kind, of, listing)) is not None}

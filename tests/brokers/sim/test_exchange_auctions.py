@@ -318,3 +318,19 @@ def test_a_restored_order_still_waits_for_its_auction_and_knows_the_last_trade()
         if tape:
             desk.feed(*tape)
         assert told([*desk.reports, *desk.exchange.end_session(CLOSE + MINUTE)]) == expected
+
+
+@pytest.mark.parametrize(
+    ("listing", "enter_s", "cancel_s"), [(0, 600, 600), (1, 300, 600), (2, 60, 60), (None, 600, 600)]
+)
+def test_cutoffs_are_those_of_the_listing_exchange(listing: int | None, enter_s: int, cancel_s: int) -> None:
+    known = {} if listing is None else {"listing": float(listing)}
+    desk = Desk(None, **known)
+    close = SESSION.close_ns
+    for name, before, taken in (("E1", enter_s * SECOND + 1, True), ("E2", enter_s * SECOND, False)):
+        desk.market.now = close - before
+        (report,) = desk.send(order(kind=OrderType.MOC, name=name))
+        assert isinstance(report, Refusal) is not taken
+    desk.market.now = close - cancel_s * SECOND
+    (answer,) = desk.exchange.cancel("E1", desk.market.now)
+    assert isinstance(answer, CancelRefusal)

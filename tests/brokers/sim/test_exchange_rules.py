@@ -6,7 +6,7 @@ from brokers.sim.settings import SimSettings
 from qm.model.inputs import Refusal
 from qm.model.market import Status, bands, quote, status, trade
 from qm.model.order import OrderType, Side
-from qm.rules.borrow import ShortPolicy
+from qm.rules.borrow import TOLD, Availability, ShortPolicy
 from tests.brokers.sim.desk import AAA, OPEN, SECOND, Desk, fills, minute, order, told
 
 BUY, SELL = Side.BUY, Side.SELL
@@ -129,6 +129,23 @@ def test_what_cannot_be_borrowed_is_not_sold_short() -> None:
     desk.feed(trade(at(1), AAA, 20.0, 500))
     desk.send(order(SELL))
     assert told(desk.feed(trade(at(2), AAA, 20.0, 500))) == ["E1 100 at 20.00"]
+
+
+def test_what_the_broker_said_of_borrowing_stands_above_the_proxy() -> None:
+    easy = SimSettings(shorts=True, borrow=ShortPolicy.EASY)
+    proxy = SimSettings(shorts=True, borrow=ShortPolicy.PROXY)
+    for settings, said, adv, taken in (
+        (easy, Availability.EASY, 1.0, True),
+        (easy, Availability.HARD, 1e9, False),
+        (easy, None, 1e9, False),
+        (proxy, Availability.EASY, 1.0, True),
+        (proxy, Availability.NONE, 1e9, False),
+    ):
+        known = {} if said is None else {"borrow": float(TOLD.index(said))}
+        desk = Desk(settings, prior_close=20.0, adv=adv, **known).at(0)
+        desk.feed(trade(at(1), AAA, 20.0, 500))
+        (report,) = desk.send(order(SELL))
+        assert isinstance(report, Refusal) is not taken
 
 
 # --- fees ------------------------------------------------------------------------------------------------------------

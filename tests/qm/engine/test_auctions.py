@@ -5,11 +5,13 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from brokers.sim.settings import SimSettings
 from qm.engine.settings import EngineSettings, ExitAtClose
 from qm.model.commands import CancelOrder, Flatten
 from qm.model.events import CancelAsked, Canceled, CancelRefused, Expired, Filled, Intended, Refused, TradeClosed
-from qm.model.inputs import NoAnswer
+from qm.model.inputs import NoAnswer, Refusal
 from qm.model.market import Status as Trading
 from qm.model.market import bar, status
 from qm.model.order import Order, OrderStatus, OrderType, Purpose, Side
@@ -70,6 +72,20 @@ def test_where_no_bar_tells_the_auction_the_last_price_closes_and_is_ambiguous()
     on.on.pass_time(392)
     closed = on.on.only(TradeClosed)
     assert (closed.exit_price, closed.ambiguous) == (Decimal("21.00"), True)
+
+
+@pytest.mark.parametrize(("known", "kind"), [({}, OrderType.MARKET), ({"listing": 1.0}, OrderType.MOC)])
+def test_what_was_refused_goes_into_the_auction_as_long_as_its_listing_exchange_takes_it(
+    known: dict[str, float], kind: OrderType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on = held(known=known)
+    taken = on.on.venue.submit
+    monkeypatch.setattr(on.on.venue, "submit", lambda order, leg, now: [Refusal(order.value.id, now, "busy")])
+    on.on.pass_time(379, 30)
+    monkeypatch.setattr(on.on.venue, "submit", taken)
+    # 15:50 is the first cut-off of all; the Nasdaq takes market orders until 15:55.
+    on.on.pass_time(381)
+    assert on.orders(Purpose.FLATTEN)[-1].type is kind
 
 
 def test_by_default_market_orders_are_sent_two_minutes_before_the_close() -> None:

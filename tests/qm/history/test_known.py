@@ -12,11 +12,13 @@ import pytest
 from qm.clock import MINUTE, at_ny
 from qm.errors import DataError
 from qm.history.catalogue import Catalogue
+from qm.history.download.landing import land
 from qm.history.fact_columns import FactOptions
 from qm.history.facts import import_facts
 from qm.history.importer import import_files
 from qm.history.known import Before, Known
 from qm.history.layout import SessionData
+from qm.history.manifest import Manifest
 from qm.market.market import Market
 from qm.market.symbol_features import features_of
 from qm.model.instrument import SymbolTable
@@ -298,3 +300,37 @@ def test_real_history_says_what_a_plain_count_of_the_file_says(tmp_path: Path) -
         assert known.atr[row] == pytest.approx(np.mean(true_range))
         assert known.days[row] == 10
         assert np.isnan(known.high_52w[row])
+
+
+# --- what a broker said of shares ------------------------------------------------------------------------------------
+
+
+def assets(of: Catalogue, folder: Path, on: dt.date, known: int) -> None:
+    """AAPL on the Nasdaq and easy to borrow, CYPH on an exchange whose rules are not kept, and hard to borrow."""
+    flags = {name: [1, 1] for name in ("active", "tradable", "marginable", "shortable", "fractionable")}
+    columns: dict[str, Any] = {"symbol": ["AAPL", "CYPH"], "ts": [known] * 2, "listing": ["Q", "A"], **flags}
+    columns |= {"easy_to_borrow": [1, 0], "id": ["1", "2"], "name": ["Apple", "Cypher"]}
+    manifest = Manifest(
+        dataset="made_up", kind="assets", session=str(on), seconds=0, rows=0, symbols=0, first=0, last=0, source="",
+        fetched_at=known,
+    )  # fmt: skip
+    land(of, parquet(folder / "assets.parquet", columns), manifest, replace=True)
+
+
+def test_a_list_of_what_can_be_borrowed_holds_for_its_session_and_the_next(tmp_path: Path) -> None:
+    catalogue = history(tmp_path, 10)
+    assets(catalogue, tmp_path, DATES[7], at_ny(DATES[7], "03:00"))
+    for date, borrow in ((DATES[7], [2.0, 1.0]), (DATES[8], [2.0, 1.0]), (DATES[9], [np.nan] * 2)):
+        np.testing.assert_array_equal(before(catalogue, date).reference.borrow, borrow)
+        # Listings hardly ever move.
+        np.testing.assert_array_equal(before(catalogue, date).reference.listing, [1.0, np.nan])
+    # Where it came out after 04:00, the next session is the first that knows it.
+    assets(catalogue, tmp_path, DATES[7], at_ny(DATES[7], "04:00") + 1)
+    assert np.isnan(before(catalogue, DATES[7]).reference.borrow).all()
+    assert before(catalogue, DATES[8]).reference.borrow.tolist() == [2.0, 1.0]
+
+
+def test_without_assets_neither_listing_nor_borrow_is_known(tmp_path: Path) -> None:
+    known = before(history(tmp_path, 3), DATES[2]).reference
+    assert np.isnan(known.listing).all()
+    assert np.isnan(known.borrow).all()

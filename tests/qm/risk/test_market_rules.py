@@ -66,6 +66,27 @@ def test_an_order_for_an_auction_comes_before_the_first_cutoff_of_all_exchanges(
     assert check.value == pytest.approx(minute)
 
 
+@pytest.mark.parametrize(
+    ("listing", "kind", "last"),
+    [
+        # Minutes since the open, 09:30: 15:50, 15:55, 15:58 and 15:59 for the close; 09:28, 09:29:55 and 09:30 before.
+        ("nyse", OrderType.MOC, 380.0),
+        ("nasdaq", OrderType.MOC, 385.0),
+        ("nasdaq", OrderType.LOC, 388.0),
+        ("arca", OrderType.MOC, 389.0),
+        ("nasdaq", OrderType.MOO, -2.0),
+        ("arca", OrderType.MOO, -5 / 60),
+        ("nyse", OrderType.MOO, 0.0),
+    ],
+)
+def test_the_cutoff_is_that_of_the_exchange_that_lists_the_share(listing: str, kind: OrderType, last: float) -> None:
+    for before, passed in ((1, True), (0, False)):
+        now = OF.open_ns + round(last * MINUTE) - before
+        check = checks(changed(SIGNAL, type=kind), now=now, **stands(listing=listing))[rules.CUTOFF_CHECKS[kind]]
+        assert check.passed is passed
+        assert check.limit == pytest.approx(last)
+
+
 def test_an_order_for_an_auction_opens_its_position_when_that_trades() -> None:
     early = OF.open_ns - 5 * MINUTE
     assert not checks(now=early)["minutes since the open"].passed
@@ -156,12 +177,26 @@ def test_purchases_are_not_asked_about_shorts() -> None:
         (ShortPolicy.OFF, {}, [rules.SHORTS_CHECK]),
         (ShortPolicy.EASY, {}, [rules.BORROW_CHECK]),
         (ShortPolicy.LOCATED, {}, [rules.BORROW_CHECK]),
+        (ShortPolicy.EASY, {"borrow": "easy_to_borrow", "day_usd": None}, []),
+        (ShortPolicy.LOCATED, {"borrow": "easy_to_borrow"}, []),
+        (ShortPolicy.EASY, {"borrow": "hard_to_borrow"}, [rules.BORROW_CHECK]),
+        (ShortPolicy.LOCATED, {"borrow": "hard_to_borrow"}, [rules.BORROW_CHECK]),
+        (ShortPolicy.EASY, {"borrow": "not_shortable"}, [rules.BORROW_CHECK]),
+        (ShortPolicy.PROXY, {"borrow": "easy_to_borrow", "day_usd": None}, []),
+        (ShortPolicy.PROXY, {"borrow": "hard_to_borrow"}, [rules.BORROW_CHECK]),
+        (ShortPolicy.ANY, {"borrow": "not_shortable"}, []),
         (ShortPolicy.ANY, {"day_usd": None}, []),
         (ShortPolicy.ANY, {"day_usd": None, "restricted": None}, []),
     ],
 )
 def test_shares_must_be_there_to_borrow(policy: ShortPolicy, facts: dict[str, Any], bad: list[str]) -> None:
     assert failed(checks(SHORT, RiskSettings(shorts=policy), **stands(**facts))) == bad
+
+
+def test_what_the_broker_did_not_say_is_unknown_and_what_it_denied_is_a_no() -> None:
+    etb = RiskSettings(shorts=ShortPolicy.EASY)
+    assert checks(SHORT, etb)[rules.BORROW_CHECK].value is None
+    assert checks(SHORT, etb, **stands(borrow="hard_to_borrow"))[rules.BORROW_CHECK].value == 0.0
 
 
 def test_cheap_shares_stand_for_nothing() -> None:

@@ -31,6 +31,10 @@ LOCATED = Shares(Availability.HARD, located=500, locate_usd=D("0.02"), rate=D("0
         (Shares(), ShortPolicy.PROXY, D(5), D(19_999_999), False),
         (Shares(), ShortPolicy.PROXY, None, D(20_000_000), False),
         (Shares(), ShortPolicy.PROXY, D(5), None, False),
+        # What the broker said stands above what would stand for it.
+        (EASY, ShortPolicy.PROXY, D(2), None, True),
+        (Shares(Availability.HARD), ShortPolicy.PROXY, D(50), D(90_000_000), False),
+        (Shares(Availability.NONE), ShortPolicy.PROXY, D(50), D(90_000_000), False),
     ],
 )
 def test_who_may_sell_short(
