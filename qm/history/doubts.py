@@ -41,7 +41,7 @@ FORWARD_WITHIN: Final = 0.03
 _BLOCK: Final = 1 << 16
 _PRICES: Final = ("prior_close", "atr", "prev_open", "prev_high", "prev_low", "high_52w")
 _VOLUMES: Final = ("adv", "or_volume", "pre_volume", "float_shares")
-_SHAPES: Final = ("nr7", "inside_day", "ssr_carried", "split_factor")
+_SHAPES: Final = ("nr7", "inside_day", "ssr_carried", "split_factor", "beta")
 
 
 class Doubt(NamedTuple):

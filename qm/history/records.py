@@ -54,6 +54,7 @@ class ReferenceColumns(msgspec.Struct, frozen=True):
     known_at: list[int] = []
     listing: list[float | None] = []
     borrow: list[float | None] = []
+    beta: list[float | None] = []
 
     @classmethod
     def of(cls, reference: Reference) -> Self:

@@ -13,6 +13,8 @@ import numpy.typing as npt
 from qm.errors import DataError
 from qm.history.layout import SessionData
 from qm.history.summary import Summary, hours, summarise
+from qm.market.betas import BETA_DAYS, betas
+from qm.market.day_facts import COMPARED
 from qm.market.reference import NOISE_TIMES, Column, Reference
 from qm.model.instrument import SymbolTable
 from qm.rules.calendar import SESSION_MINUTES, is_session
@@ -61,6 +63,8 @@ class ReferenceBuilder:
         self._moved: deque[Column] = deque(maxlen=DAYS)
         self._curve: deque[Column] = deque(maxlen=DAYS)
         self._highs: deque[tuple[dt.date, Column]] = deque(maxlen=YEAR)
+        self._daily: deque[Column] = deque(maxlen=BETA_DAYS)
+        """Moves from close to close of sessions that follow each other; no split changes them."""
         self._spans: deque[tuple[Column, Column]] = deque(maxlen=RANGES)
         self._open = np.empty(0)
         self._close = np.empty(0)
@@ -92,7 +96,7 @@ class ReferenceBuilder:
         rows = self._rows(symbols)
         gone = self._gone(date)
         self.forget(name for name in symbols if gone[self._row[name]])
-        self._last = date
+        before, self._last = self._last, date
         full = hours(date)[1] - hours(date)[0] == SESSION_MINUTES * 60 * 10**9
         if full:
             self._volume.append(self._wide(rows, day.volume))
@@ -101,6 +105,7 @@ class ReferenceBuilder:
             self._moved.append(self._wide(rows, day.moved))
             self._curve.append(day.curve)
         self._highs.append((date, self._wide(rows, day.high)))
+        self._daily.append(self._wide(rows, self._moves(rows, day, before)))
         self._true_range(rows, day)
         self._short_sales(rows, day, date)
         known = ~np.isnan(day.close)
@@ -120,7 +125,14 @@ class ReferenceBuilder:
         self._ranges[rows] = 0
         self._known[rows] = 0
         self._seen[rows] = np.datetime64("NaT")
-        columns = [*self._volume, *self._opening, *self._pre, *self._moved, *(high for _, high in self._highs)]
+        columns = [
+            *self._volume,
+            *self._opening,
+            *self._pre,
+            *self._moved,
+            *self._daily,
+            *(high for _, high in self._highs),
+        ]
         for column in (*columns, *(side for span in self._spans for side in span)):
             column[..., [row for row in rows if row < column.shape[-1]]] = np.nan
 
@@ -188,6 +200,9 @@ class ReferenceBuilder:
         # A restriction holds on the next session only, and a symbol that was not there yesterday is not known.
         yesterday = self._seen[at] == np.datetime64(self._last)
         made.ssr_carried[to[yesterday]] = self._ssr[at[yesterday]]
+        if COMPARED in self._row and self._daily:
+            moves = np.array([_at(column, np.append(at, self._row[COMPARED])) for column in self._daily])
+            made.beta[to] = betas(moves[:, :-1], moves[:, -1])
         self._shapes(made, to, at)
 
     def _shapes(self, made: Reference, to: Rows, at: Rows) -> None:
@@ -278,6 +293,13 @@ class ReferenceBuilder:
         wide = np.full((*column.shape[:-1], len(self._close)), np.nan)
         wide[..., rows] = column
         return wide
+
+    def _moves(self, rows: Rows, day: Summary, before: dt.date | None) -> Column:
+        """Return the moves since the close of the session before; NaN for who did not trade in that one."""
+        moves = np.full(len(rows), np.nan)
+        there = self._seen[rows] == np.datetime64(before)
+        moves[there] = day.close[there] / self._close[rows[there]] - 1.0
+        return moves
 
     def _true_range(self, rows: Rows, day: Summary) -> None:
         before = self._close[rows]

@@ -45,8 +45,8 @@ from qm.market.rows import Rows
 from qm.market.volume_features import MOVES, VOLUMES, fill_moves, fill_volumes
 
 Days = npt.NDArray[np.int64]
-Prices = tuple[Array, Array, Array, Array, Array]
-"""Prior close, dividend, 52-week high, and high and low of the session before."""
+Prices = tuple[Array, Array, Array, Array, Array, Array]
+"""Prior close, dividend, 52-week high, high and low of the session before, and beta."""
 Usual = tuple[Array, Array, Array, Array, Array, Days]
 """Average volume, true range, opening volume, pre-market volume, shares free to trade, days behind the averages."""
 Marks = tuple[Array, Array, Array]
@@ -95,7 +95,7 @@ def fill(market: Market, rows: tuple[int, int], place: Places, wanted: Wanted, o
         minutes.fives.read(*rows)
     _fill(
         market.rows,
-        (ref.prior_close, ref.dividend, ref.high_52w, ref.prev_high, ref.prev_low),
+        (ref.prior_close, ref.dividend, ref.high_52w, ref.prev_high, ref.prev_low, ref.beta),
         (ref.adv, ref.atr, ref.or_volume, ref.pre_volume, ref.float_shares, ref.days),
         (ref.ssr_carried, ref.nr7, ref.inside_day),
         *minutes.behind(boundary),
@@ -125,7 +125,7 @@ def _fill(
     out: Array,
 ) -> None:
     now, since_open, start, stop = moment
-    prior_close, dividend, high_52w, _, _ = prices
+    prior_close, dividend, high_52w, _, _, beta = prices
     adv, atr, or_volume, pre_volume, float_shares, days = usual
     close_1, close_2, close_5, close_10, close_15 = closes
     volume_5, volume_10, prints, _, opening_volume = before
@@ -141,7 +141,7 @@ def _fill(
         for k in range(n):
             b[PRIOR, k] = prior_close[s + k] - dividend[s + k] if dividend[s + k] > 0.0 else prior_close[s + k]
         if of_prices:
-            fill_prices(b, high_52w[s:e], spy, since_open, to)
+            fill_prices(b, high_52w[s:e], beta[s:e], spy, since_open, to)
         if of_ranges:
             fill_ranges(b, atr[s:e], to)
         if of_states:
@@ -183,7 +183,7 @@ def _put_known(
 ) -> None:
     """Put down what does not change from beat to beat, or is the same for all."""
     out, place, first, n = to
-    prior_close, _, high_52w, prev_high, prev_low = prices
+    prior_close, _, high_52w, prev_high, prev_low, beta = prices
     adv, atr, _, _, float_shares, days = usual
     _, nr7, inside_day = marks
     put(to, F.ADV, adv[s:e])
@@ -194,6 +194,7 @@ def _put_known(
     put(to, F.PREV_LOW, prev_low[s:e])
     put(to, F.PREV_CLOSE, prior_close[s:e])
     put(to, F.HIGH_52W, high_52w[s:e])
+    put(to, F.BETA, beta[s:e])
     put(to, F.NR7, nr7[s:e])
     put(to, F.INSIDE_DAY, inside_day[s:e])
     put_product(to, F.ADV_DOLLAR, adv[s:e], prior_close[s:e])

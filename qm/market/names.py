@@ -95,7 +95,7 @@ class F(IntEnum):
     RSI2_5M = 71, "", "Wilder's relative strength index over two 5-minute closes, 0 to 100"
     BB_LOW_DIST_PCT = 72, "%", "from the lower Bollinger band (20, 2) of 5-minute closes to the last price"
     NEW_5M_HIGH = 73, "", "the last price is above the high of the last whole 5-minute bar", True
-    RS_SPY_PCT = 74, "%", "chg_open_pct less that of SPY; unknown without SPY"
+    RS_SPY_PCT = 74, "%", "chg_open_pct less beta times that of SPY; unknown without SPY or beta"
     HALTS_TODAY = 75, "", "halts and pauses since 04:00"
     MINS_SINCE_RESUME = 76, "min", "since trading resumed after the last halt; unknown before one and during it"
     SSR = 77, "", "short sales are restricted: since yesterday, or by today's fall", True
@@ -105,6 +105,7 @@ class F(IntEnum):
     DAY_HIGH = 81, "$", "highest price since 04:00, up to the close"
     DAY_LOW = 82, "$", "lowest price since 04:00, up to the close"
     REVISED = 83, "", "prints and bars of today that were cancelled or corrected afterwards"
+    BETA = 84, "x", "slope of daily moves on those of SPY over 60 sessions; from twenty on"
 
 
 NAMES: Final[tuple[str, ...]] = tuple(f.name.lower() for f in F)

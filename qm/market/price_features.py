@@ -55,7 +55,7 @@ PRE: Final = (
 
 
 @numba.njit(cache=True, error_model="numpy", nogil=True)
-def fill_prices(b: Array, high_52w: Array, spy_pct: float, since_open: int, to: Target) -> None:
+def fill_prices(b: Array, high_52w: Array, beta: Array, spy_pct: float, since_open: int, to: Target) -> None:
     """Compute `PRICES`; `spy_pct` is the change of SPY since its open."""
     out, place, first, n = to
     put(to, F.LAST, b[LAST])
@@ -71,7 +71,7 @@ def fill_prices(b: Array, high_52w: Array, spy_pct: float, since_open: int, to: 
     if place[F.RS_SPY_PCT] >= 0:
         column = out[place[F.RS_SPY_PCT], first : first + n]
         for k in range(n):
-            column[k] = pct(b[LAST, k], b[OPEN, k]) - spy_pct
+            column[k] = pct(b[LAST, k], b[OPEN, k]) - beta[k] * spy_pct
 
 
 @numba.njit(cache=True, error_model="numpy", nogil=True)

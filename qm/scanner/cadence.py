@@ -29,7 +29,7 @@ OF_BARS: Final = (
 )
 """Features that tell of whole bars, and change at their close only."""
 OF_NO_TRADE: Final = (
-    *("adv", "adv_dollar", "atr", "atr_pct", "ref_days", "float_shares", "nr7", "inside_day"),
+    *("adv", "adv_dollar", "atr", "atr_pct", "ref_days", "float_shares", "nr7", "inside_day", "beta"),
     *("prev_high", "prev_low", "prev_close", "high_52w"),
     *("open", "opening_rvol", "or_high", "or_low", "or_width_atr", "or_dir"),
     *("mins_since_open", "halted", "halts_today", "mins_since_resume", "ssr", "quarantined", "revised"),

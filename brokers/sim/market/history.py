@@ -21,6 +21,8 @@ from brokers.sim.market.streams import Stream, stream
 from brokers.sim.market.universe import Array
 from brokers.sim.market.walks import sigma_curve, volume_curve
 from qm.clock import MINUTE
+from qm.market.betas import BETA_DAYS, betas
+from qm.market.day_facts import COMPARED
 from qm.market.reference import NOISE_TIMES, Reference
 from qm.model.market import Kind
 from qm.rules.calendar import FIRST_SESSION, SESSION_MINUTES, Session, previous_session
@@ -114,6 +116,7 @@ class History:
             dividend=np.zeros(len(u)),
             split_factor=np.ones(len(u)),
             known_at=known,
+            beta=self._betas(session),
         )
 
     def _summed(self, session: Session) -> DayBars:
@@ -149,6 +152,13 @@ class History:
             share[at, day.events.rows[here]] = day.events.pre_share[here]
         found: Array = np.rint((volume * share).mean(axis=0))
         return found
+
+    def _betas(self, session: Session) -> Array:
+        past = before(session, BETA_DAYS + 1)
+        # Rounded to what was printed: no processor's last bit is left in it.
+        closes = ticks(np.exp(self._days.closes(past)))
+        moves = closes[1:] / closes[:-1] - 1.0
+        return betas(moves, moves[:, self._days.universe.table.row(COMPARED)])
 
     def _year_high(self, last: Session) -> Array:
         """Highest closes of a year; the highs around them are missing from older days."""

@@ -101,13 +101,13 @@ def expected(tape: Tape, spy: Tape | None, of: Session, ref: Reference, row: int
         "ssr": float(low <= 0.9 * prior * (1 + 1e-9) or ref.ssr_carried[row] == 1),
         "mins_since_open": (now - of.open_ns) / MINUTE,
         **{name: float(getattr(ref, name)[row]) for name in ("adv", "atr", "float_shares", "prev_high", "prev_low")},
-        **{name: float(getattr(ref, name)[row]) for name in ("high_52w", "nr7", "inside_day")},
+        **{name: float(getattr(ref, name)[row]) for name in ("high_52w", "nr7", "inside_day", "beta")},
         "prev_close": prior,
         "ref_days": float(ref.days[row]),
     }
     if spy is not None:
         market = spy.until(now).between(of.open_ns, of.close_ns)
-        found["rs_spy_pct"] = pct(last, opened) - (
+        found["rs_spy_pct"] = pct(last, opened) - float(ref.beta[row]) * (
             pct(spy.until(now).last, float(market.told["open"].iloc[0])) if len(market.told) else NAN
         )
     found |= _highs(seen, regular, high, prior, now)

@@ -78,5 +78,6 @@ def drawn(symbols: SymbolTable, records: Events, seed: int = 1) -> Reference:
         high_52w=first * draw(1.0, 3.0, n),
         nr7=rng.integers(0, 2, n).astype(float),
         inside_day=rng.integers(0, 2, n).astype(float),
+        beta=draw(0.3, 3.0, n),
         ssr_carried=rng.integers(0, 2, n).astype(float),
     )

@@ -153,3 +153,17 @@ def test_a_boundary_marked_twice_counts_once() -> None:
 def test_a_feature_that_is_none_is_named() -> None:
     with pytest.raises(NotFoundError, match="gap_pc"):
         features(minutes(1), needed=["gap_pc"])
+
+
+def test_strength_against_spy_takes_the_beta_off_and_is_unknown_without_one() -> None:
+    made = Market(
+        SymbolTable(["SPY", "AAA", "BBB"]), SESSION, replace(Reference.empty(3), beta=np.array([1.0, 1.5, nan]))
+    )
+    told = [trade(at(1, row), row, price, 100.0) for row, price in enumerate((600.0, 20.0, 20.0))]
+    made.backfill(
+        events([*told, *(trade(at(2, row), row, price, 100.0) for row, price in enumerate((606.0, 21.0, 21.0)))])
+    )
+    assert features_of(made, 1)["rs_spy_pct"] == pytest.approx(5.0 - 1.5 * 1.0)
+    assert features_of(made, 0)["rs_spy_pct"] == pytest.approx(0.0)
+    assert "rs_spy_pct" not in features_of(made, 2)
+    assert "beta" not in features_of(made, 2)
