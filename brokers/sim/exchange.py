@@ -229,9 +229,7 @@ class SimExchange:
             return ()
         reports: list[AnyReport] = []
         moment = Moment(wake.ts, at, market.consumed, inf, reports)
-        orders = book.orders
-        if book.shorts and hold_back(orders, market, row, self._clearing, reports):
-            orders = [one for one in orders if not one.done]
+        orders = self._awake(book, row, reports)
         if book.special:
             orders = self._special(book, orders, row, record, moment)
         if kind == BAR:
@@ -248,6 +246,16 @@ class SimExchange:
             self._expire(book, at, kind, moment)
         self._settle(row)
         return reports
+
+    def _awake(self, book: Book, row: int, reports: list[AnyReport]) -> list[Resting]:
+        orders, market = book.orders, self._market
+        if market.reopened_ns:
+            # What happened before the whole market went on is not for an order that waited.
+            for one in orders:
+                one.live = max(one.live, market.reopened_ns)
+        if book.shorts and hold_back(orders, market, row, self._clearing, reports):
+            return [one for one in orders if not one.done]
+        return orders
 
     def _special(self, book: Book, orders: list[Resting], row: int, record: Record, moment: Moment) -> list[Resting]:
         """Let a print fill the orders of its auction; return those that the record may fill otherwise."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from qm.engine.breakers import Breakers
 from qm.engine.settings import EngineSettings
 from qm.engine.tape import Tape
 from qm.execution.leaving import Leaving
@@ -65,6 +66,7 @@ class Book:
         self.radar = Radar(settings.radar)
         self.regime = Regime()
         self.tape = Tape()
+        self.breakers = Breakers()
         self.commands: dict[str, Commanded] = {}
         """Commands carried out, by id: a repetition is answered from here."""
         self.closed: list[TradeClosed] = []
@@ -85,6 +87,7 @@ class Book:
             self.radar,
             self.regime,
             self.tape,
+            self.breakers,
             self.portfolio,
             self.orders,
             self.gate,
@@ -118,6 +121,7 @@ class Book:
         self.radar.open(market)
         self.regime.open(market)
         self.tape.open(market)
+        self.breakers.open(market)
         self.desk.open(market)
         self.portfolio.open(market)
         self.trades.begin(market)
@@ -162,6 +166,7 @@ class Book:
             self.scanner.state(),
             self.watchlist.state(),
             sorted(self.commands),
+            *self.breakers.state(),
         ]
         return hashlib.sha256(msgspec.json.encode(whole)).hexdigest()
 

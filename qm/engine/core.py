@@ -8,6 +8,7 @@ from decimal import Decimal
 import msgspec
 
 from qm.engine.book import Book
+from qm.engine.breakers import OWNER as BREAKERS
 from qm.engine.closing import END_OF_DAY, RETRY, Closing
 from qm.engine.funnel import Funnel
 from qm.engine.settings import EngineSettings, ExitAtClose
@@ -35,6 +36,8 @@ from qm.model.events import (
     EntriesResumed,
     EntriesStopped,
     Filled,
+    MarketHalted,
+    MarketResumed,
     Minute,
     NotStarted,
     SessionEnded,
@@ -141,6 +144,8 @@ class Core:
         for w in book.orders.limited():
             timers.set(w.until, f"{UNTIL}:{w.order.id}")
         timers.set(session.close_ns + MINUTE_NS, END)
+        if book.breakers.until_ns is not None:
+            timers.set(book.breakers.until_ns, BREAKERS)
 
     # --- inputs --------------------------------------------------------------------------------------------------
 
@@ -149,6 +154,7 @@ class Core:
         if not wake.why & Why.TIMER:
             if wake.why & TOLD:
                 self._on_told(wake)
+            self._on_market(self.book.breakers.on_wake(wake))
             self.trading.on_symbol(wake.sym, wake.why)
             return
         due, key = self.book.market.timers.pop()
@@ -166,6 +172,8 @@ class Core:
             self._end_entry(rest)
         elif name == RETRY:
             self.closing.retry()
+        elif name == BREAKERS:
+            self._on_market(self.book.breakers.on_due())
         elif name == END:
             self._end()
 
@@ -259,6 +267,15 @@ class Core:
             for fact, signal in book.tape.on_revised(record):
                 book.state(fact, signal)
                 book.effects.append(Notify("warning", f"{fact.symbol}: {fact.in_words()}"))
+
+    def _on_market(self, change: MarketHalted | MarketResumed | None) -> None:
+        if change is None:
+            return
+        book = self.book
+        book.state(change)
+        book.effects.append(Notify("critical", change.in_words()))
+        if isinstance(change, MarketHalted):
+            book.market.timers.set(change.until, BREAKERS)
 
     # --- timers --------------------------------------------------------------------------------------------------
 

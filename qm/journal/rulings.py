@@ -126,7 +126,8 @@ def _market(applies: Applies, seen: Standing) -> str:
     levels = ", ".join(f"-{100 * drop:.0f} %" for drop in applies.market_halts)
     if seen.market_pct is None:
         return f"the market halts at {levels}; where it stood is not known without SPY in the feed"
-    return f"the market halts at {levels}; it stood at {seen.market_pct:+.2f} % by SPY"
+    halted = f", after a halt at level {seen.market_level}" if seen.market_level else ""
+    return f"the market halts at {levels}{halted}; it stood at {seen.market_pct:+.2f} % by SPY"
 
 
 def _shorts(applies: Applies, seen: Standing) -> str:

@@ -21,6 +21,8 @@ from qm.model.events import (
     Flattened,
     FlattenStarted,
     HitEnded,
+    MarketHalted,
+    MarketResumed,
     PrintBusted,
     Rejected,
     Released,
@@ -96,6 +98,10 @@ def _halted(body: TradingHalted) -> Words:
 
 def _trades_again(body: TradingResumed) -> Words:
     return "halt", f"{body.symbol} trades again after {lasted(body.halted_s)}", ()
+
+
+def _market(body: MarketHalted | MarketResumed) -> Words:
+    return "halt", body.in_words(), ()
 
 
 def _busted(body: PrintBusted) -> Words:
@@ -179,6 +185,8 @@ SAYING: Final[dict[type, Callable[[Any], Words]]] = {
     Unbanned: _unbanned,
     TradingHalted: _halted,
     TradingResumed: _trades_again,
+    MarketHalted: _market,
+    MarketResumed: _market,
     PrintBusted: _busted,
     Acked: _acked,
     Activated: _activated,

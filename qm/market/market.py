@@ -69,6 +69,13 @@ class Market:
         """Rows whose cancelled and corrected prints wake, because somebody decided by their prices today."""
         self.blank: dict[tuple[str, ...], npt.NDArray[np.float64]] = {}
         """Features by name as they are before the first record, so that an empty market is not looked at every beat."""
+        self.halted_ns = 0
+        """Since when the whole market is halted, ns UTC; 0 while it is not."""
+        self.reopened_ns = 0
+        """When a halt of the whole market ended last, ns UTC."""
+        self.halted_level = 0
+        """Highest level of the circuit breakers whose halt is over."""
+        self._status_before: npt.NDArray[np.uint8] = np.empty(0, np.uint8)
         self._run = run
         self._first_mark = 0
         self._ended = np.empty(symbols, np.int64)
@@ -144,6 +151,20 @@ class Market:
             high = low = float(col["last"][row])
         bid, ask = float(col["bid"][row]), float(col["ask"][row])
         return high >= up or low <= down or (0 < bid <= ask and (bid >= up or ask <= down))
+
+    def halt_all(self, ns: int) -> None:
+        """Halt every symbol that is not halted by itself; it counts as no halt of the symbol."""
+        status = self.col["status"]
+        self._status_before = status.copy()
+        status[status < kernel.HALTED] = kernel.HALTED
+        self.halted_ns = ns
+
+    def resume_all(self, ns: int) -> None:
+        """Let those go on that `halt_all` halted, and that nothing halted since."""
+        status, before = self.col["status"], self._status_before
+        ours = (before < kernel.HALTED) & (status == kernel.HALTED)
+        status[ours] = before[ours]
+        self.halted_ns, self.reopened_ns = 0, ns
 
     def replay(self, events: Events) -> None:
         """Consume records without waking anybody, to rebuild the rows after a restart."""

@@ -48,6 +48,7 @@ def standing(market: Market, row: int) -> Standing:
         estimated=estimated,
         restricted=restricted(market, row),
         market_pct=_market_pct(market),
+        market_level=market.halted_level,
         listing=listing_of(market, row) or "",
         borrow=availability(market, row),
     )

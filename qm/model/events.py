@@ -11,7 +11,7 @@ from qm.model.event import Event
 from qm.model.order import Execution, Order, OrderType, Side
 from qm.model.reasons import Alternative, Check, Contribution, Factor, Features, RadarRow, Sizing, StrategyUsed
 from qm.model.standing import Standing
-from qm.model.tape_events import PrintBusted, TapeRead, TradingHalted, TradingResumed
+from qm.model.tape_events import MarketHalted, MarketResumed, PrintBusted, TapeRead, TradingHalted, TradingResumed
 
 __all__ = [
     "Alternative",
@@ -20,6 +20,8 @@ __all__ = [
     "Event",
     "Factor",
     "Features",
+    "MarketHalted",
+    "MarketResumed",
     "PrintBusted",
     "RadarRow",
     "Sizing",
@@ -475,7 +477,7 @@ DeskEvent = NotStarted | Allocated | Released | Planned | Woke | Alerted | Signa
 SentEvent = Intended | Acked | Activated | Triggered | Rejected | CancelAsked | CancelRefused
 GoneEvent = Canceled | Expired | WentUnknown | Anomaly
 HeldEvent = Filled | TradeClosed | Unprotected | EntriesStopped | EntriesResumed | FlattenStarted | Flattened
-TapeEvent = TradingHalted | TradingResumed | PrintBusted
+TapeEvent = TradingHalted | TradingResumed | MarketHalted | MarketResumed | PrintBusted
 AnyEvent = ClockEvent | TapeEvent | FindEvent | DeskEvent | SentEvent | GoneEvent | HeldEvent
 """Every event there is; the journal refuses anything else."""
 

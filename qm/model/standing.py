@@ -29,6 +29,8 @@ class Standing(msgspec.Struct, frozen=True, gc=False):
     """Short sales are restricted."""
     market_pct: float | None = None
     """Change of the market since its prior close, %, as the circuit breakers would see it in SPY."""
+    market_level: int = 0
+    """Highest level of the circuit breakers that halted the market in this session, and is over."""
     broker: str = "sim"
     listing: str = ""
     """Exchange that lists the symbol; empty where it is not known."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from qm.clock import ny
 from qm.model.event import Event
 from qm.model.reasons import Contribution
 
@@ -46,6 +47,43 @@ class TradingResumed(Event, frozen=True, gc=False, tag="trading_resumed"):
     symbol: str
     halted_s: float
     """How long it stood still."""
+
+
+class MarketHalted(Event, frozen=True, gc=False, tag="market_halted"):
+    """All trading stopped: the circuit breakers of the market, as what stands for the index shows it."""
+
+    level: int
+    """1, 2, or 3, which closes the market."""
+    by: str
+    """What stands for the index."""
+    last: float
+    """Its price that triggered, $."""
+    prior_close: float
+    """$."""
+    until: int
+    """When trading may begin again, ns UTC."""
+
+    def in_words(self) -> str:
+        """Return what happened, in a sentence."""
+        fall = 100.0 * (self.last / self.prior_close - 1.0)
+        lasts = "for the rest of the day" if self.level == 3 else f"until {ny(self.until):%H:%M:%S}"
+        return f"the whole market halts at level {self.level}, {lasts}: {self.by} stands for the index at {fall:+.2f} %"
+
+
+class MarketResumed(Event, frozen=True, gc=False, tag="market_resumed"):
+    """Trading goes on after a halt of the whole market."""
+
+    level: int
+    halted_s: float
+    """How long everything stood still."""
+    disproved: bool = False
+    """What stands for the index went on trading: the index itself had not fallen so far."""
+
+    def in_words(self) -> str:
+        """Return what happened, in a sentence."""
+        if self.disproved:
+            return f"there was no halt at level {self.level}: what stands for the index went on trading"
+        return f"the market trades again after its halt at level {self.level}"
 
 
 class PrintBusted(Event, frozen=True, gc=False, tag="print_busted"):

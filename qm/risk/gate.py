@@ -110,7 +110,7 @@ class Gate:
             in_these_hours(signal, seen.now, seen.standing, seen.rules),
             _most("age of the price", seen.age_s, lim.max_age_s, "s"),
             Check("not halted", 1.0 if seen.halted else 0.0, 0.0, not seen.halted),
-            *market_open(seen.standing, seen.rules),
+            *market_open(seen.standing, seen.now, seen.rules),
             *off_the_bands(price, seen.now, seen.standing, seen.rules, lim.min_band_pct),
             *short_sale(signal, price, seen.standing, seen.rules, lim.shorts),
             _between("price", price, lim.min_price, lim.max_price, "$"),

@@ -82,13 +82,17 @@ def off_the_bands(price: float, now: int, seen: Standing, rules: DayRules, least
     return [Check(name, room, least_pct, room >= least_pct, "%")]
 
 
-def market_open(seen: Standing, rules: DayRules) -> list[Check]:
-    """Check that the market has not fallen as far as the first level of the circuit breakers, where it is told."""
-    limit, change = rules.market_halt_pct, seen.market_pct
+def market_open(seen: Standing, now: int, rules: DayRules) -> list[Check]:
+    """Check that the market has not fallen as far as the next level of the circuit breakers, where it is told.
+
+    A level whose halt is over stops nothing more, nor do the first two late in the day.
+    """
+    limit, change = rules.market_limit_pct(seen.market_level, now), seen.market_pct
     if limit is None or change is None:
         return []
-    fall = max(0.0, -change)
-    return [Check(MARKET_CHECK, round(fall, 6), limit, fall < limit, "%")]
+    # 465 is seven per cent below 500, whatever their binary fractions say.
+    fall = round(max(0.0, -change), 6)
+    return [Check(MARKET_CHECK, fall, limit, fall < limit, "%")]
 
 
 def short_sale(signal: Signal, price: float, seen: Standing, rules: DayRules, policy: ShortPolicy) -> list[Check]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
+from qm.clock import MINUTE
 from qm.model.order import OrderType
 from qm.rules.auctions import EXCHANGES, AuctionTimes, Venue, earliest_times
 from qm.rules.borrow import BORROW
@@ -35,8 +36,10 @@ class DayRules:
     """The limit-up limit-down plan holds."""
     ssr_drop: float | None
     """Fall from the prior close that restricts short sales, as a fraction; None before the rule."""
-    market_halt_pct: float | None
-    """Fall of the market that halts all trading for the first time, %; None before the rule."""
+    market_halts_pct: tuple[float, ...]
+    """Falls of the market that halt all trading, %, by level; empty before the rule."""
+    market_late_ns: int
+    """From here on only the last of them does."""
     initial: float
     """Fraction of its value that a position ties up where nothing is lent within the day beyond what is overnight."""
     long: float
@@ -62,6 +65,11 @@ class DayRules:
     def auction(self, kind: OrderType, listing: str) -> AuctionTimes | None:
         """Return the times of an order for an auction at its listing exchange, else the earliest; None for others."""
         return self.listed.get(listing, self.auctions).get(kind)
+
+    def market_limit_pct(self, level: int, now: int) -> float | None:
+        """Return the fall of the market, %, that halts it next, once `level` has; None where nothing does any more."""
+        left = self.market_halts_pct[level:] if now < self.market_late_ns else self.market_halts_pct[-1:]
+        return left[0] if left else None
 
     def tick_at(self, price: float) -> float:
         """Return the smallest step of prices there, $."""
@@ -95,7 +103,8 @@ def day_rules(of: Session) -> DayRules:
         fine=float(tick.fine),
         banded=LULD.at(day) is not None,
         ssr_drop=None if drop is None else float(drop),
-        market_halt_pct=None if halts is None else float(100 * halts.drops[0]),
+        market_halts_pct=() if halts is None else tuple(float(100 * drop) for drop in halts.drops),
+        market_late_ns=of.close_ns if halts is None else of.close_ns - halts.last_minutes * MINUTE,
         initial=float(margin.initial),
         long=float(margin.long),
         short=float(margin.short),

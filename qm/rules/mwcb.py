@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 
-from qm.clock import MINUTE
+from qm.clock import MINUTE, SECOND
 from qm.rules.calendar import Session
 from qm.rules.dated import schedule
 
@@ -22,6 +22,8 @@ class MwcbRule:
     halt_minutes: int = 15
     last_minutes: int = 35
     """Levels 1 and 2 halt nothing in so many minutes before the close: from 15:25, or 12:25 on a half day."""
+    report_s: int = 10
+    """A trade may be reported so long after it happened; such a print does not disprove a halt."""
 
 
 MWCB: Final = schedule(
@@ -30,7 +32,7 @@ MWCB: Final = schedule(
     (
         "2013-04-08",
         MwcbRule(),
-        "SEC Rel. 34-67090; NYSE Rule 7.12, Nasdaq 4121; not read in the original: first day, half days.",
+        "SEC Rel. 34-67090; NYSE Rule 7.12, Nasdaq 4121; not read in the original: first day, half days, late reports.",
     ),
 )
 
@@ -60,18 +62,46 @@ class Mwcb:
         self.halt: MarketHalt | None = None
         """The last halt of the session; None while there was none."""
 
+    @property
+    def level(self) -> int:
+        """The highest level that triggered in this session; 0 before the first."""
+        return self._halted
+
     def index(self, ns: int, points: Decimal) -> MarketHalt | None:
         """Take a value of the index, and return the halt that it triggers, or None."""
+        found = self.triggered(ns, points)
+        if found is not None:
+            self.begin(found)
+        return found
+
+    def triggered(self, ns: int, points: Decimal) -> MarketHalt | None:
+        """Return the halt that a value of the index would trigger, or None."""
         if self._rule is None or not self._of.open_ns <= ns < self._of.close_ns or self.halted(ns):
             return None
         level = sum(points <= trigger for trigger in self.triggers)
         late = ns >= self._of.close_ns - self._rule.last_minutes * MINUTE
         if level <= self._halted or (late and level < len(self.triggers)):
             return None
-        self._halted = level
         closes = level == len(self.triggers)
-        self.halt = MarketHalt(ns, level, self._of.post_ns if closes else ns + self._rule.halt_minutes * MINUTE)
-        return self.halt
+        return MarketHalt(ns, level, self._of.post_ns if closes else ns + self._rule.halt_minutes * MINUTE)
+
+    def begin(self, halt: MarketHalt) -> None:
+        """Take a halt that triggered."""
+        self._halted, self.halt = halt.level, halt
+
+    def end(self, ns: int) -> None:
+        """Take the end of a halt, which may come before its time."""
+        if self.halt is not None:
+            self.halt = MarketHalt(self.halt.ns, self.halt.level, ns)
+
+    def disproved(self, ns: int) -> bool:
+        """Say whether a trade that happened at `ns` proves that there is no halt, and was not just reported late."""
+        return self._rule is not None and self.halted(ns) and ns >= self.halted_ns + self._rule.report_s * SECOND
+
+    @property
+    def halted_ns(self) -> int:
+        """When the last halt began; 0 before the first."""
+        return 0 if self.halt is None else self.halt.ns
 
     def halted(self, ns: int) -> bool:
         """Say whether all trading is halted at `ns`."""

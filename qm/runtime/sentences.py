@@ -28,6 +28,8 @@ from qm.model.events import (
     HitRefreshed,
     HitRejected,
     Intended,
+    MarketHalted,
+    MarketResumed,
     NotStarted,
     PrintBusted,
     Refused,
@@ -153,6 +155,10 @@ def _halted(event: TradingHalted, _: OrderOf) -> Said:
 
 def _trades_again(event: TradingResumed, _: OrderOf) -> Said:
     return "info", event.symbol, f"{event.symbol} trades again after {lasted(event.halted_s)}"
+
+
+def _market(event: MarketHalted | MarketResumed, _: OrderOf) -> Said:
+    return ("warn" if isinstance(event, MarketHalted) else "info"), "", event.in_words()
 
 
 def _busted(event: PrintBusted, _: OrderOf) -> Said:
@@ -339,6 +345,8 @@ _SPEAKERS: Final[dict[type, Callable[[Any, OrderOf], Said | None]]] = {
     TapeRead: _tape_read,
     TradingHalted: _halted,
     TradingResumed: _trades_again,
+    MarketHalted: _market,
+    MarketResumed: _market,
     PrintBusted: _busted,
     Hit: _hit,
     HitRefreshed: _refreshed,

@@ -20,6 +20,8 @@ from qm.model.events import (
     HitEnded,
     HitRefreshed,
     Intended,
+    MarketHalted,
+    MarketResumed,
     Planned,
     PrintBusted,
     RadarRow,
@@ -192,6 +194,14 @@ def test_how_a_find_a_halt_and_a_bad_print_are_told() -> None:
         TradingHalted("ABCD", True, 2, 3.5): ("halt", "ABCD is paused for volatility at 3.50, halt 2 of the day"),
         TradingHalted("ABCD", False, 1, None): ("halt", "ABCD is halted, halt 1 of the day"),
         TradingResumed("ABCD", 309.2): ("halt", "ABCD trades again after 5 min 9 s"),
+        MarketHalted(3, "SPY", 400.0, 500.0, 0): (
+            "halt",
+            "the whole market halts at level 3, for the rest of the day: SPY stands for the index at -20.00 %",
+        ),
+        MarketResumed(1, 12.0, disproved=True): (
+            "halt",
+            "there was no halt at level 1: what stands for the index went on trading",
+        ),
         PrintBusted("ABCD", "thrust", 3.5, None, "the last price"): (
             "bad print",
             "ABCD: the print at 3.5, the last price when thrust wanted in, was cancelled; what was decided stays",

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from qm.clock import at_ny
 from qm.model.events import Check, Entry, SessionStarted, Signal, TradeClosed
 from qm.model.order import FOR_AUCTIONS, OrderType, Side
 from qm.risk import market_rules as rules
@@ -149,6 +150,27 @@ def test_unknown_bands_fail_while_there_are_bands_and_are_no_matter_otherwise() 
 @pytest.mark.parametrize(("change", "passed"), [(-6.99, True), (-7.0, False), (-12.0, False), (3.0, True)])
 def test_no_entry_where_the_circuit_breakers_would_stop_the_market(change: float, passed: bool) -> None:
     assert checks(**stands(market_pct=change))[rules.MARKET_CHECK].passed is passed
+
+
+@pytest.mark.parametrize(
+    ("level", "wall", "change", "limit", "passed"),
+    [
+        (1, "11:00", -7.5, 13.0, True),
+        (1, "11:00", -13.0, 13.0, False),
+        (2, "11:00", -19.99, 20.0, True),
+        (2, "11:00", -20.0, 20.0, False),
+        # From 15:25 on only the third level stops anything.
+        (0, "15:24", -7.0, 7.0, False),
+        (0, "15:25", -7.0, 20.0, True),
+        (0, "15:25", -20.0, 20.0, False),
+    ],
+)
+def test_a_level_whose_halt_is_over_stops_nothing_more(
+    level: int, wall: str, change: float, limit: float, passed: bool
+) -> None:
+    now = at_ny(OF.date, wall)
+    check = checks(now=now, **stands(market_pct=change, market_level=level))[rules.MARKET_CHECK]
+    assert (check.limit, check.passed) == (limit, passed)
 
 
 def test_without_the_market_the_circuit_breakers_are_not_asked() -> None:

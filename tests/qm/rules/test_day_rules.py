@@ -33,7 +33,7 @@ def test_margin_and_ticks_are_those_of_the_tables(of: object, shares: int, price
 def test_rules_begin_on_their_days() -> None:
     first = {
         "banded": dt.date(2013, 4, 8),
-        "market_halt_pct": dt.date(2013, 4, 8),
+        "market_halts_pct": dt.date(2013, 4, 8),
         "ssr_drop": dt.date(2011, 2, 28),
     }
     for name, day in first.items():
@@ -41,5 +41,5 @@ def test_rules_begin_on_their_days() -> None:
         assert not getattr(day_rules(before), name)
         assert getattr(day_rules(session(day)), name)
     today = day_rules(session(dt.date(2026, 11, 20)))
-    assert (today.market_halt_pct, today.ssr_drop, today.pattern_trades) == (7.0, 0.1, 4)
+    assert (today.market_halts_pct, today.ssr_drop, today.pattern_trades) == ((7.0, 13.0, 20.0), 0.1, 4)
     assert LULD.at(today.of.date) is not None
