@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import replace
 from enum import StrEnum
@@ -15,9 +14,9 @@ from qm.clock import SECOND, utc
 from qm.history.layout import TRADES, Array
 from qm.history.source import BARS, NO_TIME, Columns
 from qm.model.instrument import SYMBOL
+from qm.rules.symbology import Security, named
 
 _EXAMPLES: Final = 3
-_TEST_SYMBOL: Final = re.compile(r"(Z[VWXJ]ZZT|NTEST.*)\Z")
 _JUMP: Final = 0.5
 _LEAST_PRICE: Final = 1e-6
 _MOST_PRICE: Final = 1e8
@@ -131,6 +130,7 @@ def checked_names(columns: Columns, findings: list[Finding]) -> Columns:
         padded = [i for i, name in enumerate(columns.names) if name != bare[i]]
         columns = replace(columns, names=bare)
         found(columns, np.isin(columns.symbol, padded), "blanks around the symbol", Action.REPAIRED, findings)
+    columns = _one_spelling(columns, findings)
     bad = [name for name in columns.names if not SYMBOL.match(name)]
     if bad:
         places = [i for i, name in enumerate(columns.names) if not SYMBOL.match(name)]
@@ -138,15 +138,28 @@ def checked_names(columns: Columns, findings: list[Finding]) -> Columns:
         examples = tuple(map(ascii, sorted(bad)[:_EXAMPLES]))
         findings.append(Finding("not a valid symbol", int(rows.sum()), Action.REFUSED, examples))
         columns = columns.take(~rows)
-    tests = np.isin(columns.symbol, [i for i, name in enumerate(columns.names) if _TEST_SYMBOL.match(name)])
-    found(columns, tests, "test symbol of an exchange: left out", Action.REPAIRED, findings)
-    columns = columns.take(~tests) if tests.any() else columns
+    for security in (Security.TEST, Security.RIGHT, Security.WHEN_ISSUED):
+        places = [i for i, name in enumerate(columns.names) if named(name).security is security]
+        rows = np.isin(columns.symbol, places)
+        found(columns, rows, f"{security}: left out", Action.REPAIRED, findings)
+        columns = columns.take(~rows) if rows.any() else columns
     # Codes follow the order of the names from here on, so that sorting by code sorts by name.
     used = {columns.names[i] for i in np.unique(columns.symbol)}
     names = tuple(sorted(used))
     place = {name: i for i, name in enumerate(names)}
     code = np.array([place.get(name, -1) for name in columns.names], np.int32)
     return replace(columns, symbol=code[columns.symbol], names=names)
+
+
+def _one_spelling(columns: Columns, findings: list[Finding]) -> Columns:
+    """Write names as they are written here, as far as they are names at all."""
+    ours = tuple(one if SYMBOL.match(one := named(name).symbol) else name for name in columns.names)
+    if ours == columns.names:
+        return columns
+    other = [i for i, name in enumerate(columns.names) if name != ours[i]]
+    columns = replace(columns, names=ours)
+    found(columns, np.isin(columns.symbol, other), "symbol written in another way", Action.REPAIRED, findings)
+    return columns
 
 
 def _sorted(columns: Columns, findings: list[Finding]) -> Columns:

@@ -17,6 +17,7 @@ from qm.history.checks import Action, Finding, refuse
 from qm.history.layout import DIVIDENDS, REFERENCE, SPLITS, Array
 from qm.history.source import Columns, Text, floats, ids, moments, text
 from qm.rules.calendar import Session, is_session, next_session, previous_session, session
+from qm.rules.symbology import named
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -196,8 +197,8 @@ def _factor(ratio: str) -> float:
 
 
 def _spelled(symbol: Text, findings: list[Finding]) -> Text:
-    """Spell classes and preferred shares as the program does: BRK/B is BRK.B, ABR^D is ABR-D."""
-    words = tuple(word.strip().replace("/", ".").replace("^", "-") for word in symbol.words)
+    """Spell classes and preferred shares as the program does: BRK/B is BRK.B, ABR^D is ABR.PRD."""
+    words = tuple(named(word.strip()).symbol for word in symbol.words)
     changed = [word for word, before in zip(words, symbol.words, strict=True) if word != before]
     if changed:
         findings.append(Finding("spelled as here", len(changed), Action.REPAIRED, tuple(changed[:3])))

@@ -1,6 +1,7 @@
 """Files of closes and of splits: what is taken, and what is refused with one clear error."""
 
 import datetime as dt
+import re
 from pathlib import Path
 from typing import Any
 
@@ -219,7 +220,8 @@ def test_the_real_closes_come_in_whole(tmp_path: Path) -> None:
     catalogue = Catalogue(tmp_path / "history", tmp_path / "cache")
     report = import_facts(catalogue, path, "made_up", "reference", 2 * NOW)
     assert report.rows_refused == 0
-    assert [(each.session, each.rows) for each in report.sessions] == [("2025-11-13", 7_046)]
+    # Of the 7,046 securities 65 are rights, by their names: "... Right", or "... Rights".
+    assert [(each.session, each.rows) for each in report.sessions] == [("2025-11-13", 7_046 - 65)]
     found = facts(catalogue, "reference", dt.date(2025, 11, 13))
     assert found["YDKG"]["close"] == 0.02
     assert found["CMBM"]["close"] == 2.79
@@ -230,7 +232,14 @@ def test_the_real_closes_come_in_whole(tmp_path: Path) -> None:
 
 def test_real_snapshots_of_six_days_are_six_references(tmp_path: Path) -> None:
     catalogue = Catalogue(tmp_path / "history", tmp_path / "cache")
-    report = import_facts(catalogue, real("reference/universe_snapshots.parquet"), "made_up", "reference", 2 * NOW)
+    path = real("reference/universe_snapshots.parquet")
+    report = import_facts(catalogue, path, "made_up", "reference", 2 * NOW)
     dates = ["2025-01-02", "2025-01-03", "2025-01-06", "2025-01-07", "2025-10-01", "2025-10-02"]
     assert [each.session for each in report.sessions] == dates
-    assert sum(each.rows for each in report.sessions) + report.rows_refused == 41_958
+    told = pq.read_table(path).to_pydict()
+    rights = [
+        name for symbol, name in zip(told["symbol"], told["name"], strict=True) if re.fullmatch("[A-Z]{4}R", symbol)
+    ]
+    # The file cuts names after 60 characters.
+    assert all("Right" in name or len(name) == 60 for name in rights)
+    assert sum(each.rows for each in report.sessions) + report.rows_refused == 41_958 - len(rights)

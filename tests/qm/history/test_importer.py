@@ -149,6 +149,17 @@ def test_symbols_that_exchanges_test_with_are_left_out(tmp_path: Path) -> None:
     assert report.rows_refused == 0
 
 
+def test_names_are_written_in_one_way_and_what_is_no_share_yet_is_left_out(tmp_path: Path) -> None:
+    names = ["BRK/B", "BRK-A", "BACpL", "XYZr", "XYZw", "CELGR", "GIG=", "AAPL"]
+    catalogue, report = imported(tmp_path, parquet(tmp_path / "a.parquet", bars_with(symbol=names)), seconds=60)
+    told = findings(report)
+    assert told["symbol written in another way"] == (6, Action.REPAIRED)
+    assert told["right: left out"] == (2, Action.REPAIRED)
+    assert told["share when issued: left out"] == (1, Action.REPAIRED)
+    assert catalogue.load("made_up", DAY).symbols.names == ("AAPL", "BAC.PRL", "BRK.A", "BRK.B", "GIG.U")
+    assert report.rows_refused == 0
+
+
 def test_refused_symbols_are_named_without_their_control_characters(tmp_path: Path) -> None:
     path = parquet(tmp_path / "a.parquet", bars_with(symbol=["\x1b[31mA", "CYPH"] * 4))
     (found,) = imported(tmp_path, path, seconds=60)[1].parts[0].findings
