@@ -89,7 +89,8 @@ def run(plan: Plan, days: Iterable[Day], header: RunHeader | None = None, progre
         if core is None or exchange is None:
             header = header or _header(plan, day)
             journal.start_run(header)
-            core = Core(plan.settings, plan.strategies, market, plan.mode, plan.run_number)
+            fees = plan.fees if isinstance(plan.fees, FeeSchedule) else None
+            core = Core(plan.settings, plan.strategies, market, plan.mode, plan.run_number, fees)
             exchange = SimExchange(market, plan.fees, plan.exchange)
             equity = plan.equity
         else:

@@ -24,7 +24,7 @@ from qm.market.market import Market
 from qm.model.order import Side
 from qm.radar.weights import RadarWeights
 from qm.risk.limits import RiskSettings
-from qm.rules.fees import IBKR_FIXED, NO_COMMISSION, Commission, FeeSchedule
+from qm.rules.fees import COMMISSIONS, IBKR_FIXED, NO_COMMISSION, Commission, FeeSchedule
 from qm.runtime.strategy_files import find
 from qm.scanner.own import ScanSettings
 from qm.strategies.allocator import AllocatorSettings
@@ -35,8 +35,6 @@ WITHOUT_QUOTES: Final = {"momentum": "momentum_bars", "top_gappers": "top_gapper
 
 ALL: Final = "all"
 """Stands for the strategies of the settings where one could be named."""
-
-COMMISSIONS: Final[dict[str, Commission]] = {each.id: each for each in (NO_COMMISSION, IBKR_FIXED)}
 
 
 class AccountSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -26,7 +26,7 @@ from qm.engine.settings import RunSettings
 from qm.errors import UsageError
 from qm.history.files import file_error, fill, write_whole
 from qm.history.retention import SnapshotSettings, prune
-from qm.rules.fees import NO_COMMISSION
+from qm.rules.fees import COMMISSIONS, NO_COMMISSION
 from qm.runtime.strategy_files import keep_sources
 from qm.store.chain import RunHeader
 
@@ -167,7 +167,7 @@ def plan(order: Order, params: Mapping[str, str] | None = None, *, snapshots: bo
     engine = compose.for_strategies(alone, made, assigned=everything, quotes=chosen.quotes)
     commission = preset.commission
     if commission is not None and settings.account.commission != NO_COMMISSION.id:
-        commission = compose.COMMISSIONS[settings.account.commission]
+        commission = COMMISSIONS[settings.account.commission]
     run = RunSettings(
         mode=BACKTEST,
         equity=settings.account.equity_usd if order.equity is None else compose.amount(order.equity),

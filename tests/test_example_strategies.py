@@ -47,7 +47,7 @@ def day() -> Day:
 
 @cache
 def ran(of: Strategy) -> Outcome:
-    engine = EngineSettings(strategies=(), scans=of.scans, risk=RiskSettings(risk_per_trade=0.001))
+    engine = EngineSettings(strategies=(), scans=of.scans, risk=RiskSettings(risk_per_trade=0.001, max_of_volume=1.0))
     return run(Plan(engine, {of.name: of}, exchange=HOUSE), [day()])
 
 

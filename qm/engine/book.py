@@ -118,6 +118,8 @@ class Book:
         self.market = market
         self.rules = day_rules(market.session)
         """The rules of the market on this day."""
+        self.ranged = bool((market.reference.atr > 0).any())
+        """The session knows the average range of some symbol."""
         self.radar.open(market)
         self.regime.open(market)
         self.tape.open(market)

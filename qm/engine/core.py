@@ -48,6 +48,7 @@ from qm.model.events import (
 from qm.model.inputs import Accepted, AnyReport, Gone, Wake, Why
 from qm.model.order import FOR_AUCTIONS, TERMINAL, Execution, Order, Purpose
 from qm.radar.ranking import Ranking
+from qm.rules.fees import FeeSchedule
 from qm.strategies.api import Strategy
 from qm.strategies.needs import unmet
 
@@ -69,11 +70,12 @@ class Core:
         market: Market,
         mode: str,
         run_number: int = 0,
+        fees: FeeSchedule | None = None,
     ) -> None:
         self.settings, self.mode = settings, mode
         self.book = Book(settings, strategies, market)
         self.closing = Closing(self.book, f"{mode[0].upper()}{run_number}")
-        self.trading = Trading(self.book, self.closing)
+        self.trading = Trading(self.book, self.closing, fees)
         self.funnel = Funnel(self.book, self.closing, self.trading)
         self.ranking: Ranking | None = None
         """The radar at its last beat."""

@@ -12,6 +12,7 @@ from msgspec import Meta
 
 from qm.radar.weights import RadarWeights
 from qm.risk.limits import RiskSettings
+from qm.rules.fees import COMMISSIONS, FeeSchedule
 from qm.scanner.own import ScanSettings, named
 from qm.scanner.presets import Scan
 from qm.strategies.allocator import AllocatorSettings
@@ -94,6 +95,11 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Price list of the broker."""
     assigned: dict[str, tuple[str, ...]] = {}
     """Strategies with a fixed list of symbols; an empty list is every symbol of the session."""
+
+    @property
+    def fees(self) -> FeeSchedule | None:
+        """What the account pays; None for nothing at all."""
+        return FeeSchedule(COMMISSIONS[self.commission]) if self.commission else None
 
     def text(self) -> str:
         """Return the canonical JSON, the one that digests are made of."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from math import isfinite, nan
 
 from qm.engine.book import Book
 from qm.engine.closing import Closing
+from qm.market.names import F
 from qm.market.standing import standing
 from qm.market.symbol_features import values_of
 from qm.model.approved import Approved
@@ -25,8 +27,9 @@ from qm.model.inputs import Why
 from qm.model.market import Kind, Status
 from qm.model.order import Order, OrderType, Purpose, Side
 from qm.risk.gate import Picture, passed
-from qm.risk.sizing import size
+from qm.risk.sizing import Room, size
 from qm.rules.day_rules import DayRules
+from qm.rules.fees import FeeSchedule
 from qm.strategies.api import Alert, Done, Enter, Exit, Group, Held, Plan, Protect, View, Wishes, Withdraw
 from qm.strategies.desk import Work
 from qm.strategies.own import StrategyFault
@@ -45,9 +48,11 @@ UNTIL = "until"
 class Trading:
     """Asks strategies, grants their wishes, sizes, checks and sends."""
 
-    def __init__(self, book: Book, closing: Closing) -> None:
+    def __init__(self, book: Book, closing: Closing, fees: FeeSchedule | None = None) -> None:
         self.book = book
         self.closing = closing
+        self.fees = fees
+        """What the account pays, for sizing; None for nothing."""
 
     # --- asking strategies ---------------------------------------------------------------------------------------
 
@@ -211,6 +216,7 @@ class Trading:
         price = wish.trigger if wish.trigger is not None else last
         if price is None or not (isfinite(wish.stop) and isfinite(price) and price > 0):
             raise ValueError(f"an entry in {symbol} at {price} with a stop at {wish.stop}")
+        known = values_of(market, row)
         signal = Signal(
             symbol=symbol,
             strategy=strategy,
@@ -226,12 +232,12 @@ class Trading:
             shares=wish.shares,
             risk=wish.risk if wish.risk is not None else book.desk.strategies[strategy].risk,
             notional=wish.notional,
-            features=values_of(market, row),
+            features=known,
             context=book.regime.context(market.now),
         )
         stated = book.state(signal, work.seq)
-        seen = self._look(row, work)
-        sizing = size(signal, seen.equity_usd, seen.gross_usd, seen.heat_usd, work.budget_usd, book.settings.risk)
+        seen = self._look(row, work, known[F.VOL_5M])
+        sizing = size(signal, self._room(seen, work), book.settings.risk)
         checks = book.gate.judge(signal, sizing, seen)
         if not passed(checks):
             book.state(Refused(symbol, strategy, checks, sizing, seen.standing), stated.seq)
@@ -346,7 +352,13 @@ class Trading:
 
     # --- small parts ---------------------------------------------------------------------------------------------
 
-    def _look(self, row: int, work: Work) -> Picture:
+    def _room(self, seen: Picture, work: Work) -> Room:
+        equity, gross, heat = seen.equity_usd, seen.gross_usd, seen.heat_usd
+        fees, date = self.fees, self.book.market.session.date
+        cost = None if fees is None else partial(fees.round_trip_usd, date=date)
+        return Room(equity, gross, heat, work.budget_usd, seen.volume_5m, cost)
+
+    def _look(self, row: int, work: Work, volume_5m: float | None) -> Picture:
         book, market = self.book, self.book.market
         col, symbol = market.col, market.table.names[row]
         bid, ask = col["bid"].item(row), col["ask"].item(row)
@@ -355,14 +367,20 @@ class Trading:
         mine = book.orders.open(symbol)
         rules = book.rules
         last_ts = col["ts"].item(row)
+        crossed = not ask >= bid > 0
+        atr = market.reference.atr.item(row)
         return Picture(
             now=market.now,
             open_ns=market.session.open_ns,
             close_ns=market.session.close_ns,
             age_s=(market.now - last_ts) / 1e9 if last_ts else None,
             halted=col["status"].item(row) >= HALTED,
-            spread_bps=2e4 * (ask - bid) / (ask + bid) if ask >= bid > 0 else None,
+            spread_bps=None if crossed else 2e4 * (ask - bid) / (ask + bid),
+            spread_usd=None if crossed else round(ask - bid, 8),
             quoted=market.prints and bool(col["quote_ts"].any()),
+            atr=atr if atr > 0 else None,
+            ranged=book.ranged,
+            volume_5m=volume_5m,
             equity_usd=float(book.portfolio.cash) + net,
             gross_usd=gross + notional,
             heat_usd=book.trades.heat_usd() + risk,

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from math import inf
+from typing import Final
 
 import msgspec
 
@@ -26,12 +28,13 @@ from qm.model.order import Order, Purpose
 from qm.model.standing import Standing
 from qm.risk.limits import RiskSettings
 from qm.risk.market_rules import in_these_hours, margin, market_open, off_the_bands, short_sale
-from qm.risk.sizing import aim
+from qm.risk.sizing import aim, traded
 from qm.rules.day_rules import DayRules
 
 MINUTE_NS = 60_000_000_000
 PATTERN_SESSIONS = 5
 """Sessions over which day trades are counted where they are limited."""
+VOLUME_CHECK: Final = "position against five minutes' volume"
 
 
 class Picture(msgspec.Struct, frozen=True, gc=False):
@@ -43,8 +46,15 @@ class Picture(msgspec.Struct, frozen=True, gc=False):
     age_s: float | None
     halted: bool
     spread_bps: float | None
+    spread_usd: float | None
     quoted: bool
     """The feed has quotes, so a missing spread is a fault and not a property of the feed."""
+    atr: float | None
+    """Daily ATR(14), $ per share."""
+    ranged: bool
+    """The session knows average ranges, so a missing one is a fault of the symbol and not of the data."""
+    volume_5m: float | None
+    """Shares that traded in the last five minutes."""
     equity_usd: float
     gross_usd: float
     """Positions and working entries."""
@@ -115,9 +125,11 @@ class Gate:
             *short_sale(signal, price, seen.standing, seen.rules, lim.shorts),
             _between("price", price, lim.min_price, lim.max_price, "$"),
             _between("stop distance", gap, least, price * lim.max_stop_pct / 100, "$"),
+            *self._room_to_stop(gap, seen),
             _least("shares", sizing.shares, 1, "shares"),
             _least("risk taken", sizing.risk_usd, self._worth_it(signal, sizing, seen), "$"),
             _most("position", notional, seen.equity_usd * lim.max_notional, "$"),
+            *_thin(sizing.shares, traded(signal, seen.volume_5m, lim)),
             _most("gross exposure", seen.gross_usd + notional, seen.equity_usd * lim.max_gross, "$"),
             _most("buying power used", seen.gross_usd + notional, seen.equity_usd * lim.leverage, "$"),
             *margin(signal, sizing.shares, price, used, seen.gross_usd, equity, made, lim, seen.rules),
@@ -129,8 +141,6 @@ class Gate:
             _most("orders of unknown outcome", seen.unknown, 0, ""),
             _most("entries in a minute", self._rate(seen.now) + 1, lim.max_orders_per_min, ""),
         ]
-        if seen.quoted:
-            checks.append(_most("spread", seen.spread_bps, lim.max_spread_bps, "bp"))
         return tuple(checks)
 
     def approve(self, order: Order, checks: tuple[Check, ...]) -> Approved[Order] | None:
@@ -165,6 +175,26 @@ class Gate:
     def state(self) -> object:
         """Return what must be equal after a restart."""
         return [self.stopped, self.stopped_today, list(self._sent), list(self._day_trades)]
+
+    def _room_to_stop(self, gap: float | None, seen: Picture) -> list[Check]:
+        """Check the way to the stop, $, against spread and average range, and the spread itself.
+
+        Source of the bounds: a stop nearer than three spreads or a tenth of the daily ATR(14) is met by noise.
+        """
+        lim, spread = self.limits, seen.spread_usd
+        checks: list[Check] = []
+        if seen.ranged and lim.min_stop_atr > 0:
+            # A tenth of a range is a tenth, whatever the binary fractions of price and stop say.
+            ranges = round(gap / seen.atr, 6) if gap is not None and seen.atr is not None and seen.atr > 0 else None
+            checks.append(_least("stop distance in daily ranges", ranges, lim.min_stop_atr, "ATR"))
+        if seen.quoted:
+            share = round(spread / gap, 6) if spread is not None and gap is not None and gap > 0 else None
+            checks.append(_most("spread", seen.spread_bps, lim.max_spread_bps, "bp"))
+            checks.append(_most("spread against the stop distance", share, lim.max_spread_of_stop, ""))
+            if spread is not None:
+                least = round(lim.min_stop_spreads * spread, 8)
+                checks.append(_least("stop distance against the spread", gap, least, "$"))
+        return checks
 
     def _worth_it(self, signal: Signal, sizing: Sizing, seen: Picture) -> float:
         risk = self.limits.risk_per_trade
@@ -229,6 +259,15 @@ def _least(name: str, value: float | None, limit: float, unit: str) -> Check:
     if value is None:
         return Check(name, None, float(limit), passed=False, unit=unit)
     return Check(name, float(value), float(limit), value >= limit, unit)
+
+
+def _thin(shares: int, most: float) -> list[Check]:
+    """Check a position against what traded of late; nothing where that is no bound."""
+    if most == inf:
+        return []
+    if most != most:
+        return [Check(VOLUME_CHECK, float(shares), None, passed=False, unit="shares")]
+    return [_most(VOLUME_CHECK, shares, most, "shares")]
 
 
 def _between(name: str, value: float | None, low: float, high: float, unit: str) -> Check:

@@ -33,6 +33,8 @@ class RiskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Largest position."""
     max_gross: Annotated[float, Meta(gt=0, le=4)] = 2.0
     """All positions and working entries together, longs and shorts both counted as positive."""
+    max_of_volume: Share = 0.01
+    """Largest position as a share of what traded in the last five minutes; entries for an auction are not bound."""
     max_heat: Share = 0.02
     """What all open trades together may lose if every stop is hit."""
     day_loss: Share = 0.02
@@ -47,12 +49,18 @@ class RiskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A price above is taken for an error, $."""
     max_spread_bps: Annotated[float, Meta(gt=0)] = 60.0
     """A wider market is not entered; checked once the feed has quotes."""
+    max_spread_of_stop: Annotated[float, Meta(gt=0, le=1)] = 0.15
+    """A market wider than this share of the way to the stop is not entered; checked once the feed has quotes."""
     max_age_s: Annotated[float, Meta(gt=0)] = 90.0
     """A price older than this is no price to enter at."""
     last_entry_min: Annotated[int, Meta(ge=0, le=390)] = 30
     """No new position in the last minutes before the close."""
     min_stop_ticks: Annotated[float, Meta(ge=0)] = 3.0
     """A nearer stop is noise, in ticks of the date."""
+    min_stop_spreads: Annotated[float, Meta(ge=0, le=20)] = 3.0
+    """A nearer stop is noise, in spreads; checked once the feed has quotes."""
+    min_stop_atr: Annotated[float, Meta(ge=0, le=2)] = 0.1
+    """A nearer stop is noise, in daily ATR(14); 0 takes any. Checked where the session knows average ranges."""
     max_stop_pct: Annotated[float, Meta(gt=0, le=100)] = 25.0
     """A stop farther away than this, in per cent of the price, is an error."""
     slippage_bps: Annotated[float, Meta(ge=0)] = 8.0

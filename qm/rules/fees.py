@@ -60,6 +60,10 @@ NO_COMMISSION: Final = Commission("zero")
 IBKR_FIXED: Final = Commission("ibkr_fixed", Decimal("0.005"), Decimal(1), Decimal("0.01"))
 
 
+COMMISSIONS: Final[dict[str, Commission]] = {each.id: each for each in (NO_COMMISSION, IBKR_FIXED)}
+"""Price lists by name."""
+
+
 def per_share(rate: Decimal) -> Commission:
     """Return a commission of `rate` $ per share without a minimum."""
     return Commission(f"per_share_{rate}", rate)
@@ -106,6 +110,13 @@ class FeeSchedule:
         if self.commission is NO_COMMISSION:
             return fees
         return fees._replace(commission=self.commission.of(qty, price))
+
+    def round_trip_usd(self, qty: int, price: float, date: dt.date) -> float:
+        """Return what buying and selling `qty` shares at one price costs, $, not rounded; 0 for no price."""
+        if not 0.0 < price < float("inf"):
+            return 0.0
+        at = Decimal(repr(price))
+        return float(sum((self.parts(side, qty, at, date).total for side in Side), ZERO))
 
     def of_day(self, date: dt.date) -> DayFees:
         """Return the running fees of a session."""

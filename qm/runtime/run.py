@@ -87,7 +87,8 @@ class Run:
         self.setup, self.journal, self.header, self.recorder = setup, journal, header, recorder
         day, settings = setup.day, setup.settings
         self.market = Market(day.table, day.session, day.reference, prints=settings.prints)
-        self.core = Core(settings.engine, setup.strategies, self.market, settings.mode, settings.run_number)
+        mode, number = settings.mode, settings.run_number
+        self.core = Core(settings.engine, setup.strategies, self.market, mode, number, settings.fees)
         self.venue = setup.make_venue(self.market, settings)
         self.session = Session(self.core, self.venue, Durable(journal, recorder))
         self.resumed = 0

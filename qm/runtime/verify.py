@@ -70,7 +70,7 @@ def decide_again(
     day = session_of(dt.date.fromisoformat(header.session))
     reference = header.reference.reference() if header.reference else Reference.empty(len(table))
     market = Market(table, day, reference, prints=settings.prints)
-    core = Core(settings.engine, strategies, market, settings.mode, settings.run_number)
+    core = Core(settings.engine, strategies, market, settings.mode, settings.run_number, settings.fees)
     venue: Venue = make_venue(market, settings)
     journal = MemoryJournal()
     run = RunHeader(

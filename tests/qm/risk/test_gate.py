@@ -17,9 +17,9 @@ from msgspec.structs import replace
 from qm.model.events import Check, EntriesResumed, EntriesStopped, Entry, Intended, SessionStarted, Signal, Sizing
 from qm.model.order import Order, OrderType, Purpose, Side
 from qm.model.standing import Standing
-from qm.risk.gate import Gate, Picture
+from qm.risk.gate import VOLUME_CHECK, Gate, Picture
 from qm.risk.limits import RiskSettings
-from qm.risk.sizing import size
+from qm.risk.sizing import Room, size
 from qm.rules.calendar import session
 from qm.rules.day_rules import day_rules
 
@@ -37,7 +37,11 @@ CALM = Picture(
     age_s=1.0,
     halted=False,
     spread_bps=5.0,
+    spread_usd=0.01,
     quoted=True,
+    atr=2.0,
+    ranged=True,
+    volume_5m=1e6,
     equity_usd=100_000.0,
     gross_usd=0.0,
     heat_usd=0.0,
@@ -88,6 +92,12 @@ def test_a_sound_entry_passes_every_check() -> None:
         ("attempts today", "attempts", 1, 2),
         ("orders of unknown outcome", "unknown", 0, 1),
         ("spread", "spread_bps", 60.0, 60.1),
+        # The stop is 1 $ away.
+        ("spread against the stop distance", "spread_usd", 0.15, 0.16),
+        ("stop distance against the spread", "spread_usd", 0.33, 0.34),
+        ("stop distance in daily ranges", "atr", 10.0, 10.01),
+        # 400 shares are a hundredth of 40,000.
+        (VOLUME_CHECK, "volume_5m", 40_000.0, 39_999.0),
     ],
 )
 def test_each_limit_of_the_picture_at_its_boundary(check: str, field: str, good: object, bad: object) -> None:
@@ -138,7 +148,10 @@ def test_a_strategy_with_a_fixed_size_may_not_pass_the_largest_position_either()
     assert judge(sizing=changed(fixed, shares=1250)) == []
 
 
-UNKNOWN_FIELDS = ("equity_usd", "gross_usd", "heat_usd", "day_usd", "age_s", "spread_bps")
+UNKNOWN_FIELDS = (
+    *("equity_usd", "gross_usd", "heat_usd", "day_usd", "age_s"),
+    *("spread_bps", "spread_usd", "atr", "volume_5m"),
+)
 
 
 @pytest.mark.parametrize("field", UNKNOWN_FIELDS)
@@ -146,13 +159,41 @@ def test_what_is_not_a_number_refuses(field: str) -> None:
     assert judge(**one(field, nan))
 
 
-@pytest.mark.parametrize("field", ["age_s", "spread_bps"])
+@pytest.mark.parametrize("field", ["age_s", "spread_bps", "spread_usd", "atr", "volume_5m"])
 def test_what_is_not_known_refuses(field: str) -> None:
     assert judge(**one(field, None))
 
 
 def test_a_missing_spread_is_no_fault_of_a_feed_without_quotes() -> None:
-    assert judge(quoted=False, spread_bps=None) == []
+    assert judge(quoted=False, spread_bps=None, spread_usd=None) == []
+
+
+def test_a_missing_range_is_no_fault_of_data_without_ranges() -> None:
+    assert judge(ranged=False, atr=None) == []
+    assert judge(limits=RiskSettings(min_stop_atr=0.0), atr=None) == []
+
+
+def test_what_a_stop_is_compared_with_is_told_with_value_and_limit() -> None:
+    told = {check.name: check for check in Gate(LIMITS).judge(SIGNAL, SIZING, CALM)}
+    assert told["spread against the stop distance"] == Check("spread against the stop distance", 0.01, 0.15, True)
+    assert told["stop distance against the spread"] == Check("stop distance against the spread", 1.0, 0.03, True, "$")
+    assert told["stop distance in daily ranges"] == Check("stop distance in daily ranges", 0.5, 0.1, True, "ATR")
+    assert told[VOLUME_CHECK] == Check(VOLUME_CHECK, 400.0, 10_000.0, True, "shares")
+
+
+def test_an_order_for_an_auction_is_not_bound_by_what_trades_before_it() -> None:
+    before = changed(SIGNAL, type=OrderType.MOO)
+    assert VOLUME_CHECK not in [c.name for c in Gate(LIMITS).judge(before, SIZING, replace(CALM, volume_5m=0.0))]
+
+
+@given(st.floats(1.0, 500.0), st.floats(0.05, 30.0), st.sampled_from(Side))
+def test_a_stop_of_a_tenth_of_the_range_is_never_too_near_whatever_its_binary_fractions(
+    price: float, atr: float, side: Side
+) -> None:
+    stop = price - side.sign * 0.1 * atr
+    assert "stop distance in daily ranges" not in judge(changed(SIGNAL, side=side, price=price, stop=stop), atr=atr)
+    near = price - side.sign * 0.0999 * atr
+    assert "stop distance in daily ranges" in judge(changed(SIGNAL, side=side, price=price, stop=near), atr=atr)
 
 
 @pytest.mark.parametrize("stop", [None, nan, inf, -inf])
@@ -329,12 +370,14 @@ def test_only_the_gate_stamps_orders() -> None:
     st.floats(5_000.0, 2_000_000.0),
     st.floats(0.0, 1.5),
     st.floats(0.0, 0.02),
+    st.floats(0.0, 1e6),
 )
 def test_what_sizing_allows_the_gate_does_not_find_too_large(
-    price: float, distance: float, equity: float, gross: float, heat: float
+    price: float, distance: float, equity: float, gross: float, heat: float, volume: float
 ) -> None:
     signal = changed(SIGNAL, price=price, stop=price - distance)
     gross_usd, heat_usd = gross * equity, heat * equity
-    sizing = size(signal, equity, gross_usd, heat_usd, inf, LIMITS)
-    too_large = {"position", "gross exposure", "buying power used", "open risk"}
-    assert too_large.isdisjoint(judge(signal, sizing, equity_usd=equity, gross_usd=gross_usd, heat_usd=heat_usd))
+    sizing = size(signal, Room(equity, gross_usd, heat_usd, inf, volume), LIMITS)
+    seen: dict[str, Any] = {"equity_usd": equity, "gross_usd": gross_usd, "heat_usd": heat_usd, "volume_5m": volume}
+    too_large = {"position", VOLUME_CHECK, "gross exposure", "buying power used", "open risk"}
+    assert too_large.isdisjoint(judge(signal, sizing, **seen))

@@ -41,7 +41,8 @@ SECOND = 1_000_000_000
 MINUTE = 60 * SECOND
 RUN = "stage"
 SYMBOLS = ("AAA", "BBB", "CCC")
-WIDE = RiskSettings(max_stop_pct=50.0, shorts=ShortPolicy.ANY)
+WIDE = RiskSettings(max_stop_pct=50.0, shorts=ShortPolicy.ANY, max_of_volume=1.0)
+"""Limits that leave a hand-made tape of thin minutes to the rules of its strategy."""
 T = TypeVar("T")
 Row = tuple[Any, ...]
 

@@ -8,13 +8,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from qm.errors import ConfigError
-from qm.model.events import Filled, Intended, NotStarted, Released, Signal, TradeClosed
+from qm.model.events import Filled, Intended, NotStarted, Refused, Released, Signal, TradeClosed
 from qm.model.order import OrderType, Purpose
+from qm.risk.limits import RiskSettings
 from qm.strategies.first_pullback import range_5m
 from qm.strategies.presets import strategy
-from tests.qm.strategies.stage import OPEN, Row, Stage, at, minute
+from tests.qm.strategies.stage import OPEN, WIDE, Row, Stage, at, minute
 
 Bar = tuple[float, float, float, float]
 FLAT: Bar = (20.0, 20.02, 19.98, 20.0)
@@ -36,8 +38,12 @@ def tape(
     return [minute(first + n, *bar, volume) for n, (bar, volume) in enumerate(bars)]
 
 
-def play(rows: list[Row], atr: float = 2.0, **params: Any) -> Stage:
-    return Stage(strategy("first_pullback", params), atr=atr).feed(*rows)
+NEAR = replace(WIDE, min_stop_atr=0.0)
+"""Takes a stop of ten cents, where the daily ATR is 2 $."""
+
+
+def play(rows: list[Row], atr: float = 2.0, risk: RiskSettings = NEAR, **params: Any) -> Stage:
+    return Stage(strategy("first_pullback", params), atr=atr, risk=risk).feed(*rows)
 
 
 def orders(on: Stage, purpose: Purpose = Purpose.ENTRY) -> list[tuple[int, str]]:
@@ -60,6 +66,15 @@ def test_it_rests_a_stop_order_a_tick_above_the_last_minute_of_the_pullback() ->
     fill = on.only(Filled).execution
     assert (fill.price, fill.ts) == (Decimal("20.51"), at(10))
     assert orders(on, Purpose.PROTECT) == [(at(10), "20.41")]
+
+
+def test_a_stop_nearer_than_a_tenth_of_the_daily_range_is_refused_unless_it_is_allowed() -> None:
+    refused = play(tape(), risk=WIDE).only(Refused)
+    assert [(c.name, c.value, c.limit) for c in refused.checks if not c.passed] == [
+        ("stop distance in daily ranges", 0.05, 0.1)
+    ]
+    # Of 1 $ the ten cents are a tenth.
+    assert orders(play(tape(), atr=1.0, risk=WIDE)) == [(at(10), "20.51")]
 
 
 def test_the_order_moves_to_the_next_minute_until_the_pullback_is_too_long() -> None:

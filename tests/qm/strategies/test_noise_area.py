@@ -25,7 +25,13 @@ NOISE = np.array([[0.01 + 0.001 * k] for k in range(13)])
 Known = Mapping[str, float | npt.NDArray[np.float64]]
 KNOWN: Known = {"prior_close": 99.0, "noise": NOISE}
 ROOM = RiskSettings(
-    max_notional=4.0, max_gross=4.0, leverage=4.0, risk_per_trade=0.02, day_loss=0.2, shorts=ShortPolicy.ANY
+    max_notional=4.0,
+    max_gross=4.0,
+    leverage=4.0,
+    risk_per_trade=0.02,
+    day_loss=0.2,
+    shorts=ShortPolicy.ANY,
+    max_of_volume=1.0,
 )
 
 
@@ -110,7 +116,7 @@ def test_the_size_is_a_target_of_volatility_capped_by_leverage_and_the_risk_sett
     shares = int(100_000 / 100.0 * 0.02 / usual)
     assert on_order(play(101.01)) == shares == 725
     assert on_order(play(101.01, on=stage(max_lev=0.5))) == 500
-    quarter = RiskSettings(max_notional=0.25, risk_per_trade=0.02)
+    quarter = RiskSettings(max_notional=0.25, risk_per_trade=0.02, max_of_volume=1.0)
     assert on_order(play(101.01, on=stage(risk=quarter))) == int(25_000 / 101.01)
     # The stop of 2 $ and slippage of 16 cents may lose 500 $.
     by_stop = RiskSettings(max_notional=4.0, max_gross=4.0, leverage=4.0, risk_per_trade=0.005)
