@@ -119,7 +119,7 @@ def test_the_size_is_a_target_of_volatility_capped_by_leverage_and_the_risk_sett
     quarter = RiskSettings(max_notional=0.25, risk_per_trade=0.02, max_of_volume=1.0)
     assert on_order(play(101.01, on=stage(risk=quarter))) == int(25_000 / 101.01)
     # The stop of 2 $ and slippage of 16 cents may lose 500 $.
-    by_stop = RiskSettings(max_notional=4.0, max_gross=4.0, leverage=4.0, risk_per_trade=0.005)
+    by_stop = RiskSettings(max_notional=4.0, max_gross=4.0, leverage=4.0, risk_per_trade=0.005, max_of_volume=1.0)
     assert on_order(play(101.01, on=stage(risk=by_stop))) == int(500 / (2.0 + 2 * 101.01 * 8e-4))
 
 
