@@ -18,7 +18,7 @@ ARGS ?=
 WORKERS ?= auto
 SESSIONS ?= 250
 
-.PHONY: help demo test stale check style types arrows format bench soak docs pins clean
+.PHONY: help demo test stale check style types arrows format bench soak docs calendar pins clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -60,6 +60,9 @@ soak: $(VENV)/.dev ## run for long and watch memory and latency; kill a download
 
 docs: $(VENV)/.dev ## generate the pages of docs/ that follow from the code
 	@$(BIN)/python docs/generate.py $(ARGS)
+
+calendar: $(VENV)/.dev ## compare the baked closures with exchange_calendars (ARGS=--write: take them over)
+	@$(BIN)/python -m tests.closures $(ARGS)
 
 # The second set is resolved against the first, so that one environment can hold both.
 PIN := $(BIN)/pip-compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \

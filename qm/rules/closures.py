@@ -41,4 +41,4 @@ CLOSURES: Final[dict[int, tuple[str, str]]] = {
 }
 """Year: (closed all day, closed at 13:00). Unscheduled closures (2001-09-11, 2004-06-11, 2012-10-29, 2025-01-09, ...)
 stand among the holidays, because a program that runs on history meets both in the same way.
-Source: NYSE holidays and trading hours; compared with `exchange_calendars` by the tests."""
+Source: NYSE holidays and trading hours; generated and compared by `make calendar`."""
