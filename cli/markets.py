@@ -161,7 +161,11 @@ def _stored_day(data: SessionData, known: Reference, prints: bool) -> Day:
     # A stored tape has neither statuses nor bands: both follow from its prints.
     day_usd = known.adv * known.prior_close
     return Day(
-        data.symbols, of, known, prints, Batches(lambda: LuldTape(of, known.prior_close, day_usd).over([events]))
+        data.symbols,
+        of,
+        known,
+        prints,
+        Batches(lambda: LuldTape(of, known.prior_close, day_usd, known.leverage).over([events])),
     )
 
 

@@ -9,7 +9,7 @@ from math import isfinite, nan
 from qm.engine.book import Book
 from qm.engine.closing import Closing
 from qm.market.names import F
-from qm.market.standing import standing
+from qm.market.standing import leverage_at, standing
 from qm.market.symbol_features import values_of
 from qm.model.approved import Approved
 from qm.model.effects import Notify, Submit
@@ -401,13 +401,14 @@ class Trading:
         book, last = self.book, self.book.market.col["last"]
         if book.portfolio.stranded:
             return nan
-        if net == gross:
-            # Without a short position nothing depends on the single one.
+        if net == gross and not book.market.leveraged:
+            # Without a short position or a leveraged fund nothing depends on the single one.
             return gross * rules.long
         used = 0.0
         for symbol, position in book.portfolio.positions.items():
-            price = last.item(book.market.table.row(symbol))
-            used += rules.required(position.qty, price) if price > 0.0 else nan
+            row = book.market.table.row(symbol)
+            price = last.item(row)
+            used += rules.required(position.qty, price, leverage_at(book.market, row)) if price > 0.0 else nan
         return used
 
     def _group(self, rows: list[int]) -> Group:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from qm.history.catalogue import Catalogue
 from qm.history.layout import ASSETS
 from qm.rules.borrow import Availability
+from qm.rules.leverage import leverage_of
 
 
 class Asset(NamedTuple):
@@ -53,15 +54,24 @@ def universe(catalogue: Catalogue, dataset: str, known_by: int) -> Universe | No
 def listings(catalogue: Catalogue, dataset: str, date: dt.date) -> dict[str, str]:
     """Return which exchange lists each symbol, as the universe nearest to a session tells it, an earlier one first.
 
-    Listings hardly ever move, so that a universe of later says more than none; nothing else of it is told.
+    Listings hardly ever move, so that a universe of later says more than none; nothing else of it is told, but names.
     """
+    return {name: listing for name, listing in _nearest(catalogue, dataset, date, "listing") if listing}
+
+
+def leverages(catalogue: Catalogue, dataset: str, date: dt.date) -> dict[str, float]:
+    """Return the leverage of each fund whose name tells it, out of the same universe as `listings`."""
+    told = {name: leverage_of(called) for name, called in _nearest(catalogue, dataset, date, "name")}
+    return {name: leverage for name, leverage in told.items() if leverage is not None}
+
+
+def _nearest(catalogue: Catalogue, dataset: str, date: dt.date, column: str) -> list[tuple[str, str]]:
     dates = catalogue.facts(dataset, ASSETS)
     nearest = [each for each in dates if each <= date][-1:] or dates[:1]
     if not nearest:
-        return {}
+        return []
     columns = catalogue.fact(dataset, ASSETS, nearest[0])
-    told = zip(columns["names"][columns["symbol"]].tolist(), columns["listing"].tolist(), strict=True)
-    return {name: listing for name, listing in told if listing}
+    return list(zip(columns["names"][columns["symbol"]].tolist(), columns[column].tolist(), strict=True))
 
 
 def _read(catalogue: Catalogue, dataset: str, date: dt.date) -> Universe:

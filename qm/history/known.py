@@ -10,7 +10,7 @@ import numpy as np
 
 from qm.errors import DataError
 from qm.history.actions import Actions
-from qm.history.assets import listings, universe
+from qm.history.assets import leverages, listings, universe
 from qm.history.auctions import Official, official
 from qm.history.catalogue import Catalogue
 from qm.history.doubts import Doubt, doubted, first_prices, without
@@ -196,6 +196,7 @@ class Known:
 
     def _assets(self, known: Reference, symbols: SymbolTable, on: dt.date, known_by: int) -> None:
         listed = listings(self._catalogue, self._dataset, on)
+        times = leverages(self._catalogue, self._dataset, on)
         told = universe(self._catalogue, self._dataset, known_by)
         # Lists of what can be borrowed change every day: one of an earlier session says nothing of this one.
         fresh = {} if told is None or told.of not in (on, _before(on)) else told.assets
@@ -203,6 +204,7 @@ class Known:
             venue = LISTED.get(listed.get(name, ""))
             if venue is not None:
                 known.listing[row] = EXCHANGES.index(venue)
+            known.leverage[row] = times.get(name, np.nan)
             if name in fresh:
                 known.borrow[row] = TOLD.index(fresh[name].availability)
 

@@ -54,6 +54,7 @@ class ReferenceColumns(msgspec.Struct, frozen=True):
     known_at: list[int] = []
     listing: list[float | None] = []
     borrow: list[float | None] = []
+    leverage: list[float | None] = []
     beta: list[float | None] = []
 
     @classmethod

@@ -61,6 +61,7 @@ def facts_of(symbol: str, seen: Standing) -> Facts:
         reference=seen.reference,
         bid=_exact(seen.bid if seen.bid is not None else seen.price),
         restricted=bool(seen.restricted),
+        leverage=seen.leverage,
         listing=Venue(seen.listing) if seen.listing else None,
         broker=Broker(seen.broker),
     )

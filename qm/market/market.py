@@ -64,7 +64,9 @@ class Market:
         """Last prices at the last minute boundaries, float64[boundary % KEPT_MINUTES, row]."""
         self.opening_volume = self.minutes.opening_volume
         """Shares of the first five minutes, from 09:35 on."""
-        set_limits(self.rows, reference.prior_close, session)
+        set_limits(self.rows, reference.prior_close, reference.leverage, session)
+        self.leveraged = bool((reference.leverage > 1.0).any())
+        """Some fund of this session is known to be leveraged."""
         self.decided: set[int] = set()
         """Rows whose cancelled and corrected prints wake, because somebody decided by their prices today."""
         self.blank: dict[tuple[str, ...], npt.NDArray[np.float64]] = {}

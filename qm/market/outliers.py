@@ -18,8 +18,8 @@ BANDS: Final = 3.0
 """Widths of the volatility bands that a print may be away."""
 
 
-def set_limits(rows: Rows, prior_close: Column, of: Session) -> None:
-    """Put tick and limits into the rows of a new session, by the prior close in $.
+def set_limits(rows: Rows, prior_close: Column, leverage: Column, of: Session) -> None:
+    """Put tick and limits into the rows of a new session, by the prior close in $ and the leverage of funds.
 
     The limit is three times the width of the volatility bands of tier two, at least 5 %; where the prior close is not
     known, that of symbols between the price levels of the plan. Before the plan its present widths stand for them.
@@ -31,7 +31,7 @@ def set_limits(rows: Rows, prior_close: Column, of: Session) -> None:
     small = prior_close < rule.penny
     with np.errstate(divide="ignore"):
         band[small] = np.minimum(rule.penny_usd / prior_close[small], rule.penny_fraction)
-    wide = np.maximum(LEAST, BANDS * band)
+    wide = np.maximum(LEAST, BANDS * band * np.where(leverage >= 1.0, leverage, 1.0))
     rows["wide_up"] = 1.0 + wide
     rows["wide_down"] = np.where(wide < 1.0, 1.0 - wide, 1.0 / (1.0 + wide))
     ticks = TICKS.at(of.date)

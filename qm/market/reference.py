@@ -72,6 +72,8 @@ class Reference:
     """Exchange that lists the symbol: its place in `EXCHANGES`."""
     borrow: Column = field(default_factory=_unknown)
     """What the broker said of borrowing the shares for this session: its place in `TOLD`."""
+    leverage: Column = field(default_factory=_unknown)
+    """Of a leveraged fund, by its name; it counts as 1 where it is not known."""
     beta: Column = field(default_factory=_unknown)
     """Slope of the daily moves of the last 60 sessions on those of SPY; NaN with fewer than 20 of them."""
     known_at: Times = field(default_factory=lambda: np.empty(0, np.int64))

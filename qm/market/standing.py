@@ -49,9 +49,16 @@ def standing(market: Market, row: int) -> Standing:
         restricted=restricted(market, row),
         market_pct=_market_pct(market),
         market_level=market.halted_level,
+        leverage=leverage_at(market, row),
         listing=listing_of(market, row) or "",
         borrow=availability(market, row),
     )
+
+
+def leverage_at(market: Market, row: int) -> float:
+    """Return the leverage of a fund; 1 for everything else, and where it is not known."""
+    leverage = market.reference.leverage.item(row)
+    return leverage if isfinite(leverage) else 1.0
 
 
 def listing_of(market: Market, row: int) -> Venue | None:
@@ -85,7 +92,7 @@ def _bands(
     reference = _mean(market, row)
     if reference is None:
         return None, None, None, False
-    bands = luld_bands(tier, prior or NARROWEST, reference, of, now)
+    bands = luld_bands(tier, prior or NARROWEST, reference, of, now, leverage_at(market, row))
     return (
         (reference, None, None, False) if bands is None else (reference, float(bands.lower), float(bands.upper), True)
     )

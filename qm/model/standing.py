@@ -32,6 +32,8 @@ class Standing(msgspec.Struct, frozen=True, gc=False):
     market_level: int = 0
     """Highest level of the circuit breakers that halted the market in this session, and is over."""
     broker: str = "sim"
+    leverage: float = 1.0
+    """Of a leveraged fund: its volatility bands are as many times as wide."""
     listing: str = ""
     """Exchange that lists the symbol; empty where it is not known."""
     borrow: str = "unknown"

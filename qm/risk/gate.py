@@ -132,7 +132,7 @@ class Gate:
             *_thin(sizing.shares, traded(signal, seen.volume_5m, lim)),
             _most("gross exposure", seen.gross_usd + notional, seen.equity_usd * lim.max_gross, "$"),
             _most("buying power used", seen.gross_usd + notional, seen.equity_usd * lim.leverage, "$"),
-            *margin(signal, sizing.shares, price, used, seen.gross_usd, equity, made, lim, seen.rules),
+            *margin(signal, sizing.shares, price, used, seen.gross_usd, equity, made, seen.standing, lim, seen.rules),
             _most("open risk", seen.heat_usd + sizing.risk_usd, seen.equity_usd * lim.max_heat, "$"),
             _least("day result", seen.day_usd, -seen.equity_usd * lim.day_loss, "$"),
             _most("positions and entries", seen.busy + 1, lim.max_positions, ""),

@@ -105,7 +105,7 @@ def short_sale(signal: Signal, price: float, seen: Standing, rules: DayRules, po
 
 
 def margin(signal: Signal, shares: int, price: float, used_usd: float, gross_usd: float, equity_usd: float,
-           made: int, limits: RiskSettings, rules: DayRules) -> list[Check]:  # fmt: skip
+           made: int, seen: Standing, limits: RiskSettings, rules: DayRules) -> list[Check]:  # fmt: skip
     """Check what positions tie up against the equity, less the headroom, and day trades where they are counted.
 
     `used_usd` is what positions and working entries tie up, `gross_usd` their value, `made` the day trades of this
@@ -119,7 +119,7 @@ def margin(signal: Signal, shares: int, price: float, used_usd: float, gross_usd
     elif now is Regime.REG_T or (now is Regime.LEGACY_PDT and small):
         needed = max((gross_usd + shares * price) * rules.initial, used_usd)
     else:
-        needed = used_usd + rules.required(signal.side.sign * shares, price)
+        needed = used_usd + rules.required(signal.side.sign * shares, price, seen.leverage)
     room = equity_usd * (1.0 - limits.margin_headroom)
     checks = [Check(MARGIN_CHECK, needed, room, needed <= room, "$")]
     if now is Regime.LEGACY_PDT and small:

@@ -75,14 +75,17 @@ class DayRules:
         """Return the smallest step of prices there, $."""
         return self.tick if price >= self.tick_edge else self.fine
 
-    def required(self, shares: float, price: float) -> float:
-        """Return the equity that a position ties up, $; `shares` are signed. Source: `REQUIREMENTS`."""
+    def required(self, shares: float, price: float, leverage: float = 1.0) -> float:
+        """Return the equity that a position ties up, $; `shares` are signed. Source: `REQUIREMENTS`.
+
+        That of a leveraged fund ties up as many times as much, a long one no more than its value.
+        """
         value = abs(shares) * price
         if shares >= 0:
-            return value * self.long
+            return value * min(self.long * leverage, 1.0)
         if price < self.cheap_below:
-            return max(self.cheap_usd * -shares, value * self.cheap)
-        return max(self.short_usd * -shares, value * self.short)
+            return max(self.cheap_usd * -shares, value * self.cheap * leverage)
+        return max(self.short_usd * -shares, value * self.short * leverage)
 
 
 @lru_cache(maxsize=64)

@@ -34,11 +34,13 @@ class LuldTape:
     before it, except that a reopening stands right before the print that shows it. A print far outside the bands
     counts when it is the third in a row. A symbol whose prior close is unknown has no bands, and no pauses.
 
-    `prior_close` ($) and `day_usd` (average $ traded in a day, which stands for the lists of tier one) are by row.
+    `prior_close` ($), `day_usd` (average $ traded in a day, which stands for the lists of tier one) and `leverage` (of
+    leveraged funds; NaN is 1) are by row.
     """
 
-    def __init__(self, of: Session, prior_close: Column, day_usd: Column) -> None:
-        self._board = LuldBoard(of, tiers(day_usd, of), prior_close, evidence=Evidence.PRINTS)
+    def __init__(self, of: Session, prior_close: Column, day_usd: Column, leverage: Column | None = None) -> None:
+        times = None if leverage is None else np.where(leverage >= 1.0, leverage, 1.0)
+        self._board = LuldBoard(of, tiers(day_usd, of), prior_close, times, evidence=Evidence.PRINTS)
         self._board.begin()
         self._of = of
         self._lots = round_lots(prior_close, of)

@@ -309,7 +309,7 @@ def assets(of: Catalogue, folder: Path, on: dt.date, known: int) -> None:
     """AAPL on the Nasdaq and easy to borrow, CYPH on an exchange whose rules are not kept, and hard to borrow."""
     flags = {name: [1, 1] for name in ("active", "tradable", "marginable", "shortable", "fractionable")}
     columns: dict[str, Any] = {"symbol": ["AAPL", "CYPH"], "ts": [known] * 2, "listing": ["Q", "A"], **flags}
-    columns |= {"easy_to_borrow": [1, 0], "id": ["1", "2"], "name": ["Apple", "Cypher"]}
+    columns |= {"easy_to_borrow": [1, 0], "id": ["1", "2"], "name": ["Apple Inc.", "Direxion Daily CYPH Bull 2X ETF"]}
     manifest = Manifest(
         dataset="made_up", kind="assets", session=str(on), seconds=0, rows=0, symbols=0, first=0, last=0, source="",
         fetched_at=known,
@@ -324,6 +324,7 @@ def test_a_list_of_what_can_be_borrowed_holds_for_its_session_and_the_next(tmp_p
         np.testing.assert_array_equal(before(catalogue, date).reference.borrow, borrow)
         # Listings hardly ever move.
         np.testing.assert_array_equal(before(catalogue, date).reference.listing, [1.0, np.nan])
+        np.testing.assert_array_equal(before(catalogue, date).reference.leverage, [np.nan, 2.0])
     # Where it came out after 04:00, the next session is the first that knows it.
     assets(catalogue, tmp_path, DATES[7], at_ny(DATES[7], "04:00") + 1)
     assert np.isnan(before(catalogue, DATES[7]).reference.borrow).all()

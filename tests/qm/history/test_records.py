@@ -81,7 +81,7 @@ def test_the_reference_comes_back_to_the_bit(path: Path) -> None:
     known = Reference.empty(4)
     known.atr[:] = [0.1 + 0.2, np.nan, 1e-17, 3.0]
     known.noise[3, 1:3] = [0.004, 0.1 + 0.2]
-    known.listing[0], known.borrow[1] = 2.0, 0.0
+    known.listing[0], known.borrow[1], known.leverage[2] = 2.0, 0.0, 1.5
     known.known_at[2] = 1_700_000_000_000_000_001
     columns = ReferenceColumns.of(known)
     RecordWriter.create(path, RecordHeader(session="2025-01-02", run="r", symbols=(), reference=columns)).close()

@@ -49,6 +49,15 @@ def test_a_print_that_is_set_aside_changes_nothing_but_the_count() -> None:
             assert np.array_equal(quiet.rows[name], hit.rows[name], equal_nan=True), name
 
 
+@pytest.mark.parametrize(("price", "far"), [(15.9, False), (16.1, True)])
+def test_a_leveraged_fund_moves_as_many_times_as_far(price: float, far: bool) -> None:
+    reference = Reference.empty(1)
+    reference.prior_close[:], reference.leverage[:] = 10.0, 2.0
+    made = Market(SymbolTable(["AAA"]), SESSION, reference)
+    made.replay(events(prints(10.0, price)))
+    assert aside(made) == far
+
+
 @pytest.mark.parametrize(
     ("price", "far"),
     [(10.0 * (1 + LIMIT), False), (13.1, True), (10.0 * (1 - LIMIT), False), (6.9, True), (10.1, False)],

@@ -50,6 +50,12 @@ def minutes(on: Market, *closes: float) -> Market:
     return on
 
 
+def test_estimated_bands_of_a_leveraged_fund_are_as_many_times_as_wide() -> None:
+    on = feed(market(prior_close=[10, 500], leverage=[3, np.nan]), bar(at(1), AAA, 10, 10, 10, 10, 100.0))
+    assert bands_of(on, AAA) == (10.0, 7.0, 13.0, True)
+    assert [standing(on, row).leverage for row in (AAA, SPY)] == [3.0, 1.0]
+
+
 def test_bands_that_the_feed_tells_are_taken_as_they_are() -> None:
     on = feed(market(prior_close=[10, np.nan]), trade(at(1), AAA, 10.0, 100), bands(at(1), AAA, 9.1, 10.9, 10.0))
     assert bands_of(on, AAA) == (10.0, 9.1, 10.9, False)

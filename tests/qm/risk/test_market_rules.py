@@ -279,6 +279,16 @@ def test_a_short_position_ties_up_more(price: float, needed: float) -> None:
     assert margin(changed(SHORT, price=price, stop=price + 1)).value == pytest.approx(needed)
 
 
+@pytest.mark.parametrize(
+    ("leverage", "long", "short"),
+    [(1.0, 2_000.0, 2_400.0), (2.0, 4_000.0, 4_800.0), (3.0, 6_000.0, 7_200.0), (5.0, 8_000.0, 12_000.0)],
+)
+def test_a_leveraged_fund_ties_up_as_many_times_as_much(leverage: float, long: float, short: float) -> None:
+    # 400 shares at $20; 25 % and 30 % of $8,000 times the leverage, a long one at most its value.
+    assert margin(**stands(leverage=leverage)).value == pytest.approx(long)
+    assert margin(SHORT, **stands(leverage=leverage)).value == pytest.approx(short)
+
+
 def test_nothing_is_lent_to_small_accounts() -> None:
     assert margin(equity_usd=1_999.0).value == 8_000.0
     assert margin(equity_usd=2_000.0).value == 2_000.0

@@ -20,13 +20,13 @@ DAYS = st.sampled_from(sessions(dt.date(1998, 1, 2), dt.date(2027, 12, 31)))
 PRICES = st.integers(1, 5_000_000).map(lambda n: Decimal(n) / 10_000)
 
 
-@given(DAYS, st.integers(-5_000, 5_000), PRICES)
-def test_margin_and_ticks_are_those_of_the_tables(of: object, shares: int, price: Decimal) -> None:
+@given(DAYS, st.integers(-5_000, 5_000), PRICES, st.integers(1, 4))
+def test_margin_and_ticks_are_those_of_the_tables(of: object, shares: int, price: Decimal, leverage: int) -> None:
     assert isinstance(of, type(session(dt.date(2026, 1, 2))))
     rules = day_rules(of)
     side = Side.BUY if shares >= 0 else Side.SELL
-    exact = maintenance(side, abs(shares), price, of.date)
-    assert rules.required(shares, float(price)) == pytest.approx(float(exact), abs=1e-9)
+    exact = maintenance(side, abs(shares), price, of.date, leverage=leverage)
+    assert rules.required(shares, float(price), leverage) == pytest.approx(float(exact), abs=1e-9)
     assert rules.tick_at(float(price)) == float(tick_size(price, of.date))
 
 

@@ -46,6 +46,16 @@ def tape(prior: Any = PRIOR) -> LuldTape:
     return LuldTape(OF, prior, UNKNOWN)
 
 
+def test_a_leveraged_fund_has_bands_as_many_times_as_wide() -> None:
+    # 10 % of tier two, times three: 11.00 is nowhere near the bands, and moves the mean to 10.50.
+    rows = events([trade(at(s), 0, p, 100) for s, p in ((1, 10.0), (60, 11.0), (70, 11.0))])
+    assert told(LuldTape(OF, PRIOR, UNKNOWN, np.array([3.0, np.nan])).add(rows)) == [
+        (1.0, 0, (7.0, 13.0)),
+        (60.0, 0, (7.35, 13.65)),
+    ]
+    assert told(LuldTape(OF, PRIOR, UNKNOWN, UNKNOWN).add(rows)) == told(tape().add(rows))
+
+
 def test_a_pause_stands_between_the_prints_that_show_it() -> None:
     # Tier two above $3: 10 % around the opening print of 10.00 are 9.00 and 11.00. 11.00 at 60 s leans on the upper
     # band; 15 s later the pause begins, 5 minutes after that the first print reopens, and is the new reference.
