@@ -1,7 +1,8 @@
 """The radar's snapshot store: the list of every beat, and now and then the whole market, as Parquet by session date.
 
 `2026-11-20.parquet` holds the strongest symbols and those on the list at every beat, `2026-11-20.market.parquet` every
-symbol with a price, so many seconds apart. Both are written by a thread of their own: the engine only copies columns.
+symbol with a price, so many seconds apart. Both are written by a thread of their own: the engine copies a hundred
+lines, and of the whole market nothing, because a ranking does not change any more.
 """
 
 from __future__ import annotations
@@ -191,7 +192,7 @@ class _Series:
 
     def add(self, ts: int, columns: _Columns) -> int:
         """Keep a beat; returns how many were given up for it."""
-        self._beats.append((ts, _sorted(columns)))
+        self._beats.append((ts, _picked(columns)))
         lost = max(0, len(self._beats) - HELD * self._every)
         del self._beats[:lost]
         return lost
@@ -242,22 +243,24 @@ def _strongest(ranking: Ranking) -> _Columns:
 
 
 def _whole(ranking: Ranking) -> _Columns:
-    rows = np.flatnonzero(ranking.lacks != Lack.NO_PRICE)
-    ranking.features.also(_OF_MARKET)
-    found = {**_common(ranking, rows), _ALL_SCORES: ranking.scores, "lack": ranking.lacks[rows]}
-    return found | {name: ranking.features[name][rows] for name in _OF_MARKET}
+    seen = ranking.features
+    seen.also(_OF_MARKET)
+    found: _Columns = {"score": ranking.strength_of, "last": seen["last"], "lack": ranking.lacks}
+    return found | {_ALL_SCORES: ranking.scores} | {name: seen[name] for name in _OF_MARKET}
 
 
 def _common(ranking: Ranking, rows: Indices) -> _Columns:
-    # The features belong to the engine, which may fill them anew: indexing copies.
     return {"row": rows, "score": ranking.strength_of[rows], "last": ranking.features["last"][rows]}
 
 
-def _sorted(columns: _Columns) -> _Columns:
-    # What can be left to the thread: to sort the market for its ranks.
-    if _ALL_SCORES in columns:
-        columns["rank"] = ranks_of(columns.pop(_ALL_SCORES))[columns["row"]]
-    return columns
+def _picked(columns: _Columns) -> _Columns:
+    # What can be left to the thread: to sort the market for its ranks, and to pick who has a price.
+    if _ALL_SCORES not in columns:
+        return columns
+    ranks = ranks_of(columns.pop(_ALL_SCORES))
+    rows = np.flatnonzero(columns["lack"] != Lack.NO_PRICE)
+    columns["rank"] = ranks
+    return {"row": rows, **{name: column[rows] for name, column in columns.items()}}
 
 
 def _rounded(name: str, column: _Column) -> _Column:

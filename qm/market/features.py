@@ -118,19 +118,19 @@ def named(values: list[float], names: tuple[str, ...] = NAMES) -> dict[str, floa
     return {name: value for name, value in zip(names, values, strict=True) if isfinite(value)}
 
 
-def features(market: Market, out: Array | None = None, needed: Iterable[str] | None = None) -> Features:
+def features(market: Market, needed: Iterable[str] | None = None) -> Features:
     """Compute features of every symbol as of the market's now.
 
-    All of them, into `out` where it is given (float64[len(NAMES), symbols]); or at first only those that are `needed`,
-    in the order of `NAMES`, which is faster. Raises NotFoundError for a name that is none.
+    All of them; or at first only those that are `needed`, in the order of `NAMES`, which is faster. What was computed
+    never changes any more. Raises NotFoundError for a name that is none.
     """
     symbols = len(market.table)
     plan = _ALL if needed is None else _plan(frozenset(needed))
     # Before the first record and before the open, time changes nothing but the clock itself.
-    blank = out is None and market.untouched and market.now < market.session.open_ns and F.MINS_SINCE_OPEN not in plan
+    blank = market.untouched and market.now < market.session.open_ns and F.MINS_SINCE_OPEN not in plan
     if blank and plan.names in market.blank:
         return Features(market.now, market.blank[plan.names], plan.names, market)
-    matrix = np.empty((len(plan.names), symbols)) if out is None else out
+    matrix = np.empty((len(plan.names), symbols))
     fill(market, (0, symbols), plan.place, plan.wanted, matrix)
     if blank:
         market.blank[plan.names] = matrix

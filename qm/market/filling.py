@@ -62,9 +62,15 @@ SUBJECTS: Final = (PRICES, RANGES, STATES, QUOTES, PRE, VOLUMES, MOVES, (*FIVES,
 """Features that are made of the same parts."""
 
 
+_NO_PRICE: Final = frozenset((F.HALTS_TODAY, F.MINS_SINCE_RESUME, F.QUARANTINED, F.REVISED, *QUOTES))
+"""What is made without the prices and volumes of regular hours, which every other feature is worth reading for."""
+
+
 class Wanted(NamedTuple):
     """Which subjects are worth looking at."""
 
+    traded: bool
+    """Prices and volumes of regular hours must be read."""
     prices: bool
     ranges: bool
     states: bool
@@ -79,7 +85,8 @@ class Wanted(NamedTuple):
     @classmethod
     def of(cls, features: frozenset[F]) -> Wanted:
         """Return the subjects of some features."""
-        return cls(*(not features.isdisjoint(subject) for subject in (*SUBJECTS, BARS)))
+        traded = not features <= _NO_PRICE
+        return cls(traded, *(not features.isdisjoint(subject) for subject in (*SUBJECTS, BARS)))
 
 
 def fill(market: Market, rows: tuple[int, int], place: Places, wanted: Wanted, out: Array) -> None:
@@ -121,7 +128,7 @@ def _fill(
     day: Day,
     moment: tuple[int, int, int, int],
     place: Places,
-    wanted: tuple[bool, bool, bool, bool, bool, bool, bool, bool],
+    wanted: tuple[bool, bool, bool, bool, bool, bool, bool, bool, bool],
     out: Array,
 ) -> None:
     now, since_open, start, stop = moment
@@ -131,13 +138,14 @@ def _fill(
     volume_5, volume_10, prints, _, opening_volume = before
     opening, known = fives
     spy, drop, share, usual_5 = day
-    of_prices, of_ranges, of_states, of_quotes, of_pre, of_volumes, of_moves, of_fives = wanted
+    traded, of_prices, of_ranges, of_states, of_quotes, of_pre, of_volumes, of_moves, of_fives = wanted
     b = np.empty((COLUMNS, min(BLOCK, stop - start) + APART))
     for s in range(start, stop, BLOCK):
         e = min(s + BLOCK, stop)
         n = e - s
         to = (out, place, s - start, n)
-        take(rows, s, n, now, b)
+        if traded:
+            take(rows, s, n, now, b)
         for k in range(n):
             b[PRIOR, k] = prior_close[s + k] - dividend[s + k] if dividend[s + k] > 0.0 else prior_close[s + k]
         if of_prices:

@@ -140,6 +140,13 @@ def test_what_is_asked_for_is_what_would_have_been_computed() -> None:
         assert features_of(market, row) == whole.of(row)
 
 
+def test_a_feature_asked_for_alone_is_what_it_is_among_all() -> None:
+    market = next(m for m, now in lived(day("us99_1m")) if now == m.session.open_ns + 61 * MINUTE_NS)
+    whole = features(market)
+    for name in NAMES:
+        assert np.array_equal(features(market, needed=[name])[name], whole[name], equal_nan=True), name
+
+
 def test_what_was_not_asked_for_in_time_is_not_known() -> None:
     market = next(m for m, now in lived(day("us99_1m")) if now == m.session.open_ns + 61 * MINUTE_NS)
     seen: Features = features(market, needed=["last"])
