@@ -20,6 +20,7 @@ from qm.engine.day import Day
 from qm.errors import NotFoundError, UsageError
 from qm.history.catalogue import Catalogue
 from qm.history.doubts import Doubt
+from qm.history.finality import unsettled
 from qm.history.known import Known
 from qm.history.layout import FACTS, QUOTES, SessionData, length_of
 from qm.history.reference import YEAR
@@ -28,6 +29,7 @@ from qm.model.instrument import SymbolTable
 from qm.model.market import Events
 from qm.rules.calendar import Session, next_session, session, sessions
 from qm.rules.luld_tape import LuldTape
+from qm.rules.symbology import UNBANDED, named
 
 SYNTHETIC_SESSIONS: Final = 5
 """Sessions of a synthetic dataset when no end is given."""
@@ -133,6 +135,9 @@ def _stored(of: Catalogue, dataset: str, since: dt.date | None, until: dt.date |
             yield _stored_day(data, found.reference, prints)
             known.add(data)
 
+    early = unsettled(of, dataset, kinds, dates)
+    if early:
+        say(f"qm: {len(early)} of {len(dates)} sessions were fetched before they settled, the first {early[0]}.")
     prints = all(length_of(each) is None for each in kinds)
     return Chosen(
         name=dataset,
@@ -160,12 +165,14 @@ def _stored_day(data: SessionData, known: Reference, prints: bool) -> Day:
         return Day(data.symbols, of, known, prints, [events])
     # A stored tape has neither statuses nor bands: both follow from its prints.
     day_usd = known.adv * known.prior_close
+    banded = np.array([named(name).security not in UNBANDED for name in data.symbols], bool)
+    prior = np.where(banded, known.prior_close, np.nan)
     return Day(
         data.symbols,
         of,
         known,
         prints,
-        Batches(lambda: LuldTape(of, known.prior_close, day_usd, known.leverage).over([events])),
+        Batches(lambda: LuldTape(of, prior, day_usd, known.leverage).over([events])),
     )
 
 

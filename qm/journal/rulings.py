@@ -113,6 +113,8 @@ def _lot(applies: Applies) -> str:
 
 
 def _bands(applies: Applies, seen: Standing) -> str:
+    if seen.unbanded:
+        return "no volatility bands: the plan leaves warrants and rights out"
     if seen.lower is None or seen.upper is None:
         return "no volatility bands known" if applies.phase == "open" else "no volatility bands in these hours"
     how = "estimated from prices at minute boundaries" if seen.estimated else "as the feed has them"

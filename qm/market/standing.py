@@ -12,6 +12,7 @@ from qm.rules.auctions import EXCHANGES, Venue
 from qm.rules.borrow import TOLD, Availability
 from qm.rules.calendar import Session
 from qm.rules.limits import LULD, TIER_PROXY, Tier, luld_bands
+from qm.rules.symbology import UNBANDED, named
 
 MARKET_SYMBOL: Final = "SPY"
 """Stands for the index of the circuit breakers."""
@@ -50,9 +51,15 @@ def standing(market: Market, row: int) -> Standing:
         market_pct=_market_pct(market),
         market_level=market.halted_level,
         leverage=leverage_at(market, row),
+        unbanded=unbanded(market, row),
         listing=listing_of(market, row) or "",
         borrow=availability(market, row),
     )
+
+
+def unbanded(market: Market, row: int) -> bool:
+    """Say whether the limit-up limit-down plan leaves a symbol out, as its name tells."""
+    return named(market.table.names[row]).security in UNBANDED
 
 
 def leverage_at(market: Market, row: int) -> float:
@@ -87,7 +94,7 @@ def _bands(
     lower, upper = col["band_low"].item(row), col["band_high"].item(row)
     if lower < upper:
         return _known(col["band_ref"].item(row)), lower, upper, False
-    if not of.open_ns <= now < of.close_ns or LULD.at(of.date) is None:
+    if not of.open_ns <= now < of.close_ns or LULD.at(of.date) is None or unbanded(market, row):
         return None, None, None, False
     reference = _mean(market, row)
     if reference is None:

@@ -34,6 +34,8 @@ class Standing(msgspec.Struct, frozen=True, gc=False):
     broker: str = "sim"
     leverage: float = 1.0
     """Of a leveraged fund: its volatility bands are as many times as wide."""
+    unbanded: bool = False
+    """The limit-up limit-down plan leaves it out: a warrant, or a right."""
     listing: str = ""
     """Exchange that lists the symbol; empty where it is not known."""
     borrow: str = "unknown"

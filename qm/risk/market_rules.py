@@ -73,7 +73,7 @@ def in_these_hours(signal: Signal, now: int, seen: Standing, rules: DayRules) ->
 
 def off_the_bands(price: float, now: int, seen: Standing, rules: DayRules, least_pct: float) -> list[Check]:
     """Check the way to the nearer volatility band, % of the price; nothing while there are no bands."""
-    if not rules.banded or not rules.of.open_ns <= now < rules.of.close_ns:
+    if seen.unbanded or not rules.banded or not rules.of.open_ns <= now < rules.of.close_ns:
         return []
     if seen.lower is None or seen.upper is None or not price > 0.0:
         return [Check(BAND_CHECK, None, least_pct, passed=False, unit="%")]

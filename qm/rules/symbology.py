@@ -57,6 +57,9 @@ SPELLINGS: Final = {
 EXCLUDED: Final = frozenset({Security.RIGHT, Security.WHEN_ISSUED, Security.TEST})
 """What is not in the universe: nothing that a trader of shares means."""
 
+UNBANDED: Final = frozenset({Security.RIGHT, Security.WARRANT})
+"""What the limit-up limit-down plan leaves out. Source: Section I(H) of the plan, SEC Rel. 34-67091."""
+
 _TEST: Final = re.compile(r"Z[VWXJ]ZZT|NTEST.*")
 _ROOT: Final = r"([A-Z]{1,6})"
 _SEPARATOR: Final = r"[./ \-]"

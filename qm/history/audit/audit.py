@@ -13,12 +13,13 @@ from qm.history.audit.coverage import Coverage
 from qm.history.audit.day import AuditDay
 from qm.history.audit.facts import audit_closes
 from qm.history.audit.gaps import Lives, audit_minutes, audit_sessions
-from qm.history.audit.report import Audit, Audited, Example, Level, Tally
+from qm.history.audit.report import Audit, Audited, Example, Level, Tally, at
 from qm.history.audit.rows import audit_bars
 from qm.history.audit.ticks import Prints, Quotes
 from qm.history.audit.universe import audit_universe
 from qm.history.catalogue import Catalogue
 from qm.history.checks import Action, Finding
+from qm.history.finality import settled_ns
 from qm.history.known import Known
 from qm.history.layout import QUOTES, TRADES, SessionData, events_of, length_of
 from qm.history.manifest import Manifest
@@ -93,6 +94,7 @@ class _Kind:
         self._tolerance, self._told = tolerance, told
         self._seconds = length_of(kind)
         self._lives, self._coverage, self._prints, self._quotes = Lives(), Coverage(), Prints(), Quotes()
+        self._early: list[dt.date] = []
         self._known: Known | None = None
         self._guarded = True
         self._rows = self._there = self._possible = 0
@@ -119,6 +121,7 @@ class _Kind:
                 )
         if self._seconds is not None or self._kind == TRADES:
             self._lives.audit(self.tally)
+        self._settled()
         self._coverage.audit(self.tally)
         self._prints.audit(self.tally)
         self._quotes.audit(self.tally)
@@ -135,6 +138,13 @@ class _Kind:
             filled=self._there / self._possible if self._possible else None,
         )
 
+    def _settled(self) -> None:
+        if self._early:
+            what = "were taken in before the corrections of the day were in: they may differ from what settled"
+            remedy = "Fetch them again: qm data download with --repair, or qm data import with --replace."
+            place = at(session(self._early[0]))
+            self.tally.add("not_settled", Level.WARN, len(self._early), "sessions", what, remedy=remedy, example=place)
+
     def _look(self, date: dt.date) -> None:
         manifest = self._catalogue.manifest(self._dataset, self._kind, date)
         assert manifest is not None
@@ -147,6 +157,8 @@ class _Kind:
             self._imported(finding, date)
         if not is_session(date):
             return
+        if session(date).open_ns <= manifest.fetched_at < settled_ns(session(date)):
+            self._early.append(date)
         day = AuditDay(session(date), _length(manifest), names, columns["symbol"], columns["ts"], columns)
         if self._kind == TRADES:
             self._prints.add(day, self.tally)

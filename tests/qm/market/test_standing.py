@@ -56,6 +56,20 @@ def test_estimated_bands_of_a_leveraged_fund_are_as_many_times_as_wide() -> None
     assert [standing(on, row).leverage for row in (AAA, SPY)] == [3.0, 1.0]
 
 
+def test_the_plan_leaves_warrants_and_rights_out() -> None:
+    for name, out in (
+        ("ACHR.WS", True),
+        ("ABCDW", True),
+        ("ABCDR", True),
+        ("GIG.U", False),
+        ("BAC.PRL", False),
+        ("AAA", False),
+    ):
+        known = replace(Reference.empty(1), prior_close=np.array([10.0]))
+        on = feed(Market(SymbolTable([name]), OF, known, prints=False), bar(at(1), AAA, 10, 10, 10, 10, 100.0))
+        assert (standing(on, AAA).unbanded, standing(on, AAA).lower is None) == (out, out)
+
+
 def test_bands_that_the_feed_tells_are_taken_as_they_are() -> None:
     on = feed(market(prior_close=[10, np.nan]), trade(at(1), AAA, 10.0, 100), bands(at(1), AAA, 9.1, 10.9, 10.0))
     assert bands_of(on, AAA) == (10.0, 9.1, 10.9, False)

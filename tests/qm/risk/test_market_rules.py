@@ -142,6 +142,7 @@ def test_unknown_bands_fail_while_there_are_bands_and_are_no_matter_otherwise() 
     assert checks(**unknown)[rules.BAND_CHECK].value is None
     assert not checks(**unknown)[rules.BAND_CHECK].passed
     assert rules.BAND_CHECK not in checks(**unknown, now=OF.close_ns)
+    assert rules.BAND_CHECK not in checks(**stands(lower=None, upper=None, unbanded=True))
     before = session(dt.date(2012, 6, 1))
     old: dict[str, Any] = {"rules": day_rules(before), "now": before.open_ns + 60 * MINUTE}
     assert rules.BAND_CHECK not in checks(**unknown, **old)
