@@ -182,7 +182,8 @@ def gap_go(params: GapGoParams | None = None) -> Strategy:
         rules=Rules(
             universe=(
                 f"gap {p.gap_min:g} % or more, {' and '.join(before) + ' before the open, ' if before else ''}"
-                f"{p.px_min:g} to {p.px_max:g} $, spread up to {p.spread_max_pct:g} %"
+                f"{p.px_min:g} to {p.px_max:g} $, spread up to {p.spread_max_pct:g} %; "
+                "whether there is a catalyst is not known, no feed tells it"
             ),
             trigger=f"close of a minute with {p.vol_mult:g} times the mean volume of the {p.vol_bars} before it",
             entry=f"buy stop a tick above the pre-market high and the first minute's, until minute {p.last_min}",

@@ -54,8 +54,9 @@ class HaltEntry(EntrySignals):
         p, note = self.params, view.note
         if view.status >= Status.HALTED or not view.resumed > 0 or "low" in note:
             return []
-        bars = [bar for bar in recent(view, p.wait_min + 1) if bar.start + MINUTE_NS > view.resumed]
-        if not bars:
+        bars = [bar for bar in recent(view, p.wait_min + 2) if bar.start + MINUTE_NS > view.resumed]
+        # A bar that trading resumed in is shorter than a minute: it counts together with the one after it.
+        if not bars or view.now - view.resumed < MINUTE_NS:
             return []
         if view.halts != note["halts"] or view.halt != Status.PAUSED:
             # It was paused again before a minute was over, or the pause became a halt.
@@ -63,15 +64,16 @@ class HaltEntry(EntrySignals):
         first = bars[0]
         if not first.open >= note["halt"]:
             return [Done(f"resumed at {first.open:.2f}, below the pause at {note['halt']:.2f}")]
+        low, high = min(bar.low for bar in bars), max(bar.high for bar in bars)
         told = (
             f"volatility pause {note['number']:.0f} of the day at {note['halt']:.2f} resumed at {first.open:.2f}, "
-            f"its first minute went from {first.low:.2f} to {first.high:.2f}"
+            f"its first minute went from {low:.2f} to {high:.2f}"
         )
         if not p.trade:
             return [Alert(told), Done("alert only")]
-        level = first.high + tick(view, first.high)
+        level = high + tick(view, high)
         until = int(view.resumed) + p.wait_min * MINUTE_NS
-        return [Alert(told), Plan(up=[level], wake_at=until, note={**note, "low": min(bar.low for bar in bars)})]
+        return [Alert(told), Plan(up=[level], wake_at=until, note={**note, "low": low})]
 
     def on_touch(self, view: View) -> Wishes:
         """Buy the break, with a stop at the low since the resumption."""
@@ -118,7 +120,7 @@ def halt_resumption(params: HaltParams | None = None) -> Strategy:
     p = params or HaltParams()
     return Strategy(
         name="halt_resumption",
-        version="1",
+        version="2",
         status="experimental",
         about="a pause on the way up that reopens at or above its price; tells the trader, and trades only if told to",
         params=p,
@@ -128,7 +130,8 @@ def halt_resumption(params: HaltParams | None = None) -> Strategy:
         needs=(Need.STATUS,),
         rules=Rules(
             universe=f"stocks paused for volatility on their way up, the first {p.most_halts} pauses of the day",
-            trigger="the first minute after the resumption is over, and it opened at or above the price of the pause",
+            trigger="the first minute after the resumption is over, to the end of its bar, and it opened at or above "
+            "the price of the pause",
             entry=f"market at the break of the first minute's high, within {p.wait_min} minutes; only with trade=true",
             stop="the low since the resumption",
             targets=f"half at {p.t1_r:g} R, the rest at {p.t2_r:g} R",

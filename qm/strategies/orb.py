@@ -68,8 +68,10 @@ class OrbParams(Params, frozen=True):
     """Entries not triggered by then are canceled, minutes after the open."""
     exit_min: Annotated[int, Meta(ge=1, le=390)] = 387
     """Positions are closed then, minutes after the open."""
-    shorts: bool = False
-    """Also sell short a range that closed below its open."""
+    shorts: bool = True
+    """Also sell short a range that closed below its open, unless short sales of the symbol are restricted."""
+    ssr_off: bool = True
+    """No short sale that is restricted, after a fall by a tenth; without it the gate decides alone."""
     doji_bp: Annotated[float, Meta(ge=0, le=50)] = 1.0
     """A range whose close is this near to its open has no direction, basis points."""
     stop_from_fill: bool = False
@@ -129,6 +131,9 @@ class OrbEntry(EntrySignals):
             return [Done(f"the range has no direction ({move_bp:+.1f} bp)", row)]
         if move_bp < 0 and not p.shorts:
             return [Done("the range closed down and shorts are off", row)]
+        # Where it is not known whether they are, the gate decides; what can be borrowed is for it to say anyway.
+        if move_bp < 0 and p.ssr_off and view.feature("ssr") == 1.0:
+            return [Done("the range closed down and short sales are restricted", row)]
         side = Side.BUY if move_bp > 0 else Side.SELL
         trigger = high if side is Side.BUY else low
         cutoff = view.market.session.open_ns + p.cutoff_min * MINUTE
@@ -194,7 +199,8 @@ def relative_volumes(market: Market, params: OrbParams) -> Column:
 
 def rules(p: OrbParams) -> Rules:
     """Return the rules in words."""
-    side = "above its high, or short below its low," if p.shorts else "above its high"
+    below = f"short below its low{' where that is not restricted' if p.ssr_off else ''}"
+    side = f"above its high, or {below}," if p.shorts else "above its high"
     limit = f", limit {p.limit_off:g} $ beyond" if p.stop_limit else ""
     return Rules(
         universe=(
@@ -214,9 +220,9 @@ def orb_robust(params: OrbParams | None = None) -> Strategy:
     p = params or OrbParams()
     return Strategy(
         name="orb_robust",
-        version="1",
+        version="2",
         status="supported",
-        about="opening-range breakout: 1 ATR stop, stop-limit entry until 10:30, held to the close",
+        about="opening-range breakout, both sides: 1 ATR stop, stop-limit entry until 10:30, held to the close",
         params=p,
         entry=OrbEntry(p),
         exit=OrbExit(p),
@@ -236,7 +242,7 @@ def orb_paper(params: OrbParams | None = None) -> Strategy:
         stop_limit=False,
         cutoff_min=389,
         exit_min=389,
-        shorts=True,
+        ssr_off=False,
         stop_from_fill=True,
         risk=0.01,
     )

@@ -93,6 +93,23 @@ def test_told_to_trade_it_buys_the_break_of_the_first_minute() -> None:
     assert [s.reason for s in on.all(Signal)][1:] == ["1 R reached", "2 R reached"]
 
 
+def test_a_bar_that_trading_resumed_in_counts_together_with_the_one_after_it() -> None:
+    on = stage(trade=True)
+    for n in range(10):
+        on.feed(flat(n, 20.0 + n / 5))
+    on.feed(paused(10)).pass_time(14)
+    give(on)
+    # Forty seconds after the minute: the bar of 15 has twenty seconds, and only that of 16 ends a minute later.
+    on.feed(status_of(at(15, 40), 0, Status.TRADING), minute(15, 22.0, 22.1, 21.9, 22.05)).pass_time(16)
+    assert on.all(Alerted) == []
+    on.feed(minute(16, 22.05, 22.5, 22.0, 22.3)).pass_time(17)
+    assert on.only(Alerted).text.endswith("resumed at 22.00, its first minute went from 21.90 to 22.50")
+    on.feed(minute(17, 22.3, 22.5, 22.2, 22.4))
+    assert on.all(Signal) == []
+    on.feed(minute(18, 22.4, 22.6, 22.4, 22.55))
+    assert (on.only(Signal).price, on.only(Signal).stop) == (22.55, 21.9)
+
+
 @pytest.mark.parametrize(
     ("what", "tape", "reason"),
     [

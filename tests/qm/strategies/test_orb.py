@@ -137,8 +137,26 @@ def test_a_range_without_direction_is_left_alone(close: float, trades: bool) -> 
         assert "no direction" in on.only(Released).reason
 
 
+def test_robust_sells_short_below_a_range_that_closed_down() -> None:
+    on = stage(robust(), DOWN).pass_time(5)
+    ts, order = intended(on, Purpose.ENTRY)
+    assert (ts, order.side, order.type) == (at(5), Side.SELL, OrderType.STOP_LIMIT)
+    assert (order.stop, order.limit) == (Decimal("20.00"), Decimal("19.99"))
+    assert intended(on, Purpose.PROTECT)[1].stop == Decimal("22.00")
+
+
+@pytest.mark.parametrize(
+    ("ssr", "params", "sells"), [(1.0, {}, False), (0.0, {}, True), (1.0, {"ssr_off": False}, True)]
+)
+def test_robust_does_not_sell_short_what_is_restricted(ssr: float, params: dict[str, Any], sells: bool) -> None:
+    on = stage(robust(**params), DOWN, known={"ssr_carried": ssr}).pass_time(5)
+    assert bool(on.all(Signal)) is sells
+    reasons = [released.reason for released in on.all(Released)]
+    assert reasons == ([] if sells else ["the range closed down and short sales are restricted"])
+
+
 def test_a_range_that_closed_down_is_left_alone_when_shorts_are_off() -> None:
-    on = stage(robust(), DOWN).feed(minute(5, 20.1, 20.1, 19.0, 19.0), minute(6, 19.0, 21.0, 19.0, 21.0))
+    on = stage(robust(shorts=False), DOWN).feed(minute(5, 20.1, 20.1, 19.0, 19.0), minute(6, 19.0, 21.0, 19.0, 21.0))
     assert on.all(Signal) == []
     assert on.only(Released).reason == "the range closed down and shorts are off"
 
