@@ -8,6 +8,15 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from qm.market.anchored_features import (
+    ANCHORED,
+    OPENINGS,
+    SPEED,
+    SPEED_MINUTES,
+    fill_anchored,
+    fill_openings,
+    fill_speed,
+)
 from qm.market.blocks import (
     APART,
     BLOCK,
@@ -58,7 +67,7 @@ Before = tuple[Array, Array, Array, Array, Array]
 Day = tuple[float, float, float, float]
 """Change of SPY, fall that restricts short sales, usual share of the day by now and since five boundaries ago."""
 
-SUBJECTS: Final = (PRICES, RANGES, STATES, QUOTES, PRE, VOLUMES, MOVES, (*FIVES, *WHOLE))
+SUBJECTS: Final = (PRICES, RANGES, STATES, QUOTES, PRE, VOLUMES, MOVES, (*FIVES, *WHOLE), OPENINGS, ANCHORED, SPEED)
 """Features that are made of the same parts."""
 
 
@@ -79,6 +88,9 @@ class Wanted(NamedTuple):
     volumes: bool
     moves: bool
     fives: bool
+    openings: bool
+    anchored: bool
+    speed: bool
     bars: bool
     """Whole five-minute bars must be read."""
 
@@ -106,7 +118,9 @@ def fill(market: Market, rows: tuple[int, int], place: Places, wanted: Wanted, o
         (ref.adv, ref.atr, ref.or_volume, ref.pre_volume, ref.float_shares, ref.days),
         (ref.ssr_carried, ref.nr7, ref.inside_day),
         *minutes.behind(boundary),
-        (minutes.fives.opening, minutes.fives.known),
+        minutes.fives.known,
+        (minutes.openings.ranges, minutes.openings.late),
+        (minutes.prints, boundary, minutes.minutes_behind(boundary, SPEED_MINUTES) if wanted.speed else 0),
         (spy_pct(market), ssr_drop(market), whole_share(curve, now - opens),
          usual_share(curve, now - opens) - usual_share(curve, five - opens)),
         (now, now - opens, *rows),
@@ -124,11 +138,13 @@ def _fill(
     marks: Marks,
     closes: Closes,
     before: Before,
-    fives: tuple[Array, Array],
+    known: Array,
+    openings: tuple[Array, Array],
+    tape: tuple[Array, int, int],
     day: Day,
     moment: tuple[int, int, int, int],
     place: Places,
-    wanted: tuple[bool, bool, bool, bool, bool, bool, bool, bool, bool],
+    wanted: tuple[bool, bool, bool, bool, bool, bool, bool, bool, bool, bool, bool, bool],
     out: Array,
 ) -> None:
     now, since_open, start, stop = moment
@@ -136,9 +152,8 @@ def _fill(
     adv, atr, or_volume, pre_volume, float_shares, days = usual
     close_1, close_2, close_5, close_10, close_15 = closes
     volume_5, volume_10, prints, _, opening_volume = before
-    opening, known = fives
     spy, drop, share, usual_5 = day
-    traded, of_prices, of_ranges, of_states, of_quotes, of_pre, of_volumes, of_moves, of_fives = wanted
+    traded, of_prices, of_ranges, of_states, of_quotes, of_pre, of_volumes, of_moves, of_fives = wanted[:9]
     b = np.empty((COLUMNS, min(BLOCK, stop - start) + APART))
     for s in range(start, stop, BLOCK):
         e = min(s + BLOCK, stop)
@@ -169,10 +184,34 @@ def _fill(
             earlier = (volume_5[s:e], volume_10[s:e], prints[s:e])
             fill_moves(b, ago, earlier, (adv[s:e], days[s:e], usual_5), (now, since_open), to)
         if of_fives:
-            first = (opening[0, s:e], opening[1, s:e], opening[2, s:e])
-            fill_fives(b, first, known[BAND, s:e], known[HIGH, s:e], atr[s:e], to)
+            fill_fives(b, known[BAND, s:e], known[HIGH, s:e], to)
             _put_bars(known, s, e, to)
+        _fill_since(rows, openings, tape, atr[s:e], (now, s), wanted[9:], b, to)
         _put_known(prices, usual, marks, before, since_open, s, e, to)
+
+
+@numba.njit(cache=True, error_model="numpy", nogil=True)
+def _fill_since(
+    rows: Rows,
+    openings: tuple[Array, Array],
+    tape: tuple[Array, int, int],
+    atr: Array,
+    moment: tuple[int, int],
+    wanted: tuple[bool, bool, bool],
+    b: Array,
+    to: Target,
+) -> None:
+    """Compute what is anchored at a moment of the day: `OPENINGS`, `ANCHORED` and `SPEED`."""
+    now, s = moment
+    ranges, late = openings
+    prints, boundary, count = tape
+    of_openings, of_anchored, of_speed = wanted
+    if of_openings:
+        fill_openings(b, ranges, late, atr, s, to)
+    if of_anchored:
+        fill_anchored(rows, s, b, to)
+    if of_speed:
+        fill_speed(b, prints, boundary, count, now, s, to)
 
 
 @numba.njit(cache=True, error_model="numpy", nogil=True)

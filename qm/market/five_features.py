@@ -1,4 +1,4 @@
-"""Features of the opening range and of whole five-minute bars."""
+"""Features of whole five-minute bars."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Final
 import numba
 import numpy as np
 
-from qm.market.blocks import LAST, OPEN, Array, Target, put, put_part, put_pct
+from qm.market.blocks import LAST, Array, Target, put_pct
 from qm.market.fives import EXP_STREAK, GREEN, RANGE_EXP, RED, RSI
 from qm.market.names import F
 
-FIVES: Final = (F.OR_HIGH, F.OR_LOW, F.OR_WIDTH_ATR, F.OR_DIR, F.OR_BREAK_PCT, F.BB_LOW_DIST_PCT, F.NEW_5M_HIGH)
+FIVES: Final = (F.BB_LOW_DIST_PCT, F.NEW_5M_HIGH)
 WHOLE: Final = {
     F.RANGE_EXP_5M: RANGE_EXP,
     F.RANGE_EXP_STREAK: EXP_STREAK,
@@ -20,26 +20,15 @@ WHOLE: Final = {
     F.RSI2_5M: RSI,
 }
 """What changes only with a whole bar, with its place in `Fives.known`."""
-BARS: Final = (F.BB_LOW_DIST_PCT, F.NEW_5M_HIGH, *WHOLE)
-"""What whole bars must be read for; the opening range is known without."""
+BARS: Final = (*FIVES, *WHOLE)
+"""What whole bars must be read for."""
 
 
 @numba.njit(cache=True, error_model="numpy", nogil=True)
-def fill_fives(
-    b: Array, opening: tuple[Array, Array, Array], band: Array, bar_high: Array, atr: Array, to: Target
-) -> None:
-    """Compute `FIVES` from high, low and close of the first five minutes, the lower band and the last bar's high."""
+def fill_fives(b: Array, band: Array, bar_high: Array, to: Target) -> None:
+    """Compute `FIVES` from the lower band and the last bar's high."""
     out, place, first, n = to
-    high, low, close = opening
-    put(to, F.OR_HIGH, high)
-    put(to, F.OR_LOW, low)
-    put_part(to, F.OR_WIDTH_ATR, high, low, atr)
-    put_pct(to, F.OR_BREAK_PCT, b[LAST], high)
     put_pct(to, F.BB_LOW_DIST_PCT, b[LAST], band)
-    if place[F.OR_DIR] >= 0:
-        column = out[place[F.OR_DIR], first : first + n]
-        for k in range(n):
-            column[k] = np.sign(close[k] - b[OPEN, k])
     if place[F.NEW_5M_HIGH] >= 0:
         column = out[place[F.NEW_5M_HIGH], first : first + n]
         for k in range(n):

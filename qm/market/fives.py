@@ -45,8 +45,6 @@ class Fives:
         """Which five minutes since the open each bar is."""
         self.building = np.full((4, symbols), np.nan)
         """The bar that is not whole yet; NaN without a trade."""
-        self.opening = np.full((3, symbols), np.nan)
-        """High, low and close of the first five minutes, once they are over."""
         self.known = np.full((9, symbols), np.nan)
         self._read = np.zeros(symbols, np.int64)
         self._begun = True
@@ -60,10 +58,7 @@ class Fives:
         if minute % MINUTES:
             return
         if self._begun:
-            period = minute // MINUTES - 1
-            if not period:
-                self.opening[:] = self.building[1:]
-            close_bars(self.building, self.bars, self.count, self.period, period)
+            close_bars(self.building, self.bars, self.count, self.period, minute // MINUTES - 1)
         self.building[:] = np.nan
         self._begun = True
 
@@ -83,8 +78,6 @@ class Fives:
 
         NaN takes the bar away.
         """
-        if not period:
-            self.opening[:, row] = bar[1:]
         count = int(self.count[row])
         bars, periods = self.bars[:, :, row], self.period[:, row]
         at = int(np.searchsorted(periods[:count], period))

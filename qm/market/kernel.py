@@ -143,6 +143,9 @@ def run(rows: Rows, events: Events, start: int, due: int, pre_ns: int, open_ns: 
                     else:
                         row["pre_second_high"] = row["pre_high"]
                         row["pre_high"] = h
+                        row["pre_high_volume"] = row["pre_volume"]
+                        row["pre_high_pv"] = row["pre_pv"]
+                        row["pre_high_at"] = at
                     if row["pre_low"] <= low:
                         if not row["pre_second_low"] <= low:
                             row["pre_second_low"] = low
@@ -190,6 +193,8 @@ def run(rows: Rows, events: Events, start: int, due: int, pre_ns: int, open_ns: 
                 row["ts"] = ts
                 row["at"] = at
                 row["prints"] += 1
+            if flag & 8 and regular and row["opened"] == 0:
+                row["opened"] = (at - open_ns) // MINUTE + 1
             if flag & 2:
                 touch_high = p
                 touch_low = p
@@ -218,6 +223,9 @@ def run(rows: Rows, events: Events, start: int, due: int, pre_ns: int, open_ns: 
                     else:
                         row["pre_second_high"] = row["pre_high"]
                         row["pre_high"] = p
+                        row["pre_high_volume"] = row["pre_volume"]
+                        row["pre_high_pv"] = row["pre_pv"]
+                        row["pre_high_at"] = at
                     if row["pre_low"] <= p:
                         if not row["pre_second_low"] <= p:
                             row["pre_second_low"] = p
@@ -268,6 +276,8 @@ def run(rows: Rows, events: Events, start: int, due: int, pre_ns: int, open_ns: 
                 row["resumed"] = 0
             elif code == TRADING and row["status"] >= HALTED:
                 row["resumed"] = ts
+                row["resumed_volume"] = row["pre_volume"] + row["volume"]
+                row["resumed_pv"] = row["pre_pv"] + row["pv"]
             if code >= HALTED:
                 # A halt that turns into a pause, or a pause into a halt, is one halt.
                 if code == PAUSED and row["status"] != PAUSED:

@@ -12,6 +12,7 @@ from qm.market.fives import build, close_bars
 from qm.market.kernel import MINUTE, TIMER, run
 from qm.market.minutes import (
     KEPT_BARS,
+    KEPT_MINUTES,
     KEPT_PRINTS,
     KEPT_RANGES,
     OPENING_MINUTES,
@@ -20,6 +21,7 @@ from qm.market.minutes import (
     Ticks,
     mark_rows,
 )
+from qm.market.openings import grow
 from qm.market.rows import Rows
 from qm.model.market import Events
 
@@ -60,17 +62,16 @@ def mark(rows: Rows, boundary: int, open_ns: int, close_ns: int, rings: Rings, f
     close, volume, prints, pv, high, low, bars, below, mins_below, opening_volume = rings
     slot = boundary // MINUTE
     bar, two = bars[slot % KEPT_BARS], slot % KEPT_RANGES
-    day = (prints[slot % KEPT_PRINTS], pv[two], high[two], low[two])
+    day = (prints[slot % KEPT_PRINTS], pv[slot % KEPT_MINUTES], high[two], low[two])
     mark_rows(rows, boundary, close, volume, day, bar, below, mins_below, ticks)
     since_open = boundary - open_ns
     if 0 < since_open <= close_ns - open_ns:
-        building, opening, whole, count, periods = fives
+        building, whole, count, periods, openings = fives
         build(building, bar)
         minute = since_open // MINUTE
         if minute % FIVE == 0:
-            if minute == FIVE:
-                opening[:] = building[1:]
             close_bars(building, whole, count, periods, minute // FIVE - 1)
             building[:] = np.nan
+        grow(rows, bar, minute, openings)
     if since_open == OPENING_MINUTES * MINUTE:
         opening_volume[:] = rows["volume"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import nan
 from typing import Final
 
 import numba
@@ -11,6 +12,7 @@ import numpy.typing as npt
 from qm.market.bars import Bar
 from qm.market.fives import Fives
 from qm.market.kernel import MINUTE
+from qm.market.openings import OpeningArrays, Openings
 from qm.market.rows import Rows
 from qm.rules.calendar import Session
 from qm.rules.ticks import TICKS
@@ -19,8 +21,8 @@ Array = npt.NDArray[np.float64]
 Five = tuple[Array, Array, Array, Array, Array]
 Rings = tuple[Array, Array, Array, Array, Array, Array, Array, npt.NDArray[np.bool_], Array, Array]
 """Close, volume, prints, pv, high, low, bars, below, mins_below and opening volume of `Minutes`, for compiled code."""
-FiveArrays = tuple[Array, Array, Array, npt.NDArray[np.int64], npt.NDArray[np.int64]]
-"""The bars being built, the first ones, the whole ones, how many, and which five minutes they are, of `Fives`."""
+FiveArrays = tuple[Array, Array, npt.NDArray[np.int64], npt.NDArray[np.int64], OpeningArrays]
+"""The bars being built, the whole ones, how many, and which five minutes they are; and the opening ranges."""
 Ticks = tuple[float, float, float]
 """Price from which the tick is the coarse one, the fine one, and the coarse one, $."""
 
@@ -28,7 +30,8 @@ KEPT_MINUTES: Final = 64
 """Boundaries kept per symbol; a power of two above an hour."""
 KEPT_BARS: Final = 32
 """Minute bars kept per symbol, so that what is told otherwise later can be put right."""
-KEPT_PRINTS: Final = 4
+KEPT_PRINTS: Final = 32
+"""Boundaries whose prints are kept: the twenty minutes that the speed of the tape is held against, and some."""
 KEPT_RANGES: Final = 2
 EXACT: Final = 1e-12
 """What the order of a sum may put between two equal amounts, as a fraction."""
@@ -52,7 +55,7 @@ class Minutes:
         """Shares of regular hours up to the boundary."""
         self.prints = np.zeros((KEPT_PRINTS, symbols))
         """Prints up to the boundary."""
-        self.pv = np.zeros((KEPT_RANGES, symbols))
+        self.pv = np.zeros((KEPT_MINUTES, symbols))
         """Dollars of regular hours up to the boundary."""
         self.high = np.full((KEPT_RANGES, symbols), np.nan)
         self.low = np.full((KEPT_RANGES, symbols), np.nan)
@@ -66,6 +69,7 @@ class Minutes:
         self.opening_volume = np.full(symbols, np.nan)
         """Shares of the first five minutes, from 09:35 on."""
         self.fives = Fives(symbols)
+        self.openings = Openings(symbols)
         rule = TICKS.at(session.date)
         self.ticks = (float(rule.edge), float(rule.fine), float(rule.coarse))
         self._behind: tuple[tuple[int, int], tuple[Five, Five]] | None = None
@@ -88,7 +92,7 @@ class Minutes:
             self.since = boundary
         slot = boundary // MINUTE
         bar, two = self.bars[slot % KEPT_BARS], slot % KEPT_RANGES
-        day = (self.prints[slot % KEPT_PRINTS], self.pv[two], self.high[two], self.low[two])
+        day = (self.prints[slot % KEPT_PRINTS], self.pv[slot % KEPT_MINUTES], self.high[two], self.low[two])
         rings = (self.close, self.volume, day, bar, self.below, self.mins_below)
         if self.left_out or not blank:
             mark_rows(rows, boundary, *rings, self.ticks)
@@ -98,6 +102,7 @@ class Minutes:
             if first and since_open != MINUTE:
                 self.fives.leave_out()
             self.fives.add(bar, since_open // MINUTE)
+            self.openings.add(rows, bar, since_open // MINUTE)
         if since_open == OPENING_MINUTES * MINUTE:
             self.opening_volume[:] = rows["volume"]
 
@@ -111,12 +116,13 @@ class Minutes:
     def five_arrays(self) -> FiveArrays:
         """What `Fives.add` writes, for compiled code that does the same."""
         fives = self.fives
-        return fives.building, fives.opening, fives.bars, fives.count, fives.period
+        return fives.building, fives.bars, fives.count, fives.period, self.openings.arrays
 
     def marked_up_to(self, boundary: int, first: int) -> None:
         """Take note that compiled code marked every boundary up to this one, the first of all being `first`."""
         if boundary >= first:
             self.marked, self.since = boundary, self.since or first
+            self.openings.added_up_to((min(boundary, self.session.close_ns) - self.session.open_ns) // MINUTE)
 
     def knows(self, boundary: int, kept: int = KEPT_MINUTES) -> bool:
         """Say whether the boundary was marked and still stands in rings of that many."""
@@ -157,7 +163,20 @@ class Minutes:
             return None
         slot = boundary // MINUTE
         minute, two = slot % KEPT_MINUTES, slot % KEPT_RANGES
-        return self.close[minute], self.volume[minute], self.pv[two], self.high[two], self.low[two]
+        return self.close[minute], self.volume[minute], self.pv[minute], self.high[two], self.low[two]
+
+    def vwap_at(self, boundary: int, row: int) -> float:
+        """Return the VWAP of a symbol's regular hours at a boundary, $; NaN where it is not known or nothing traded."""
+        slot = boundary // MINUTE % KEPT_MINUTES
+        volume = self.volume.item(slot, row) if self.knows(boundary) else 0.0
+        return self.pv.item(slot, row) / volume if volume > 0.0 else nan
+
+    def minutes_behind(self, boundary: int, most: int) -> int:
+        """Return how many minutes of regular hours are known one by one before the last one, at most so many."""
+        begun = max(self.since, self.session.open_ns)
+        if not self.knows(boundary - MINUTE, KEPT_PRINTS) or not begun:
+            return 0
+        return int(min(max((boundary - MINUTE - begun) // MINUTE, 0), most))
 
     def below_at(self, boundary: int) -> Array:
         """Return how many of the twenty boundaries before this one, the latest, were below; NaN where not known."""

@@ -106,6 +106,28 @@ class F(IntEnum):
     DAY_LOW = 82, "$", "lowest price since 04:00, up to the close"
     REVISED = 83, "", "prints and bars of today that were cancelled or corrected afterwards"
     BETA = 84, "x", "slope of daily moves on those of SPY over 60 sessions; from twenty on"
+    LATE_OPEN = 85, "", "the symbol opened at 09:31 or later: its opening ranges run from there", True
+    OR_1_HIGH = 86, "$", "high of the first minute; from 09:31"
+    OR_1_LOW = 87, "$", "low of the first minute; from 09:31"
+    OR_1_WIDTH_ATR = 88, "x", "or_1_high less or_1_low, in average true ranges"
+    OR_1_DIR = 89, "", "the first minute ended above the open (1), below it (-1) or at it (0)"
+    OR_15_HIGH = 90, "$", "high of the first fifteen minutes; from 09:45"
+    OR_15_LOW = 91, "$", "low of the first fifteen minutes; from 09:45"
+    OR_15_WIDTH_ATR = 92, "x", "or_15_high less or_15_low, in average true ranges"
+    OR_15_DIR = 93, "", "the first fifteen minutes ended above the open (1), below it (-1) or at it (0)"
+    OR_30_HIGH = 94, "$", "high of the first thirty minutes; from 10:00"
+    OR_30_LOW = 95, "$", "low of the first thirty minutes; from 10:00"
+    OR_30_WIDTH_ATR = 96, "x", "or_30_high less or_30_low, in average true ranges"
+    OR_30_DIR = 97, "", "the first thirty minutes ended above the open (1), below it (-1) or at it (0)"
+    OR_60_HIGH = 98, "$", "high of the first hour; from 10:30"
+    OR_60_LOW = 99, "$", "low of the first hour; from 10:30"
+    OR_60_WIDTH_ATR = 100, "x", "or_60_high less or_60_low, in average true ranges"
+    OR_60_DIR = 101, "", "the first hour ended above the open (1), below it (-1) or at it (0)"
+    AVWAP_RESUME = 102, "$", "volume-weighted average price since trading resumed after the last halt"
+    AVWAP_RESUME_DIST_PCT = 103, "%", "from avwap_resume to the last price"
+    AVWAP_PM_HIGH = 104, "$", "volume-weighted average price since the pre-market high was made, that print with it"
+    AVWAP_PM_HIGH_DIST_PCT = 105, "%", "from avwap_pm_high to the last price"
+    TAPE_SPEED = 106, "x", "prints_per_min against up to twenty minutes before, in standard deviations; from 09:41"
 
 
 NAMES: Final[tuple[str, ...]] = tuple(f.name.lower() for f in F)

@@ -8,6 +8,7 @@ rest, what follows is not known any more and stays as it was: the count of new h
   right exactly. After a second one they are those of the bars that are still kept.
 - The minute that a cancelled print belongs to: its high and low fall back to open and close. Its open and close stay
   where it is over, as does the open of the day.
+- The price since the pre-market high is not known once the print or bar that made it was mistaken.
 - What is older than `KEPT_BARS` minutes changes the sums of the day and nothing else; a bar that comes so late is not
   counted, because nobody knows whether it was before.
 """
@@ -23,7 +24,7 @@ import numpy.typing as npt
 from qm.market.bars import Bar
 from qm.market.fives import MINUTES as FIVE
 from qm.market.kernel import MINUTE, MINUTE_S
-from qm.market.minutes import KEPT_BARS, KEPT_MINUTES, KEPT_RANGES, OPENING_MINUTES, Minutes
+from qm.market.minutes import KEPT_BARS, KEPT_MINUTES, OPENING_MINUTES, Minutes
 from qm.market.rows import NO_BAR, PRINTS, Rows
 from qm.model.market import Kind, Print
 
@@ -210,6 +211,7 @@ class _Revision:
             return
         row[part + "volume"] += size
         row[part + "pv"] += price * size
+        self._anchors(price, size)
         if part == _PRE:
             return
         if isnan(row["anchor"]):
@@ -222,11 +224,34 @@ class _Revision:
         first = max(end, minutes.since, minutes.marked - (KEPT_MINUTES - 1) * MINUTE)
         for boundary in range(first, minutes.marked + 1, MINUTE):
             minutes.volume[boundary // MINUTE % KEPT_MINUTES, self.sym] += size
-        for boundary in range(max(first, minutes.marked - (KEPT_RANGES - 1) * MINUTE), minutes.marked + 1, MINUTE):
-            minutes.pv[boundary // MINUTE % KEPT_RANGES, self.sym] += price * size
+            minutes.pv[boundary // MINUTE % KEPT_MINUTES, self.sym] += price * size
         over = opens + OPENING_MINUTES * MINUTE
         if end <= over <= minutes.marked:
             minutes.opening_volume[self.sym] += size
+
+    def _anchors(self, price: float, size: float) -> None:
+        """Move what had been traded up to the pre-market high and up to the resumption, where this was before it."""
+        row = self.row
+        if self.at < row["pre_high_at"]:
+            row["pre_high_volume"] += size
+            row["pre_high_pv"] += price * size
+        elif self.at == row["pre_high_at"]:
+            # Whether it was that print or one beside it is not known.
+            row["pre_high_volume"] = row["pre_high_pv"] = nan
+        if row["resumed"] > 0 and self.at < row["resumed"]:
+            row["resumed_volume"] += size
+            row["resumed_pv"] += price * size
+
+    def _openings(self) -> None:
+        """Make the opening ranges again."""
+        minutes, opens, sym = self.minutes, self.minutes.session.open_ns, self.sym
+        since = max(opens + MINUTE, minutes.since, minutes.marked - (KEPT_BARS - 1) * MINUTE)
+        ends = range(since, minutes.marked + 1, MINUTE)
+        bars = {(end - opens) // MINUTE - 1: minutes.bars[end // MINUTE % KEPT_BARS, :, sym] for end in ends}
+        five = minutes.fives
+        count = int(five.count[sym])
+        fives = {int(five.period[k, sym]): five.bars[k, :, sym] for k in range(count)}
+        minutes.openings.put_right(sym, bars, fives, official=bool(self.row["opened"] > 0))
 
     def _rebuild(self) -> None:
         """Build the five minutes again to which the minute belongs, and the last prices at the boundaries after it."""
@@ -258,6 +283,7 @@ class _Revision:
             minutes.fives.put_right(self.sym, period, whole)
         else:
             minutes.fives.building[:, self.sym] = whole
+        self._openings()
 
 
 def _typical(bar: tuple[float, ...]) -> float:

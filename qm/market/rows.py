@@ -46,7 +46,8 @@ ROW: Final = np.dtype(
         ("high_ts", "<i8"),
         ("tick", "<f8"),
         ("highs", "<i4"),
-        ("follow", "<i4"),
+        ("follow", "<i2"),
+        ("opened", "<i2"),
         ("part_start", "<i8"),
         # Quotes and bands.
         ("bid", "<f8"),
@@ -78,6 +79,11 @@ ROW: Final = np.dtype(
         ("part_open", "<f8"),
         ("part_high", "<f8"),
         ("part_low", "<f8"),
+        ("resumed_volume", "<f8"),
+        ("resumed_pv", "<f8"),
+        ("pre_high_volume", "<f8"),
+        ("pre_high_pv", "<f8"),
+        ("pre_high_at", "<i8"),
     ],
     align=True,
 )
@@ -89,6 +95,7 @@ ROW: Final = np.dtype(
 | at | when the print of `last` happened |
 | high, low, open | of the regular session so far; NaN before its first print |
 | second_high, second_low | the extremes without the print (or bar) that made them; infinite where that is not known |
+| opened | minute since 09:30 in which the official opening print came, the first is 1; 0 while it did not |
 | highs | how often a print (or bar) exceeded the high by a tick or more |
 | volume, pv | shares, and price x shares, of the regular session: their quotient is the VWAP |
 | pdd, anchor | shares x squared distance from the anchor, the first price that counted: for the spread about the VWAP |
@@ -105,6 +112,8 @@ ROW: Final = np.dtype(
 | bid, ask, bid_size, ask_size | the last quote as it was told, crossed or one-sided ones too |
 | status | `Status` |
 | halts, resumed | halts and pauses that began; when trading resumed after the last one, 0 while it did not |
+| resumed_* | shares, and price x shares, from 04:00 to when trading resumed |
+| pre_high_* | shares, and price x shares, from 04:00 to the pre-market high, its own print left out; and its time |
 | pauses | those of them that were volatility pauses |
 | halt | `Status` of the last of them: what a halt turned into last; 0 before the first |
 | band_low, band_high | prices outside which nothing may trade; NaN while none were told |

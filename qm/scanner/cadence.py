@@ -32,6 +32,8 @@ OF_NO_TRADE: Final = (
     *("adv", "adv_dollar", "atr", "atr_pct", "ref_days", "float_shares", "nr7", "inside_day", "beta"),
     *("prev_high", "prev_low", "prev_close", "high_52w"),
     *("open", "opening_rvol", "or_high", "or_low", "or_width_atr", "or_dir"),
+    *(f"or_{minutes}_{what}" for minutes in (1, 15, 30, 60) for what in ("high", "low", "width_atr", "dir")),
+    "late_open",
     *("mins_since_open", "halted", "halts_today", "mins_since_resume", "ssr", "quarantined", "revised"),
 )
 """Features that a single trade does not move: of earlier days, of the opening range once it is whole, of the clock, and

@@ -13,6 +13,7 @@ from qm.market.bars import Bar
 from qm.market.day_facts import usual_share
 from qm.market.market import MINUTE_NS
 from qm.market.minutes import KEPT_BARS
+from qm.market.rows import PRINTS
 from qm.rules.ticks import tick_size
 from qm.strategies.api import View
 
@@ -41,8 +42,17 @@ def recent(view: View, count: int) -> list[Bar]:
 def vwaps(view: View, bars: Sequence[Bar]) -> list[float]:
     """Return the VWAP at the close of each of the last bars, $; NaN where nothing had traded.
 
-    The last is the market's own; the earlier ones take bar by bar out of it, at the mean of high, low and close.
+    Where single prints are told all are of prints, as the market had them at those minutes: NaN where it kept none.
+    Where bars are told all are of bars: what each added, at the mean of high, low and close, is taken out of the last.
     """
+    market = view.market
+    if market.col["source"].item(view.row) == PRINTS:
+        minutes, ends = market.minutes, [bar.start + MINUTE_NS for bar in bars]
+        known = [minutes.vwap_at(end, view.row) for end in ends]
+        if ends and ends[-1] > minutes.marked:
+            # The minute has just ended, or goes on.
+            known[-1] = view.vwap
+        return known
     volume, pv = view.volume, view.pv
     lines: list[float] = []
     for bar in reversed(bars):

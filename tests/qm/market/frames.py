@@ -38,16 +38,31 @@ class Tape:
     @classmethod
     def of(cls, records: Events, row: int) -> Tape:
         mine = records[records["sym"] == row]
+        order = np.arange(len(mine))
         prints = mine[mine["kind"] == Kind.TRADE]
         if len(prints):
-            counted, said = prints[prints["flag"] & Print.VOLUME > 0], prints[prints["flag"] & Print.LAST > 0]
-            told = {"at": said["event_ts"], **dict.fromkeys(("open", "high", "low", "close"), said["a"])}
-            sized = {"at": counted["event_ts"], "price": counted["a"], "size": counted["b"]}
+            order = order[mine["kind"] == Kind.TRADE]
+            is_sized, is_told = prints["flag"] & Print.VOLUME > 0, prints["flag"] & Print.LAST > 0
+            counted, said = prints[is_sized], prints[is_told]
+            told = {
+                "at": said["event_ts"],
+                "order": order[is_told],
+                **dict.fromkeys(("open", "high", "low", "close"), said["a"]),
+            }
+            sized = {"at": counted["event_ts"], "order": order[is_sized], "price": counted["a"], "size": counted["b"]}
             return cls(pd.DataFrame(told, index=said["ts"]), pd.DataFrame(sized, index=counted["ts"]), prints=True)
         bars = mine[mine["kind"] == Kind.BAR]
-        told = {"at": bars["event_ts"], "open": bars["a"], "high": bars["b"], "low": bars["c"], "close": bars["d"]}
+        order = order[mine["kind"] == Kind.BAR]
+        told = {
+            "at": bars["event_ts"],
+            "order": order,
+            "open": bars["a"],
+            "high": bars["b"],
+            "low": bars["c"],
+            "close": bars["d"],
+        }
         typical = (bars["b"] + bars["c"] + bars["d"]) / 3
-        sized = {"at": bars["event_ts"], "price": typical, "size": bars["e"]}
+        sized = {"at": bars["event_ts"], "order": order, "price": typical, "size": bars["e"]}
         return cls(pd.DataFrame(told, index=bars["ts"]), pd.DataFrame(sized, index=bars["ts"]), prints=False)
 
     def until(self, now: int) -> Tape:
@@ -112,9 +127,10 @@ def expected(tape: Tape, spy: Tape | None, of: Session, ref: Reference, row: int
         )
     found |= _highs(seen, regular, high, prior, now)
     found |= _before(pre, ref, row, last)
+    found |= _openings(regular, of, now, last, atr) | _since_pm_high(pre, regular, last) | _speed(seen, of, now)
     found |= _volumes(regular, of, ref, row, now, last)
     found |= _moves(seen, regular, of, ref, row, now)
-    return found | _fives(regular, of, now, last, atr, opened)
+    return found | _fives(regular, of, now, last)
 
 
 def _highs(seen: Tape, regular: Tape, high: float, prior: float, now: int) -> dict[str, float]:
@@ -199,27 +215,53 @@ def _moves(seen: Tape, regular: Tape, of: Session, ref: Reference, row: int, now
     }
 
 
-def _fives(regular: Tape, of: Session, now: int, last: float, atr: float, opened: float) -> dict[str, float]:
+def _openings(regular: Tape, of: Session, now: int, last: float, atr: float) -> dict[str, float]:
+    minute = (regular.told["at"] - of.open_ns) // MINUTE
+    over = regular.told[minute < (now - of.open_ns) // MINUTE]
+    minute = (over["at"] - of.open_ns) // MINUTE
+    begun = int(minute.min()) if len(over) else 0
+    found = {"late_open": float(begun > 0) if len(over) else NAN}
+    for length in (1, 5, 15, 30, 60):
+        name = "or" if length == 5 else f"or_{length}"
+        first = over[minute < begun + length]
+        whole = len(first) > 0 and now >= of.open_ns + (begun + length) * MINUTE
+        high, low = (float(first["high"].max()), float(first["low"].min())) if whole else (NAN, NAN)
+        found |= {f"{name}_high": high, f"{name}_low": low, f"{name}_width_atr": ratio(high - low, atr)}
+        found[f"{name}_dir"] = float(np.sign(first["close"].iloc[-1] - first["open"].iloc[0])) if whole else NAN
+    return found | {"or_break_pct": pct(last, found["or_high"])}
+
+
+def _since_pm_high(pre: Tape, regular: Tape, last: float) -> dict[str, float]:
+    price = NAN
+    if len(pre.told):
+        begun = pre.told["order"].iloc[int(np.argmax(pre.told["high"].to_numpy()))]
+        early = pre.sized[pre.sized["order"] >= begun]
+        money = float((early["price"] * early["size"]).sum()) + regular.money
+        price = ratio(money, float(early["size"].sum()) + regular.volume)
+    return {"avwap_pm_high": price, "avwap_pm_high_dist_pct": pct(last, price)}
+
+
+def _speed(seen: Tape, of: Session, now: int) -> dict[str, float]:
+    ends = [now - ago * MINUTE for ago in range(1, 21) if now - (ago + 1) * MINUTE >= of.open_ns]
+    counts = pd.Series([float(len(seen.until(end).told) - len(seen.until(end - MINUTE).told)) for end in ends])
+    if len(counts) < 10 or not seen.prints:
+        return {"tape_speed": NAN}
+    pace = len(seen.told) - len(seen.until(now - MINUTE).told)
+    return {"tape_speed": ratio(float(pace - counts.mean()), float(counts.std()))}
+
+
+def _fives(regular: Tape, of: Session, now: int, last: float) -> dict[str, float]:
     told = regular.told.set_index(pd.to_datetime(regular.told["at"]))
     rule: Any = told.resample("5min", origin=pd.Timestamp(of.open_ns))
     bars = rule.agg({"open": "first", "high": "max", "low": "min", "close": "last"}).dropna()
     bars = bars[bars.index + pd.Timedelta("5min") <= pd.Timestamp(now)]
-    first = bars[bars.index == pd.Timestamp(of.open_ns)]
-    high, low, close = (float(first[name].iloc[0]) if len(first) else NAN for name in ("high", "low", "close"))
-    found = {
-        "or_high": high,
-        "or_low": low,
-        "or_width_atr": ratio(high - low, atr),
-        "or_dir": float(np.sign(close - opened)),
-        "or_break_pct": pct(last, high),
-    }
     if not len(bars):
-        return found
+        return {}
     ranges, closes = bars["high"] - bars["low"], bars["close"]
     expansion = ranges / ranges.shift(1).rolling(20, min_periods=1).mean()
     expansion[~np.isfinite(expansion)] = NAN
     band = closes.rolling(20).mean() - 2 * closes.rolling(20).std(ddof=0)
-    return found | {
+    return {
         "range_exp_5m": float(expansion.iloc[-1]),
         "range_exp_streak": _in_a_row(expansion >= 2),
         "red_bars_5m": _in_a_row(closes < bars["open"]),

@@ -20,10 +20,24 @@ from tests.qm.strategies.stage import SESSION, at
 
 Record = tuple[Any, ...]
 
-NOT_PUT_RIGHT = {"revised", "highs_today", "new_high", "high_age_s", "mins_below_vwap"}
+NOT_PUT_RIGHT = {
+    "avwap_pm_high",
+    "avwap_pm_high_dist_pct",
+    "revised",
+    "highs_today",
+    "new_high",
+    "high_age_s",
+    "mins_below_vwap",
+}
 """What a mistake leaves behind, as the module says."""
 OF_MINUTES = ("or_", "bb_", "mom_", "range_exp", "red_", "green_", "rsi2", "new_5m")
-OF_PRINTS = {"prints_per_min", "velocity", "chg_1_ago_pct", *(name for name in NAMES if name.startswith(OF_MINUTES))}
+OF_PRINTS = {
+    "tape_speed",
+    "prints_per_min",
+    "velocity",
+    "chg_1_ago_pct",
+    *(name for name in NAMES if name.startswith(OF_MINUTES)),
+}
 """What follows from the prices of single minutes, which a cancelled print leaves at open and close."""
 
 
