@@ -6,7 +6,6 @@ A setup of practitioners, without a published test: experimental, for paper trad
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 from math import nan
 from typing import Annotated, NamedTuple
 
@@ -31,7 +30,7 @@ from qm.strategies.api import (
 )
 from qm.strategies.contract import Need, Rules
 from qm.strategies.exits import Asked, ExitPart, Exits, SwingTrail, Targets
-from qm.strategies.reading import enough, recent
+from qm.strategies.reading import FIVE_NS, enough, fives, recent
 
 MINUTE = 60_000_000_000
 SECOND = 1_000_000_000
@@ -47,6 +46,8 @@ class HodBreakParams(Params, frozen=True):
     """Volume of the day against what is usual by then; 0 asks nothing, and takes hits of `runners`, too."""
     base_bars: Annotated[int, Meta(ge=2, le=30)] = 6
     """Minutes that the base lasts at least."""
+    base_fives: Annotated[int, Meta(ge=0, le=12)] = 3
+    """Or so many whole five-minute bars, each with a high as near; 0 asks for minutes only."""
     base_tol: Annotated[float, Meta(ge=0, le=0.02)] = 0.0015
     """Every high of the base is this near to the high of the day, as a share of it."""
     base_tol_atr: Annotated[float, Meta(ge=0, le=0.5)] = 0.1
@@ -127,7 +128,7 @@ class HodBreakEntry(EntrySignals):
         ends = view.market.session.open_ns + p.last_min * MINUTE
         if view.now >= ends or not view.last > view.vwap or (p.by_atr and not view.atr > 0):
             return []
-        found = base_of(recent(view, p.leg_bars + 30), view.high, view.atr, p)
+        found = base_of(recent(view, p.leg_bars + 30), view.high, view.atr, p, view.market.session.open_ns)
         if found is None:
             return []
         known = view.features
@@ -138,7 +139,7 @@ class HodBreakEntry(EntrySignals):
         if p.stop_cap_atr:
             stop = max(stop, trigger - p.stop_cap_atr * view.atr)
         note = {"trigger": trigger, "base_low": found.low, "base_volume": found.volume}
-        reason = f"stop order above the high of the day, over a base of {p.base_bars} minutes or more"
+        reason = "stop order above the high of the day, over a quiet base"
         return [
             Plan(follow=True, wake_at=ends, note=note),
             Enter(Side.BUY, stop, reason, type=OrderType.STOP, trigger=trigger, until=ends),
@@ -177,32 +178,52 @@ class Scratch(ExitPart):
         return None
 
 
-def base_of(bars: Sequence[Bar], high: float, atr: float, params: HodBreakParams) -> Base | None:
-    """Return the shortest base with which the bars end, or None.
+def base_of(bars: Sequence[Bar], high: float, atr: float, params: HodBreakParams, opens: int) -> Base | None:
+    """Return the shortest base with which the bars end, or None; `opens` is the open of the session, ns UTC.
 
-    It begins after the minute that made the high of the day, and its highs stay near that; it is shallow against the
+    It begins after the minute that made the high of the day, and its highs stay near that, those of its minutes or of
+    its five-minute bars; it is shallow against the
     leg that led to it, from the lowest low of the minutes before it, and quiet against that leg. Prices in $, volumes
     in shares.
     """
     p = params
     near = high - max(p.base_tol * high, p.base_tol_atr * atr if p.base_tol_atr else 0.0)
     made = next((k for k, bar in enumerate(bars) if bar.high >= high), -1)
-    longest = 0
-    for bar in reversed(bars[made + 1 :]):
-        if not round(bar.high - near, 8) >= 0:
-            break
-        longest += 1
-    for length in range(p.base_bars, longest + 1):
+    for length, minutes in [*_by_minutes(bars[made + 1 :], near, p), *_by_fives(bars[made + 1 :], near, p, opens)]:
         base, before = bars[-length:], bars[max(0, len(bars) - length - p.leg_bars) : len(bars) - length]
-        if not before or any(b.start - a.start != MINUTE for a, b in pairwise(base)):
+        if not before:
             continue
         first = min(range(len(before)), key=lambda k: (before[k].low, -k))
         low, leg = min(bar.low for bar in base), before[first:]
         height = high - before[first].low
-        volume, active = _mean(base), _mean(leg)
+        volume, active = sum(bar.volume for bar in base) / minutes, _mean(leg)
         if height > 0 and round(high - low - p.depth_max * height, 8) <= 0 and volume < p.vol_contract * active:
             return Base(low, volume)
     return None
+
+
+def _by_minutes(bars: Sequence[Bar], near: float, p: HodBreakParams) -> list[tuple[int, int]]:
+    """Return the bars and the minutes of each base of minutes that ends with the last, the shortest first."""
+    longest = 0
+    for k, bar in enumerate(reversed(bars)):
+        if not round(bar.high - near, 8) >= 0 or (k and bars[-k].start - bar.start != MINUTE):
+            break
+        longest += 1
+    return [(length, length) for length in range(p.base_bars, longest + 1)]
+
+
+def _by_fives(bars: Sequence[Bar], near: float, p: HodBreakParams, opens: int) -> list[tuple[int, int]]:
+    """Return the same of whole five-minute bars; nothing while one is under way."""
+    whole = fives(bars, opens) if p.base_fives else []
+    if not whole or whole[-1].start + FIVE_NS != bars[-1].start + MINUTE:
+        return []
+    found: list[tuple[int, int]] = []
+    for k, five in enumerate(reversed(whole)):
+        if not round(five.high - near, 8) >= 0 or five.start != whole[-1].start - k * FIVE_NS:
+            break
+        if k + 1 >= p.base_fives:
+            found.append((sum(bar.start >= five.start for bar in bars), 5 * (k + 1)))
+    return found
 
 
 def _mean(bars: Sequence[Bar]) -> float:
@@ -217,7 +238,7 @@ def hod_break(params: HodBreakParams | None = None) -> Strategy:
     universe += [f"{p.rvol_min:g} times the usual volume"] if p.rvol_min else []
     return Strategy(
         name="hod_break",
-        version="1",
+        version="2",
         status="experimental",
         about="buys a new high of the day over a quiet base; thirds off at 1 R and 2 R, the rest trails",
         params=p,
@@ -234,7 +255,9 @@ def hod_break(params: HodBreakParams | None = None) -> Strategy:
         rules=Rules(
             universe=", ".join([*universe, "above VWAP"]),
             trigger=(
-                f"close of the last of {p.base_bars} minutes or more with highs within {100 * p.base_tol:g} %"
+                f"close of the last of {p.base_bars} minutes or more"
+                f"{f', or {p.base_fives} five-minute bars,' if p.base_fives else ''}"
+                f" with highs within {100 * p.base_tol:g} %"
                 f"{f' or {p.base_tol_atr:g} ATR' if p.base_tol_atr else ''} of the high, at most {p.depth_max:g} as "
                 f"deep as the leg before is high, on less than {p.vol_contract:g} of its volume"
             ),

@@ -70,6 +70,12 @@ HEAVY = [*leg()[:-1], minute(9, 20.9, 21.0, 20.9, 21.0, 5e6)]
 """The last minute of the leg trades so much that VWAP stands at 20.93."""
 
 
+def alternating(count: int) -> list[Row]:
+    """A base of which every other minute has a high far below that of the day, from minute 10 on."""
+    near, far = (20.95, 20.99, 20.8, 20.95), (20.7, 20.7, 20.66, 20.69)
+    return [minute(10 + n, *(far if n % 2 else near), 10_000.0) for n in range(count)]
+
+
 @pytest.mark.parametrize(
     ("what", "rows", "enters"),
     [
@@ -80,6 +86,10 @@ HEAVY = [*leg()[:-1], minute(9, 20.9, 21.0, 20.9, 21.0, 5e6)]
         ("0.35 of the leg deep", [*leg(), *base(bar=(20.95, 20.99, 20.65, 20.95))], True),
         ("0.7 of the leg's volume", [*leg(), *base(volume=35_000)], False),
         ("less than 0.7 of the leg's volume", [*leg(), *base(volume=34_900)], True),
+        # Every other minute has a high 0.51 below: only five minutes together come near.
+        ("three five-minute bars with highs near it", [*leg(), *alternating(15)], True),
+        ("two of them", [*leg(), *alternating(10)], False),
+        ("three, and the last not over", [*leg(), *alternating(14)], False),
         ("a minute of the base is missing", [*leg(), *base(3), *base(3, first=14)], False),
         ("no leg before it", base(8, first=0), False),
         ("a close above VWAP", [*HEAVY, *base()], True),
