@@ -30,7 +30,11 @@ from qm.scanner.own import ScanSettings
 from qm.strategies.allocator import AllocatorSettings
 from qm.strategies.api import Strategy
 
-WITHOUT_QUOTES: Final = {"momentum": "momentum_bars", "top_gappers": "top_gappers_bars"}
+WITHOUT_QUOTES: Final = {
+    "momentum": "momentum_bars",
+    "top_gappers": "top_gappers_bars",
+    "small_cap_gappers": "small_cap_gappers_bars",
+}
 """Scans that ask for the spread, and what stands in for each where the data tell none."""
 
 ALL: Final = "all"

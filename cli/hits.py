@@ -50,6 +50,8 @@ def scan_data(scan: Scan, *, own: bool = False) -> dict[str, Any]:
         "cooldown_s": scan.cooldown_s,
         "hold_s": scan.hold_s,
         "rearm_pct": scan.rearm_pct,
+        "rearm_s": scan.rearm_s,
+        "rearm_by": scan.rearm_by,
         "trigger": str(scan.trigger),
         "own": own,
     }
@@ -65,7 +67,7 @@ def show_scans(scans: Sequence[tuple[Scan, bool]]) -> None:
             [
                 ("  when", str(scan.condition)),
                 ("  window", f"{_window(scan)}{_asked(scan)}, the {scan.top} with the most {scan.rank_by}"),
-                ("  a find", f"{_lasting(scan)}, and comes again {_again(scan)}"),
+                ("  a find", f"{_lasting(scan)}{_repeated(scan)}, and comes again {_again(scan)}"),
             ]
         )
 
@@ -110,6 +112,7 @@ def moment_data(scan: Scan, seen: Seen, symbol: str | None) -> dict[str, Any]:
         "ts": seen.ts,
         "at": f"{ny(seen.ts):%Y-%m-%d %H:%M:%S}",
         "symbols": len(seen.market.table),
+        "asked": scan.asked_at(seen.ts),
         "never_known": unknown(scan, seen),
         "passing": passing,
     }
@@ -127,6 +130,10 @@ def show_moment(scan: Scan, seen: Seen, data: Mapping[str, Any]) -> None:
     """Write to stdout who passes, and why one symbol does or does not."""
     passing = data["passing"]
     emit(f"{data['at']} New York: {len(passing):,} of {data['symbols']:,} symbols pass")
+    if not data["asked"]:
+        emit(f"At this moment it is not asked, but {_window(scan)}{_asked(scan)}.")
+    elif len(passing) > scan.top:
+        emit(f"It finds the first {scan.top} of them.")
     if passing:
         asked = _columns(scan)
         rows = [
@@ -305,9 +312,20 @@ def _asked(scan: Scan) -> str:
 
 def _again(scan: Scan) -> str:
     risen = f", or {scan.rearm_pct:g} % higher" if scan.rearm_pct else ""
+    risen += f", or when {scan.rearm_by} has grown" if scan.rearm_by and scan.cooldown_s else ""
     if scan.cooldown_s >= A_DAY_S:
         return f"on another day{risen}"
     return f"{_span(scan.cooldown_s)} after it was over{risen}" if scan.cooldown_s else "at once"
+
+
+def _repeated(scan: Scan) -> str:
+    ways = (
+        f"{scan.rearm_pct:g} % higher" if scan.rearm_pct else "",
+        f"after {_span(scan.rearm_s)}" if scan.rearm_s else "",
+        f"when {scan.rearm_by} has grown" if scan.rearm_by else "",
+    )
+    told = " or ".join(filter(None, ways))
+    return f", is told again {told}" if told else ""
 
 
 def _lasting(scan: Scan) -> str:

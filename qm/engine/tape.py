@@ -52,10 +52,8 @@ class Tape:
         col, symbol = self._market.col, self._market.table.names[row]
         status, since = int(col["status"][row]), self._halted.get(symbol)
         if status >= Status.HALTED and since is None:
-            last = float(col["last"][row])
-            return TradingHalted(
-                symbol, status == Status.PAUSED, int(col["halts"][row]), last if isfinite(last) else None
-            )
+            prices = (_known(float(col[name][row])) for name in ("last", "band_ref", "band_low", "band_high"))
+            return TradingHalted(symbol, status == Status.PAUSED, int(col["halts"][row]), *prices)
         if status < Status.HALTED and since is not None:
             return TradingResumed(symbol, round((self._market.now - since) / 1e9, 3))
         return None
@@ -119,6 +117,10 @@ class Tape:
         signals = self._decided.get(market.table.row(body.order.symbol), [])
         if signals and signals[-1].seq == entry.cause:
             signals[-1] = signals[-1]._replace(order=body.order.id)
+
+
+def _known(price: float) -> float | None:
+    return price if isfinite(price) else None
 
 
 def _role(of: Decided, at: int, price: float) -> str:

@@ -92,8 +92,7 @@ def _unbanned(body: Unbanned) -> Words:
 
 def _halted(body: TradingHalted) -> Words:
     how = "paused for volatility" if body.paused else "halted"
-    at = "" if body.last is None else f" at {price(body.last)}"
-    return "halt", f"{body.symbol} is {how}{at}, halt {body.number} of the day", ()
+    return "halt", f"{body.symbol} is {how}{body.in_words(price)}", ()
 
 
 def _trades_again(body: TradingResumed) -> Words:

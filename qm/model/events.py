@@ -90,6 +90,8 @@ class Hit(Event, frozen=True, gc=False, tag="hit"):
     scan: str
     row: RadarRow
     why: tuple[Check, ...]
+    mark: float | None = None
+    """The feature by which it is told again (`rearm_by`)."""
 
 
 class HitEnded(Event, frozen=True, gc=False, tag="hit_ended"):
@@ -110,6 +112,8 @@ class HitRefreshed(Event, frozen=True, gc=False, tag="hit_refreshed"):
     moved_pct: float
     """Since it was told last."""
     why: tuple[Check, ...] = ()
+    mark: float | None = None
+    """As in the hit."""
 
 
 class HitRejected(Event, frozen=True, gc=False, tag="hit_rejected"):

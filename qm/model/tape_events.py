@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from qm.clock import ny
@@ -39,6 +41,20 @@ class TradingHalted(Event, frozen=True, gc=False, tag="trading_halted"):
     """It is the first, second ... of the day, halts and pauses counted together."""
     last: float | None
     """Last price before it, $; None before the first of the session."""
+    reference: float | None = None
+    """Reference price of the volatility bands, $; None while none were told."""
+    lower: float | None = None
+    """Lower of these bands, $."""
+    upper: float | None = None
+    """Upper of these bands, $."""
+
+    def in_words(self, price: Callable[[float], str]) -> str:
+        """Say at which price, within which bands, and the how many-th of the day it is; `price` writes prices."""
+        at = "" if self.last is None else f" at {price(self.last)}"
+        bands = ""
+        if self.reference is not None and self.lower is not None and self.upper is not None:
+            bands = f" (reference {price(self.reference)}, bands {price(self.lower)} to {price(self.upper)})"
+        return f"{at}{bands}, halt {self.number} of the day"
 
 
 class TradingResumed(Event, frozen=True, gc=False, tag="trading_resumed"):

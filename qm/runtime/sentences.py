@@ -149,8 +149,7 @@ def _tape_read(event: TapeRead, _: OrderOf) -> Said | None:
 
 def _halted(event: TradingHalted, _: OrderOf) -> Said:
     how = "paused for volatility" if event.paused else "halted"
-    at = "" if event.last is None else f" at {price(event.last)}"
-    return "warn", event.symbol, f"{event.symbol} {how}{at}, halt {event.number} of the day"
+    return "warn", event.symbol, f"{event.symbol} {how}{event.in_words(price)}"
 
 
 def _trades_again(event: TradingResumed, _: OrderOf) -> Said:

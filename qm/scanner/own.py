@@ -32,6 +32,10 @@ class ScanSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """How long a find lasts at least; after that it is over when the condition does not hold."""
     rearm_pct: Annotated[float, Meta(ge=0)] = 0.0
     """Told again when the price has risen by so much since it was told last, %; 0 for never."""
+    rearm_s: Annotated[int, Meta(ge=0)] = 0
+    """Told again after so many seconds while it holds; 0 for never."""
+    rearm_by: str = ""
+    """Told again when this feature has grown since, such as "day_high" for each new high; empty for none."""
     trigger: Literal["beat", "bar_close"] | None = None
     """When it is asked: at every beat, or where a minute ends; none for as often as its features allow."""
 
@@ -54,6 +58,8 @@ class ScanSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             cooldown_s=self.cooldown_s,
             hold_s=self.hold_s,
             rearm_pct=self.rearm_pct,
+            rearm_s=self.rearm_s,
+            rearm_by=self.rearm_by,
             trigger=Trigger(self.trigger) if self.trigger else None,
         )
 

@@ -8,11 +8,12 @@ from math import isfinite
 from typing import Final
 
 from qm.clock import DAY, HOUR, MINUTE, SECOND, ny_time_of_day_ns
-from qm.errors import UsageError
+from qm.errors import NotFoundError, UsageError
+from qm.market.features import UNITS
 from qm.scanner.cadence import Trigger, trigger_for
 from qm.scanner.conditions import Condition
 from qm.scanner.order import SCORE, canonical, names
-from qm.scanner.text import parse
+from qm.scanner.text import known, parse
 
 _OPEN: Final = 9 * HOUR + 30 * MINUTE
 
@@ -41,16 +42,22 @@ class Scan:
     rearm_pct: float = 0.0
     """A find is told again, or is born before its cool-down is over, when the price has risen by so much since it was
     told last, %; 0 for never."""
+    rearm_s: int = 0
+    """A find that still holds is told again so many seconds after it was told last; 0 for never."""
+    rearm_by: str = ""
+    """A feature; a find is told again, or is born before its cool-down is over, when it has grown since the find was
+    told last, such as `day_high` for each new high. Empty for none."""
     trigger: Trigger | None = None
     """When it is asked; None for as often as its features allow, which is what stands here afterwards."""
 
     def __post_init__(self) -> None:
         # The dataclass is frozen: what follows from the fields is settled before anybody sees them.
         object.__setattr__(self, "rank_by", canonical(self.rank_by))
+        object.__setattr__(self, "rearm_by", self._rearm_by())
         object.__setattr__(self, "trigger", self._trigger())
         if self.start_ns > self.end_ns:
             raise UsageError(f"{_of(self.name)}the window ends before it starts.")
-        if self.top < 1 or self.cooldown_s < 0 or self.hold_s < 0:
+        if self.top < 1 or self.cooldown_s < 0 or self.hold_s < 0 or self.rearm_s < 0:
             raise UsageError(f"{_of(self.name)}top must be 1 or more, times 0 or more.")
         if not (isfinite(self.rearm_pct) and self.rearm_pct >= 0):
             raise UsageError(f"{_of(self.name)}rearm_pct must be 0 or more.")
@@ -61,10 +68,21 @@ class Scan:
         except UsageError as error:
             raise UsageError(f"{_of(self.name)}{error.problem}", error.remedy) from None
 
+    def _rearm_by(self) -> str:
+        name = known(self.rearm_by)
+        if self.rearm_by and not name:
+            raise NotFoundError.of("feature", self.rearm_by, UNITS)
+        return name
+
+    @property
+    def told_again(self) -> bool:
+        """Say whether a find can be told again while it is alive."""
+        return bool(self.rearm_pct or self.rearm_s or self.rearm_by)
+
     @property
     def asks(self) -> tuple[str, ...]:
-        """Features that it asks for or ranks by, each once."""
-        return tuple(dict.fromkeys((*self.condition.names(), *names(self.rank_by))))
+        """Features that it asks for, ranks by or is told again by, each once."""
+        return tuple(dict.fromkeys((*self.condition.names(), *names(self.rank_by), *filter(None, [self.rearm_by]))))
 
     @property
     def start_ns(self) -> int:
@@ -105,27 +123,30 @@ def _of(scan: str) -> str:
 
 _RUNNING: Final = "rvol >= 2 & chg_pct >= 4 & mom_5_pct >= 1 & last in 2..100 & range_pos >= 0.8 & ~halted"
 _GAPPING: Final = "gap_pct >= 4 & last in 2..500 & pre_volume >= 100K & pre_dollar_volume >= 1M & ~halted"
+_SMALL_GAPPING: Final = _GAPPING.replace("2..500", "2..20")
 _BY_DOLLARS: Final = "gap_pct * log(pre_dollar_volume)"
 _A_DAY: Final = 24 * 60 * 60
 
+
+def _gappers(name: str, when: str) -> Scan:
+    # The list of the pre-market is looked through once a minute.
+    return Scan(
+        name=name,
+        condition=parse(when),
+        window=("04:00", "09:30"),
+        rank_by=_BY_DOLLARS,
+        cooldown_s=60,
+        hold_s=60,
+        trigger=Trigger.BAR_CLOSE,
+    )
+
+
 _SCANS: Final = (
-    Scan(
-        name="top_gappers",
-        condition=parse(f"{_GAPPING} & spread_bps <= 100"),
-        window=("04:00", "09:30"),
-        rank_by=_BY_DOLLARS,
-        cooldown_s=60,
-        hold_s=60,
-    ),
+    _gappers("top_gappers", f"{_GAPPING} & spread_bps <= 100"),
     # Bars bring no quotes; their spread is unknown, and what is unknown passes no condition.
-    Scan(
-        name="top_gappers_bars",
-        condition=parse(_GAPPING),
-        window=("04:00", "09:30"),
-        rank_by=_BY_DOLLARS,
-        cooldown_s=60,
-        hold_s=60,
-    ),
+    _gappers("top_gappers_bars", _GAPPING),
+    _gappers("small_cap_gappers", f"{_SMALL_GAPPING} & spread_bps <= 100"),
+    _gappers("small_cap_gappers_bars", _SMALL_GAPPING),
     # Zarattini, Barbon, Aziz (2024): chosen once, when the opening range is complete; worked until the close.
     Scan(
         name="stocks_in_play",
@@ -148,6 +169,7 @@ _SCANS: Final = (
         cooldown_s=60,
         hold_s=60,
         rearm_pct=1.0,
+        rearm_s=60,
     ),
     # Volume is compared from 09:30 on: before, that of the pre-market is what tells a runner.
     Scan(
@@ -158,7 +180,8 @@ _SCANS: Final = (
         ),
         window=("04:00", "11:30"),
         rank_by="float_rotation",
-        rearm_pct=1.0,
+        # At each new high since 04:00.
+        rearm_by="day_high",
     ),
     # Without a look at earlier days: for a feed whose usual volumes are not known yet.
     Scan(
@@ -173,7 +196,7 @@ _SCANS: Final = (
     ),
     Scan(
         name="rvol_spike",
-        condition=parse("rvol_5m >= 5 & vol_surge >= 3 & mom_5_pct not in -1..1 & ~halted"),
+        condition=parse("rvol_5m >= 5 & vol_surge >= 3 & (mom_5_pct >= 1 | mom_5_pct <= -1) & ~halted"),
         window=("09:30", "16:00"),
         rank_by="rvol_5m",
     ),
@@ -259,6 +282,7 @@ _SCANS: Final = (
         top=100,
         cooldown_s=0,
         hold_s=0,
+        rearm_by="halts_today",
     ),
     Scan(
         name="resumptions",
@@ -268,6 +292,7 @@ _SCANS: Final = (
         top=100,
         cooldown_s=0,
         hold_s=0,
+        rearm_by="halts_today",
     ),
 )
 

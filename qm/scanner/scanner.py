@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import takewhile
+from math import isfinite, nan
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -37,6 +38,10 @@ class Opportunity(NamedTuple):
     """Price at which it was told last, $."""
     rejected: str = ""
     """Why nobody followed it up; empty when somebody did, or nobody was asked yet."""
+    told_at: int = 0
+    """When it was told last, ns UTC."""
+    mark: float | None = None
+    """The scan's `rearm_by` when it was told last; None where it is not known, or there is none."""
 
 
 class Over(NamedTuple):
@@ -46,15 +51,18 @@ class Over(NamedTuple):
     """ns UTC."""
     told: float
     """Price at which it was told last, $."""
+    mark: float | None = None
+    """The scan's `rearm_by` when it was told last."""
 
 
 class Scanner:
     """Asks every scan at every beat that it wants, and keeps the opportunities that are alive.
 
     A find lives for at least its scan's `hold_s`, and is over the first time after that at which the scan is asked and
-    the condition does not hold, its looser limits where it has some. While it holds nothing is stated, unless its price
-    has risen by `rearm_pct` since it was told last. Everything that decides is in the entries and in the market of the
-    beat: a scanner that was folded from the journal goes on exactly as the one that wrote it.
+    the condition does not hold, its looser limits where it has some. While it holds nothing is stated, unless since it
+    was told last its price has risen by `rearm_pct`, its scan's `rearm_by` has grown, or `rearm_s` have passed.
+    Everything that decides is in the entries and in the market of the beat: a scanner that was folded from the journal
+    goes on exactly as the one that wrote it.
     """
 
     def __init__(self, scans: Sequence[Scan]) -> None:
@@ -116,8 +124,8 @@ class Scanner:
             news: list[HitEnded | HitRefreshed] = []
             if self._active[scan.name]:
                 news += self._ended(scan, mask, features, ranking, now)
-                if scan.rearm_pct:
-                    news += self._told_again(scan, mask, features, ranking)
+                if scan.told_again:
+                    news += self._told_again(scan, mask, features, ranking, now)
             asked.append((scan, news, self._born(scan, mask, features, ranking, now)))
         # All lines in one go: who is stronger is counted over the whole market.
         rows = list(dict.fromkeys(row for _, _, born in asked for row in born))
@@ -125,7 +133,16 @@ class Scanner:
         out: list[News] = []
         for scan, news, born in asked:
             out += news
-            out += [Hit(lines[row].symbol, scan.name, lines[row], scan.condition.why(features, row)) for row in born]
+            out += [
+                Hit(
+                    lines[row].symbol,
+                    scan.name,
+                    lines[row],
+                    scan.condition.why(features, row),
+                    _mark(scan, features, row),
+                )
+                for row in born
+            ]
         return out
 
     def _ripe(self, scan: Scan, now: int) -> list[str]:
@@ -148,14 +165,17 @@ class Scanner:
             if not stay
         ]
 
-    def _told_again(self, scan: Scan, mask: Mask, features: Features, ranking: Ranking) -> list[HitRefreshed]:
+    def _told_again(self, scan: Scan, mask: Mask, features: Features, ranking: Ranking, now: int) -> list[HitRefreshed]:
         out = []
         for symbol, found in self._active[scan.name].items():
             row = ranking.table.row(symbol)
-            last = float(features["last"][row])
-            if mask[row] and last >= found.told * (1 + scan.rearm_pct / 100):
+            if not mask[row]:
+                continue
+            last, mark = float(features["last"][row]), _mark(scan, features, row)
+            waited = 0 < scan.rearm_s * SECOND <= now - found.told_at
+            if waited or _has_gone_on(scan, found, last, mark):
                 moved = round(100 * (last / found.told - 1), 6)
-                out.append(HitRefreshed(symbol, scan.name, last, moved, scan.condition.why(features, row)))
+                out.append(HitRefreshed(symbol, scan.name, last, moved, scan.condition.why(features, row), mark))
         return out
 
     def _born(self, scan: Scan, mask: Mask, features: Features, ranking: Ranking, now: int) -> list[int]:
@@ -165,15 +185,16 @@ class Scanner:
         if not len(rows):
             return []
         best = rows[largest(values(scan.rank_by, features, ranking.scores)[rows], scan.top)].tolist()
-        return [row for row in best if self._may_be_born(scan, ranking.table.names[row], float(last[row]), now)]
+        names = ranking.table.names
+        return [row for row in best if self._may_be_born(scan, names[row], features, row, now)]
 
-    def _may_be_born(self, scan: Scan, symbol: str, last: float, now: int) -> bool:
+    def _may_be_born(self, scan: Scan, symbol: str, features: Features, row: int, now: int) -> bool:
         if symbol in self._active[scan.name]:
             return False
         over = self._over.get((scan.name, symbol))
         if over is None or now >= over.at + scan.cooldown_s * SECOND:
             return True
-        return scan.rearm_pct > 0 and last >= over.told * (1 + scan.rearm_pct / 100)
+        return _has_gone_on(scan, over, float(features["last"][row]), _mark(scan, features, row))
 
     def appliers(self) -> dict[type[Event], Callable[[Entry], None]]:
         """Return what folds each kind of entry into the state."""
@@ -197,7 +218,9 @@ class Scanner:
     def _apply_hit(self, entry: Entry) -> None:
         body = entry.body
         assert isinstance(body, Hit)
-        self._active.setdefault(body.scan, {})[body.symbol] = Opportunity(entry.seq, entry.ts, body.row.last)
+        self._active.setdefault(body.scan, {})[body.symbol] = Opportunity(
+            entry.seq, entry.ts, body.row.last, told_at=entry.ts, mark=body.mark
+        )
         self._over.pop((body.scan, body.symbol), None)
 
     def _apply_refreshed(self, entry: Entry) -> None:
@@ -205,7 +228,7 @@ class Scanner:
         assert isinstance(body, HitRefreshed)
         found = self.found(body.scan, body.symbol)
         if found is not None:
-            self._active[body.scan][body.symbol] = found._replace(told=body.last)
+            self._active[body.scan][body.symbol] = found._replace(told=body.last, told_at=entry.ts, mark=body.mark)
 
     def _apply_rejected(self, entry: Entry) -> None:
         body = entry.body
@@ -227,7 +250,7 @@ class Scanner:
         body = entry.body
         assert isinstance(body, HitEnded)
         found = self._active.get(body.scan, {}).pop(body.symbol, None)
-        self._over[body.scan, body.symbol] = Over(entry.ts, found.told if found else 0.0)
+        self._over[body.scan, body.symbol] = Over(entry.ts, found.told, found.mark) if found else Over(entry.ts, 0.0)
 
     def _apply_session(self, entry: Entry) -> None:
         assert isinstance(entry.body, SessionStarted)
@@ -236,6 +259,17 @@ class Scanner:
             for alive in self._active.values():
                 alive.clear()
             self._over.clear()
+
+
+def _mark(scan: Scan, features: Features, row: int) -> float | None:
+    value = features[scan.rearm_by].item(row) if scan.rearm_by else nan
+    return value if isfinite(value) else None
+
+
+def _has_gone_on(scan: Scan, then: Opportunity | Over, last: float, mark: float | None) -> bool:
+    """Say whether the price has risen far enough since a find was told last, or what it is told again by has grown."""
+    risen = scan.rearm_pct > 0 and last >= then.told * (1 + scan.rearm_pct / 100)
+    return risen or (mark is not None and then.mark is not None and mark > then.mark)
 
 
 def _why_over(failed: Sequence[Check]) -> str:

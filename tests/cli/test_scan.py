@@ -37,7 +37,20 @@ def test_the_list_has_every_preset_and_the_scans_of_the_settings(capsys: pytest.
     assert [each["name"] for each in listed] == [*PRESETS, "mine"]
     assert [each["name"] for each in listed if each["own"]] == ["mine"]
     for each in listed:
-        fields = {"name", "when", "window", "rank_by", "top", "cooldown_s", "hold_s", "rearm_pct", "trigger", "own"}
+        fields = {
+            "name",
+            "when",
+            "window",
+            "rank_by",
+            "top",
+            "cooldown_s",
+            "hold_s",
+            "rearm_pct",
+            "rearm_s",
+            "rearm_by",
+            "trigger",
+            "own",
+        }
         assert set(each) == fields
         assert str(parse(each["when"])) == each["when"]
     mine = listed[-1]
@@ -47,7 +60,8 @@ def test_the_list_has_every_preset_and_the_scans_of_the_settings(capsys: pytest.
     assert "at 09:35, the 20 with the most opening_rvol" in out
     assert "from 10:00 to 15:30 where a minute ends, the 20 with the most high_dist_atr" in out
     assert "from 09:30 to 15:30 at every beat, the 20 with the most mom_5_pct * rvol" in out
-    assert "lasts at least 60 s, and comes again 60 s after it was over, or 1 % higher" in out
+    told_again = "is told again 1 % higher or after 60 s"
+    assert f"lasts at least 60 s, {told_again}, and comes again 60 s after it was over, or 1 % higher" in out
 
 
 def test_the_features_have_units_and_meanings(capsys: pytest.CaptureFixture[str]) -> None:

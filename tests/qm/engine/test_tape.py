@@ -6,7 +6,7 @@ import pytest
 
 from qm.journal.explain import explain
 from qm.model.events import Filled, Intended, PrintBusted, Signal, TradeClosed, TradingHalted, TradingResumed
-from qm.model.market import Print, Status, cancel, correction, events, trade
+from qm.model.market import Print, Status, bands, cancel, correction, events, trade
 from qm.model.market import status as status_of
 from qm.model.order import Side
 from qm.strategies.api import Enter, EntrySignals, Exit, ExitSignals, Group, Params, Plan, Strategy, View, Wishes
@@ -60,6 +60,17 @@ def test_a_halt_and_its_end_are_stated_once_each() -> None:
         TradingHalted("BBB", False, 1, None),
     ]
     assert on.all(TradingResumed) == [TradingResumed("AAA", 309.0)]
+
+
+def test_a_pause_tells_the_bands_that_it_began_at_and_their_reference() -> None:
+    on = Stage().feed(minute(0, 10, 10, 10, 10), bands(at(2), 0, 9.0, 11.0, 10.0))
+    on.feed(status_of(at(3), 0, Status.PAUSED))
+    assert on.all(TradingHalted) == [TradingHalted("AAA", True, 1, 10.0, 10.0, 9.0, 11.0)]
+    told = explain(on.journal, RUN, "AAA")
+    assert told is not None
+    (step,) = told.steps
+    said = "AAA is paused for volatility at 10.00 (reference 10.00, bands 9.00 to 11.00), halt 1 of the day"
+    assert step.text == said
 
 
 def test_a_halt_of_a_symbol_stands_in_its_story() -> None:

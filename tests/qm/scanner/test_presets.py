@@ -103,6 +103,8 @@ NEEDS: list[tuple[str, Needs]] = [
     ("top_gappers", {**_GAP, "spread_bps": (100, 101)}),
     ("top_gappers", {**_GAP, "last": (500, 501), "spread_bps": (0, None)}),
     ("top_gappers_bars", _GAP),
+    ("small_cap_gappers", {**_GAP, "last": (20, 20.01), "spread_bps": (100, 101)}),
+    ("small_cap_gappers_bars", {**_GAP, "last": (20, 20.01)}),
     ("stocks_in_play", {"open": (5.01, 5), "adv": (1e6, 999_999), "atr": (0.51, 0.5), "opening_rvol": (1, 0.99)}),
     (
         "hod_momo",
@@ -154,7 +156,8 @@ NEEDS: list[tuple[str, Needs]] = [
             **_RUN,
         },
     ),
-    ("rvol_spike", {"rvol_5m": (5, 4.9), "vol_surge": (3, 2.9), "mom_5_pct": (-1.1, -1), **_RUN}),
+    ("rvol_spike", {"rvol_5m": (5, 4.9), "vol_surge": (3, 2.9), "mom_5_pct": (-1, -0.99), **_RUN}),
+    ("rvol_spike", {"rvol_5m": (5, None), "vol_surge": (3, None), "mom_5_pct": (1, 0.99), **_RUN}),
     (
         "reversal_bounce",
         {
@@ -242,6 +245,31 @@ def test_what_is_unknown_passes_no_preset(name: str) -> None:
     assert not PRESETS[name].condition.mask(made(last=[10.0]))[0]
 
 
+@pytest.mark.parametrize("name", [name for name in PRESETS if "gappers" in name])
+def test_gappers_are_looked_through_once_a_minute(name: str) -> None:
+    at = OPEN - 30 * MINUTE
+    assert [PRESETS[name].asked_at(at + second * SECOND) for second in (0, 1, 59, 60)] == [True, False, False, True]
+
+
+def test_a_preset_is_told_again_as_the_practice_has_it() -> None:
+    told = {name: (scan.rearm_pct, scan.rearm_s, scan.rearm_by) for name, scan in PRESETS.items() if scan.told_again}
+    assert told == {
+        "hod_momo": (1.0, 60, ""),
+        "low_float_runner": (0.0, 0, "day_high"),
+        "runners": (2.0, 0, ""),
+        "halts": (0.0, 0, "halts_today"),
+        "resumptions": (0.0, 0, "halts_today"),
+    }
+
+
+def test_what_a_find_is_told_again_by_is_a_feature() -> None:
+    assert Scan("x", parse("gap >= 4"), (0, 1), rearm_by="Price").rearm_by == "last"
+    with pytest.raises(NotFoundError, match="day_hgh"):
+        Scan("x", parse("gap >= 4"), (0, 1), rearm_by="day_hgh")
+    with pytest.raises(UsageError):
+        Scan("x", parse("gap >= 4"), (0, 1), rearm_s=-1)
+
+
 @pytest.mark.parametrize("name", ["reversal_bounce", "vwap_reclaim", "red_to_green", "parabolic"])
 def test_presets_of_whole_bars_wait_for_the_close(name: str) -> None:
     assert PRESETS[name].trigger is Trigger.BAR_CLOSE
@@ -309,6 +337,8 @@ def test_a_preset_can_be_written_in_the_settings(name: str) -> None:
         cooldown_s=scan_.cooldown_s,
         hold_s=scan_.hold_s,
         rearm_pct=scan_.rearm_pct,
+        rearm_s=scan_.rearm_s,
+        rearm_by=scan_.rearm_by,
         trigger="bar_close" if scan_.trigger is Trigger.BAR_CLOSE else "beat",
     )
     assert own.scan(name) == scan_

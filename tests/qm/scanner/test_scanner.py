@@ -69,7 +69,7 @@ def test_a_hit_carries_its_line_on_the_radar_and_why() -> None:
     assert isinstance(hit, Hit)
     assert (hit.symbol, hit.scan, hit.row.rank, hit.row.last) == ("S001", "gap", 2, 10.0)
     assert [(check.name, check.value, check.limit, check.passed) for check in hit.why] == [("gap_pct >=", 6, 4, True)]
-    assert desk.scanner.active() == {("gap", "S001"): (1, OPEN, 10.0, "")}
+    assert desk.scanner.active() == {("gap", "S001"): (1, OPEN, 10.0, "", OPEN, None)}
     assert desk.scanner.active_symbols() == {"S001"}
 
 
@@ -192,6 +192,51 @@ def test_what_is_over_is_born_again_after_its_cool_down_or_a_percent_higher() ->
     assert desk.gaps(120, [5, 5, 0, 0], last=100) == ["+S001"]
 
 
+def beat(desk: Desk, second: int, gap: float, high: float, last: float = 10.0) -> list[str]:
+    found = made(
+        OPEN + second * SECOND,
+        gap_pct=[gap, 0, 0, 0],
+        last=[last] * 4,
+        dollar_volume=[1e6] * 4,
+        day_high=[high] * 4,
+    )
+    return [f"{SIGNS[type(body)]}{body.symbol}" for body in desk.beat(found)]
+
+
+def test_a_find_that_holds_is_told_again_after_so_many_seconds() -> None:
+    desk = Desk(Scan("gap", at_least("gap_pct", 4), (0, 390), hold_s=60, cooldown_s=60, rearm_s=60))
+    assert desk.gaps(0, [5, 0, 0, 0]) == ["+S000"]
+    assert desk.gaps(59, [5, 0, 0, 0]) == []
+    assert desk.gaps(61, [5, 0, 0, 0]) == ["*S000"]
+    # Since it was told last, not since it began.
+    assert desk.gaps(120, [5, 0, 0, 0]) == []
+    assert desk.gaps(121, [5, 0, 0, 0]) == ["*S000"]
+    assert desk.gaps(181, [1, 0, 0, 0]) == ["-S000"]
+    assert desk.gaps(200, [5, 0, 0, 0]) == []
+
+
+def test_a_find_is_told_again_and_reborn_when_what_it_is_told_again_by_has_grown() -> None:
+    desk = Desk(Scan("gap", at_least("gap_pct", 4), (0, 390), hold_s=10, cooldown_s=600, rearm_by="day_high"))
+    assert beat(desk, 0, 5, 10.5) == ["+S000"]
+    assert beat(desk, 1, 5, 10.5) == []
+    assert beat(desk, 2, 5, 10.51, last=10.4) == ["*S000"]
+    assert desk.journal[-1].body == HitRefreshed(
+        "S000", "gap", 10.4, 4.0, (Check("gap_pct >=", 5.0, 4.0, True, "%"),), 10.51
+    )
+    assert beat(desk, 3, 5, 10.51, last=11) == []
+    assert beat(desk, 20, 1, 10.6) == ["-S000"]
+    # Within its cool-down, and no higher than where it was told last.
+    assert beat(desk, 21, 5, 10.51) == []
+    assert beat(desk, 22, 5, 10.52) == ["+S000"]
+    assert desk.folded().state() == desk.scanner.state()
+
+
+def test_what_is_not_known_has_not_grown() -> None:
+    desk = Desk(Scan("gap", at_least("gap_pct", 4), (0, 390), rearm_by="day_high"))
+    assert beat(desk, 0, 5, np.nan) == ["+S000"]
+    assert beat(desk, 1, 5, 10.5) == []
+
+
 def test_a_scan_for_the_close_of_bars_is_asked_where_minutes_end_only() -> None:
     desk = Desk(Scan("bars", at_least("gap_pct", 4), (0, 390), hold_s=0, trigger=Trigger.BAR_CLOSE))
     assert desk.gaps(59, [5, 0, 0, 0]) == []
@@ -261,6 +306,7 @@ def test_stocks_in_play_finds_the_twenty_with_the_largest_opening_volume() -> No
 
 
 AGAIN_TOO = Scan("too", at_least("gap_pct", 5, stay=4), (0, 390), hold_s=30, cooldown_s=300, rearm_pct=0.5)
+BY_TIME = Scan("time", at_least("gap_pct", 5), (0, 390), hold_s=30, cooldown_s=200, rearm_s=100, rearm_by="gap_pct")
 BEAT = st.tuples(
     st.integers(1, 90), st.lists(st.sampled_from([0.0, 4.0, 5.0, 6.0, np.nan]), min_size=SYMBOLS, max_size=SYMBOLS)
 )
@@ -270,7 +316,7 @@ BEAT = st.tuples(
 def test_a_scanner_folded_from_the_journal_has_the_state_of_the_one_that_decided_and_goes_on_like_it(
     tape: list[tuple[int, list[float]]], restart: int
 ) -> None:
-    steady, restarted = Desk(GAP, AGAIN_TOO), Desk(GAP, AGAIN_TOO)
+    steady, restarted = Desk(GAP, AGAIN_TOO, BY_TIME), Desk(GAP, AGAIN_TOO, BY_TIME)
     second = 0
     for number, (seconds, gaps) in enumerate(tape):
         second += seconds
