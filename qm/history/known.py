@@ -10,7 +10,7 @@ import numpy as np
 
 from qm.errors import DataError
 from qm.history.actions import Actions
-from qm.history.assets import leverages, listings, universe
+from qm.history.assets import Assets, Universe
 from qm.history.auctions import Official, official
 from qm.history.catalogue import Catalogue
 from qm.history.doubts import Doubt, doubted, first_prices, without
@@ -59,9 +59,12 @@ class Known:
         """Those that the builder does not know yet."""
         self._builder = ReferenceBuilder(self._actions.splits)
         self._files: dict[dt.date, _Closes] = {}
+        self._assets = Assets(catalogue, dataset)
+        self._universe: Universe | None = None
         kind = kind_of(list(kinds))
         self._summaries = summaries = Summaries(catalogue, dataset, kind)
         for date in [each for each in catalogue.sessions(dataset, kind=kind) if each < first][-YEAR:]:
+            self._break(date, _known_by(date))
             self._rename(date)
             self._builder.add_summary(date, *summaries.of(date))
 
@@ -72,7 +75,8 @@ class Known:
         own history: closes that are older would make every gap a lie.
         """
         on, symbols = data.session, data.symbols
-        known_by = session(on).pre_ns if is_session(on) else hours(on)[0]
+        known_by = _known_by(on)
+        self._break(on, known_by)
         dates = self._known_files(on, known_by)
         newest = self._file(dates[-1]) if dates else None
         older = self._file(dates[-2]) if len(dates) > 1 else None
@@ -91,7 +95,7 @@ class Known:
             )
         compared = self._builder.last is not None and (fresh or closes) and self._builder.last == _before(on)
         self._dividends(reference, symbols, on, known_by)
-        self._assets(reference, symbols, on, known_by)
+        self._of_assets(reference, symbols, on, known_by)
         if newest is not None:
             self._take(reference, symbols, newest, on, known_by, fresh=fresh)
         taken = self._take_official(reference, symbols, closes, earlier, on, known_by)
@@ -194,19 +198,34 @@ class Known:
             if name in symbols:
                 known.dividend[symbols.row(name)] = amount
 
-    def _assets(self, known: Reference, symbols: SymbolTable, on: dt.date, known_by: int) -> None:
-        listed = listings(self._catalogue, self._dataset, on)
-        times = leverages(self._catalogue, self._dataset, on)
-        told = universe(self._catalogue, self._dataset, known_by)
+    def _of_assets(self, known: Reference, symbols: SymbolTable, on: dt.date, known_by: int) -> None:
+        near, told = self._assets.nearest(on), self._assets.known(on, known_by)
+        if near is None:
+            return
         # Lists of what can be borrowed change every day: one of an earlier session says nothing of this one.
         fresh = {} if told is None or told.of not in (on, _before(on)) else told.assets
         for row, name in enumerate(symbols):
-            venue = LISTED.get(listed.get(name, ""))
-            if venue is not None:
-                known.listing[row] = EXCHANGES.index(venue)
-            known.leverage[row] = times.get(name, np.nan)
+            asset = near.assets.get(name)
+            if asset is not None:
+                venue = LISTED.get(asset.listing)
+                known.listing[row] = np.nan if venue is None else EXCHANGES.index(venue)
+                known.leverage[row] = np.nan if asset.leverage is None else asset.leverage
             if name in fresh:
                 known.borrow[row] = TOLD.index(fresh[name].availability)
+
+    def _break(self, on: dt.date, known_by: int) -> None:
+        """Forget what was known of names that another company has now, as two universes in a row tell it."""
+        told = self._assets.known(on, known_by)
+        was, self._universe = self._universe, told or self._universe
+        if told is None or was is None or told.of == was.of:
+            return
+        # The past of a new name is that of the old one, and comes with it.
+        taken = {each.becomes for each in self._actions.renamed if was.of < each.date <= on}
+        self._builder.forget(
+            name
+            for name, asset in told.assets.items()
+            if name not in taken and name in was.assets and asset.id and was.assets[name].id not in ("", asset.id)
+        )
 
     def _sure(self, symbols: SymbolTable, on: dt.date, known_by: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
         sure = np.zeros(len(symbols), np.bool_)
@@ -215,6 +234,10 @@ class Known:
             if split.date == on and split.factor == 1.0 and split.known_at <= known_by and split.symbol in symbols:
                 sure[symbols.row(split.symbol)] = True
         return sure
+
+
+def _known_by(on: dt.date) -> int:
+    return session(on).pre_ns if is_session(on) else hours(on)[0]
 
 
 def _before(on: dt.date) -> dt.date | None:

@@ -305,11 +305,11 @@ def test_real_history_says_what_a_plain_count_of_the_file_says(tmp_path: Path) -
 # --- what a broker said of shares ------------------------------------------------------------------------------------
 
 
-def assets(of: Catalogue, folder: Path, on: dt.date, known: int) -> None:
+def assets(of: Catalogue, folder: Path, on: dt.date, known: int, ids: tuple[str, str] = ("1", "2")) -> None:
     """AAPL on the Nasdaq and easy to borrow, CYPH on an exchange whose rules are not kept, and hard to borrow."""
     flags = {name: [1, 1] for name in ("active", "tradable", "marginable", "shortable", "fractionable")}
     columns: dict[str, Any] = {"symbol": ["AAPL", "CYPH"], "ts": [known] * 2, "listing": ["Q", "A"], **flags}
-    columns |= {"easy_to_borrow": [1, 0], "id": ["1", "2"], "name": ["Apple Inc.", "Direxion Daily CYPH Bull 2X ETF"]}
+    columns |= {"easy_to_borrow": [1, 0], "id": list(ids), "name": ["Apple Inc.", "Direxion Daily CYPH Bull 2X ETF"]}
     manifest = Manifest(
         dataset="made_up", kind="assets", session=str(on), seconds=0, rows=0, symbols=0, first=0, last=0, source="",
         fetched_at=known,
@@ -335,3 +335,19 @@ def test_without_assets_neither_listing_nor_borrow_is_known(tmp_path: Path) -> N
     known = before(history(tmp_path, 3), DATES[2]).reference
     assert np.isnan(known.listing).all()
     assert np.isnan(known.borrow).all()
+
+
+def test_a_name_that_another_company_has_now_has_no_past(tmp_path: Path) -> None:
+    catalogue = history(tmp_path, 10)
+    whole = before(catalogue, DATES[9]).reference
+    assets(catalogue, tmp_path, DATES[6], at_ny(DATES[6], "03:00"))
+    assets(catalogue, tmp_path, DATES[8], at_ny(DATES[8], "03:00"), ids=("1", "another"))
+    # Known from 04:00 of the second universe's session on; what was traded since then is its own.
+    assert before(catalogue, DATES[7]).reference.days.tolist() == [7, 7]
+    found = before(catalogue, DATES[9]).reference
+    assert found.days.tolist() == [9, 1]
+    assert (found.adv[0], np.isnan(found.adv[1])) == (whole.adv[0], True)
+    assert np.isnan(before(catalogue, DATES[8]).reference.prior_close).tolist() == [False, True]
+    # An id that is missing proves nothing.
+    assets(catalogue, tmp_path, DATES[8], at_ny(DATES[8], "03:00"), ids=("1", ""))
+    assert before(catalogue, DATES[9]).reference.days.tolist() == [9, 9]
