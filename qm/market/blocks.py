@@ -58,7 +58,6 @@ def take(rows: Rows, s: int, n: int, now: int, block: Array) -> None:
         block[LAST, k], block[HIGH, k], block[LOW, k], block[OPEN, k] = r["last"], high, low, r["open"]
         block[SPAN, k] = high - low
         block[VOLUME, k], block[PV, k] = r["volume"], r["pv"]
-        block[PDD, k], block[ANCHOR, k] = r["pdd"], r["anchor"]
         block[HIGH_AGE, k] = (now - r["high_ts"]) / 1e9 if r["high_ts"] > 0 else np.nan
         block[HIGHS, k] = r["highs"]
         block[HALT, k] = 1.0 if r["status"] >= HALTED else 0.0

@@ -18,9 +18,11 @@ from qm.market.anchored_features import (
     fill_speed,
 )
 from qm.market.blocks import (
+    ANCHOR,
     APART,
     BLOCK,
     COLUMNS,
+    PDD,
     PRIOR,
     Array,
     Places,
@@ -177,6 +179,7 @@ def _fill(
             take_pre(rows, s, n, b)
             fill_pre(b, pre_volume[s:e], to)
         if of_volumes:
+            _take_spread(rows, s, n, place, b)
             compared = (adv[s:e], atr[s:e], or_volume[s:e], float_shares[s:e])
             fill_volumes(b, opening_volume[s:e], compared, days[s:e], share, to)
         if of_moves:
@@ -212,6 +215,16 @@ def _fill_since(
         fill_anchored(rows, s, b, to)
     if of_speed:
         fill_speed(b, prints, boundary, count, now, s, to)
+
+
+@numba.njit(cache=True, error_model="numpy", nogil=True)
+def _take_spread(rows: Rows, s: int, n: int, place: Places, b: Array) -> None:
+    """Take what tells how far prices lay from the VWAP: another line of the row, and few ask for it."""
+    if max(place[F.VWAP_SIGMA], place[F.VWAP_Z]) < 0:
+        return
+    for k in range(n):
+        r = rows[s + k]
+        b[PDD, k], b[ANCHOR, k] = r["pdd"], r["anchor"]
 
 
 @numba.njit(cache=True, error_model="numpy", nogil=True)

@@ -9,26 +9,27 @@ import numpy.typing as npt
 
 ROW: Final = np.dtype(
     [
-        # Eight fields are a line of the processor's cache. What every print touches fills the first lines.
+        # Eight fields are a line of the processor's cache. What every print touches fills the first three, and what
+        # every beat looks at stands in the first line and the fourth.
         ("last", "<f8"),
         ("high", "<f8"),
         ("low", "<f8"),
         ("volume", "<f8"),
         ("pv", "<f8"),
+        ("prints", "<i4"),
+        ("status", "<i2"),
+        ("source", "<i2"),
+        ("second_high", "<f8"),
+        ("second_low", "<f8"),
+        #
         ("pdd", "<f8"),
         ("anchor", "<f8"),
-        ("source", "<i8"),
-        #
         ("up", "<f8"),
         ("down", "<f8"),
         ("ts", "<i8"),
         ("next", "<i8"),
-        ("prints", "<i4"),
-        ("status", "<i2"),
-        ("halt", "<i2"),
-        ("second_high", "<f8"),
-        ("second_low", "<f8"),
         ("bar_start", "<i8"),
+        ("at", "<i8"),
         #
         ("bar_high", "<f8"),
         ("bar_low", "<f8"),
@@ -37,7 +38,9 @@ ROW: Final = np.dtype(
         ("since_high", "<f8"),
         ("since_low", "<f8"),
         ("before", "<f8"),
-        ("at", "<i8"),
+        ("halt", "<i2"),
+        ("halts", "<i2"),
+        ("pauses", "<i4"),
         # What every bar touches besides.
         ("close_up", "<f8"),
         ("close_down", "<f8"),
@@ -69,9 +72,7 @@ ROW: Final = np.dtype(
         ("odd", "<f8"),
         # What is rare.
         ("odd_run", "<i8"),
-        ("odd_prints", "<i4"),
-        ("halts", "<i2"),
-        ("pauses", "<i2"),
+        ("odd_prints", "<i8"),
         ("quarantined", "<i4"),
         ("revised", "<i4"),
         ("wide_up", "<f8"),
@@ -84,6 +85,10 @@ ROW: Final = np.dtype(
         ("pre_high_volume", "<f8"),
         ("pre_high_pv", "<f8"),
         ("pre_high_at", "<i8"),
+        # A row fills whole lines, so that each begins with one.
+        ("rest_1", "<i8"),
+        ("rest_2", "<i8"),
+        ("rest_3", "<i8"),
     ],
     align=True,
 )
@@ -123,6 +128,7 @@ ROW: Final = np.dtype(
 | odd, odd_run, odd_prints | first price of a run of prints set aside, its length, and `prints` when it began |
 | quarantined | prints set aside |
 | revised | prints and bars taken back or corrected |
+| rest_* | nothing |
 | source | 0 nothing yet, 1 bars, 2 prints: volume is counted from one of them only |
 """
 

@@ -124,6 +124,12 @@ def after(members: Mapping[int, Member], done: Change, ts: int) -> Mapping[int, 
         kept.pop(row, None)
     if done.missing or recovered:
         missing = dict.fromkeys(done.missing)
-        kept = {row: Member(member.since, member.missing + 1 if row in missing else 0) for row, member in kept.items()}
+        kept = {row: _counted(member, missed=row in missing) for row, member in kept.items()}
     kept.update((row, Member(ts)) for row in done.entered)
     return kept
+
+
+def _counted(member: Member, *, missed: bool) -> Member:
+    if missed:
+        return Member(member.since, member.missing + 1)
+    return Member(member.since) if member.missing else member
