@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
+import numba
 import numpy as np
+import numpy.typing as npt
 
 from qm.market.market import KEPT_MINUTES, MINUTE_NS, Market
+
+Array = npt.NDArray[np.float64]
 
 RETURNS: Final = 60
 """One-minute returns that are looked back on."""
@@ -28,17 +32,32 @@ class Likeness(NamedTuple):
 
 def correlation(market: Market, row: int, other: int) -> float | None:
     """Return the correlation of the last one-minute returns of two symbols; None where too few are known."""
-    last = market.now // MINUTE_NS
-    slots = [minute % KEPT_MINUTES for minute in range(last - RETURNS, last + 1)]
-    closes = market.closes[np.ix_(slots, (row, other))]
-    returns = np.diff(np.log(np.where(closes > 0, closes, np.nan)), axis=0)
-    known = returns[np.isfinite(returns).all(axis=1)]
-    if len(known) < RETURNS_MIN:
-        return None
-    known = known - known.mean(axis=0)
-    size = float(np.sqrt((known[:, 0] ** 2).sum() * (known[:, 1] ** 2).sum()))
+    found = _correlation(market.closes, market.now // MINUTE_NS, row, other)
+    return found if found == found else None
+
+
+@numba.njit(cache=True, error_model="numpy", nogil=True)
+def _correlation(closes: Array, last: int, row: int, other: int) -> float:
+    one, two, n = np.empty(RETURNS), np.empty(RETURNS), 0
+    for minute in range(last - RETURNS, last):
+        then, now = minute % KEPT_MINUTES, (minute + 1) % KEPT_MINUTES
+        # Written so that NaN goes no further.
+        if closes[then, row] > 0 and closes[now, row] > 0 and closes[then, other] > 0 and closes[now, other] > 0:
+            one[n] = np.log(closes[now, row]) - np.log(closes[then, row])
+            two[n] = np.log(closes[now, other]) - np.log(closes[then, other])
+            n += 1
+    if n < RETURNS_MIN:
+        return np.nan
+    mean_one, mean_two = one[:n].sum() / n, two[:n].sum() / n
+    both = square_one = square_two = 0.0
+    for k in range(n):
+        a, b = one[k] - mean_one, two[k] - mean_two
+        both += a * b
+        square_one += a * a
+        square_two += b * b
+    size = np.sqrt(square_one * square_two)
     # What did not move at all is like nothing.
-    return min(1.0, max(-1.0, float((known[:, 0] * known[:, 1]).sum()) / size)) if size > 0 else None
+    return min(1.0, max(-1.0, both / size)) if size > 0.0 else np.nan
 
 
 def alike(market: Market, row: int, others: Iterable[int]) -> Likeness:

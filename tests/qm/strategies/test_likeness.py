@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from qm.market.market import KEPT_MINUTES, MINUTE_NS, Market
 from qm.strategies.likeness import RETURNS, RETURNS_MIN, alike, correlation
@@ -42,6 +44,24 @@ def moved(*patterns: Sequence[float], returns: int = RETURNS) -> Market:
 )
 def test_a_correlation_is_that_of_the_last_hour(pattern: Sequence[float], expected: float) -> None:
     assert correlation(moved(UP_DOWN, pattern), 0, 1) == pytest.approx(expected, abs=1e-9)
+
+
+@given(seed=st.integers(0, 2**32 - 1), unknown=st.integers(0, 40))
+def test_it_is_the_plain_correlation_of_the_minutes_that_both_know(seed: int, unknown: int) -> None:
+    rng = np.random.default_rng(seed)
+    market = moved(UP_DOWN, UP_DOWN)
+    last = market.now // MINUTE_NS
+    slots = [(last - RETURNS + k) % KEPT_MINUTES for k in range(RETURNS + 1)]
+    paths = 10 * np.exp(np.cumsum(rng.normal(0, 0.01, (RETURNS + 1, 2)), axis=0))
+    paths[rng.integers(0, RETURNS + 1, unknown), rng.integers(0, 2, unknown)] = np.nan
+    market.closes[slots] = paths
+    moves = np.diff(np.log(paths), axis=0)
+    known = moves[~np.isnan(moves).any(axis=1)]
+    found = correlation(market, 0, 1)
+    if len(known) < RETURNS_MIN:
+        assert found is None
+    else:
+        assert found == pytest.approx(np.corrcoef(known.T)[0, 1], abs=1e-9)
 
 
 def test_too_few_minutes_say_nothing_nor_does_what_did_not_move() -> None:
