@@ -63,6 +63,8 @@ def market() -> Market:
     known.float_shares[:] = known.adv * rng.uniform(1.0, 50.0, SYMBOLS)
     known.days[:] = 14
     known.curve[:] = np.linspace(1 / 390, 1.0, 390)
+    known.adv10[:], known.adv20[:] = known.adv, known.adv
+    known.usual[:] = np.linspace(0.0, 1.0, len(known.usual))[:, None] * known.adv
     made.col["bid"][:], made.col["ask"][:] = last - 0.01, last + 0.01
     return made
 

@@ -40,7 +40,7 @@ FORWARD_WITHIN: Final = 0.03
 
 _BLOCK: Final = 1 << 16
 _PRICES: Final = ("prior_close", "atr", "prev_open", "prev_high", "prev_low", "high_52w")
-_VOLUMES: Final = ("adv", "or_volume", "pre_volume", "float_shares")
+_VOLUMES: Final = ("adv", "adv10", "adv20", "or_volume", "pre_volume", "float_shares")
 _SHAPES: Final = ("nr7", "inside_day", "ssr_carried", "split_factor", "beta")
 
 
@@ -125,7 +125,8 @@ def without(known: Reference, rows: list[int]) -> None:
     """Make unknown what is known of some symbols from before."""
     for name in (*_PRICES, *_VOLUMES, *_SHAPES):
         getattr(known, name)[rows] = np.nan
-    known.noise[:, rows] = np.nan
+    for several in (known.noise, known.usual, known.pre_usual):
+        several[:, rows] = np.nan
     known.days[rows] = 0
 
 

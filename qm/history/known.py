@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from qm.history.auctions import Official, official
 from qm.history.catalogue import Catalogue
 from qm.history.doubts import Doubt, doubted, first_prices, without
 from qm.history.layout import REFERENCE, SessionData
-from qm.history.reference import YEAR, ReferenceBuilder
+from qm.history.reference import DAYS, YEAR, ReferenceBuilder
 from qm.history.summaries import Summaries, kind_of
 from qm.history.summary import hours
 from qm.market.reference import Column, Reference
@@ -23,6 +23,9 @@ from qm.model.instrument import SymbolTable
 from qm.rules.auctions import EXCHANGES, LISTED
 from qm.rules.borrow import TOLD
 from qm.rules.calendar import is_session, previous_session, session
+
+COURSES: Final = DAYS + 6
+"""Sessions whose courses of volume are read: more than `DAYS` full ones, half days being three a year."""
 
 
 class Before(NamedTuple):
@@ -63,10 +66,11 @@ class Known:
         self._universe: Universe | None = None
         kind = kind_of(list(kinds))
         self._summaries = summaries = Summaries(catalogue, dataset, kind)
-        for date in [each for each in catalogue.sessions(dataset, kind=kind) if each < first][-YEAR:]:
+        earlier = [each for each in catalogue.sessions(dataset, kind=kind) if each < first][-YEAR:]
+        for left, date in zip(range(len(earlier), 0, -1), earlier, strict=True):
             self._break(date, _known_by(date))
             self._rename(date)
-            self._builder.add_summary(date, *summaries.of(date))
+            self._builder.add_summary(date, *summaries.of(date, courses=left <= COURSES))
 
     def before(self, data: SessionData) -> Before:
         """Return what is known before a session, its first prices being all that is asked of it.

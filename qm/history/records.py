@@ -51,6 +51,11 @@ class ReferenceColumns(msgspec.Struct, frozen=True):
     ssr_carried: list[float | None] = []
     dividend: list[float | None] = []
     split_factor: list[float | None] = []
+    adv10: list[float | None] = []
+    adv20: list[float | None] = []
+    usual: bytes = b""
+    """float32, little-endian, row by row: as numbers in words they would be most of a recording's beginning."""
+    pre_usual: bytes = b""
     known_at: list[int] = []
     listing: list[float | None] = []
     borrow: list[float | None] = []
@@ -64,16 +69,22 @@ class ReferenceColumns(msgspec.Struct, frozen=True):
         for field in msgspec.structs.fields(cls):
             column = getattr(reference, field.name)
             empty = not column.any() if column.dtype.kind == "i" else np.isnan(column).all()
-            columns[field.name] = [] if empty and not field.required else _listed(column.tolist())
+            if empty and not field.required:
+                continue
+            columns[field.name] = column.astype("<f4").tobytes() if field.type is bytes else _listed(column.tolist())
         return cls(**columns)
 
     def reference(self) -> Reference:
         """Return the reference that these columns tell."""
         times = ("days", "known_at")
-        columns: dict[str, Any] = {
-            name: np.array(getattr(self, name), np.int64 if name in times else np.float64)
-            for name in self.__struct_fields__
-        }
+        columns: dict[str, Any] = {}
+        for name in self.__struct_fields__:
+            told = getattr(self, name)
+            if isinstance(told, bytes):
+                rows = max(1, len(self.prior_close))
+                columns[name] = np.frombuffer(told, "<f4").astype(np.float32).reshape(-1, rows)
+            else:
+                columns[name] = np.array(told, np.int64 if name in times else np.float64)
         return Reference(**columns)
 
 

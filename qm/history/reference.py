@@ -11,17 +11,21 @@ import numpy as np
 import numpy.typing as npt
 
 from qm.errors import DataError
+from qm.history.courses import Courses
 from qm.history.layout import SessionData
 from qm.history.summary import Summary, hours, summarise
 from qm.market.betas import BETA_DAYS, betas
 from qm.market.day_facts import COMPARED
-from qm.market.reference import NOISE_TIMES, Column, Reference
+from qm.market.reference import COURSE, NOISE_TIMES, PRE_COURSE, Column, Reference
 from qm.model.instrument import SymbolTable
 from qm.rules.calendar import SESSION_MINUTES, is_session
 from qm.rules.ssr import SSR_DROP
 
 DAYS: Final = 14
 """Full sessions behind each average."""
+SHORT: Final = 10
+LONG: Final = 20
+"""Full sessions behind the other two averages of volume."""
 LEAST_DAYS: Final = 8
 """Of those, in how many a symbol must have traded for its average volume to be one."""
 YEAR: Final = 252
@@ -57,11 +61,12 @@ class ReferenceBuilder:
         self._splits = sorted(splits, key=lambda split: (split.date, split.symbol))
         """Those that were not applied yet."""
         self._row: dict[str, int] = {}
-        self._volume: deque[Column] = deque(maxlen=DAYS)
+        self._volume: deque[Column] = deque(maxlen=LONG)
         self._opening: deque[Column] = deque(maxlen=DAYS)
         self._pre: deque[Column] = deque(maxlen=DAYS)
         self._moved: deque[Column] = deque(maxlen=DAYS)
         self._curve: deque[Column] = deque(maxlen=DAYS)
+        self._course, self._pre_course = Courses(DAYS), Courses(DAYS)
         self._highs: deque[tuple[dt.date, Column]] = deque(maxlen=YEAR)
         self._daily: deque[Column] = deque(maxlen=BETA_DAYS)
         """Moves from close to close of sessions that follow each other; no split changes them."""
@@ -104,6 +109,8 @@ class ReferenceBuilder:
             self._pre.append(self._wide(rows, day.pre_volume))
             self._moved.append(self._wide(rows, day.moved))
             self._curve.append(day.curve)
+            self._course.add(rows, day.course, len(self._close))
+            self._pre_course.add(rows, day.pre_course, len(self._close))
         self._highs.append((date, self._wide(rows, day.high)))
         self._daily.append(self._wide(rows, self._moves(rows, day, before)))
         self._true_range(rows, day)
@@ -135,6 +142,8 @@ class ReferenceBuilder:
         ]
         for column in (*columns, *(side for span in self._spans for side in span)):
             column[..., [row for row in rows if row < column.shape[-1]]] = np.nan
+        self._course.forget(rows)
+        self._pre_course.forget(rows)
 
     def rename(self, names: Mapping[str, str]) -> None:
         """Carry the past of symbols on under other names, all at once; what a new name meant before is forgotten.
@@ -191,7 +200,11 @@ class ReferenceBuilder:
         made.prior_close[to], made.prev_open[to], made.atr[to] = self._close[at], self._open[at], self._atr[at]
         made.known_at[to] = self._known[at]
         made.split_factor[to] = 1.0
-        made.adv[to], made.days[to] = _mean(self._volume, at)
+        volumes = list(self._volume)
+        made.adv[to], made.days[to] = _mean(volumes[-DAYS:], at)
+        made.adv10[to], made.adv20[to] = _mean(volumes[-SHORT:], at)[0], _mean(volumes, at)[0]
+        made.usual[:, to] = self._course.mean(at, COURSE, LEAST_DAYS)
+        made.pre_usual[:, to] = self._pre_course.mean(at, PRE_COURSE, LEAST_DAYS)
         made.or_volume[to] = _mean(self._opening, at)[0]
         made.pre_volume[to] = _mean(self._pre, at)[0]
         for time in range(NOISE_TIMES):
@@ -265,6 +278,8 @@ class ReferenceBuilder:
         for column in (*self._volume, *self._opening, *self._pre):
             if row < len(column):
                 column[row] /= factor
+        self._course.split(row, factor)
+        self._pre_course.split(row, factor)
 
     def _gone(self, on: dt.date) -> npt.NDArray[np.bool_]:
         """Tell of each row whether its symbol missed too many sessions before that of `on`."""
@@ -330,8 +345,10 @@ def apply_split(made: Reference, row: int, factor: float) -> None:
     prices = (made.prior_close, made.atr, made.prev_open, made.prev_high, made.prev_low, made.high_52w)
     for column in prices:
         column[row] *= factor
-    for column in (made.adv, made.or_volume, made.pre_volume):
+    for column in (made.adv, made.adv10, made.adv20, made.or_volume, made.pre_volume):
         column[row] /= factor
+    for course in (made.usual, made.pre_usual):
+        course[:, row] /= np.float32(factor)
     before = made.split_factor[row]
     made.split_factor[row] = factor if np.isnan(before) else before * factor
 

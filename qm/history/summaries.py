@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import fields
 from hashlib import sha256
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from zipfile import BadZipFile
 
 import numpy as np
@@ -19,8 +19,9 @@ from qm.history.layout import QUOTES, SessionData
 from qm.history.summary import Summary, summarise
 from qm.model.instrument import SymbolTable
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Of how a session is summed up; another number makes every kept summary stale."""
+_COURSES: Final = ("course", "pre_course")
 
 
 class Summed(NamedTuple):
@@ -45,10 +46,10 @@ class Summaries:
         self._kind = kind
         self._folder = catalogue.scratch / dataset / "summaries" / kind
 
-    def of(self, date: dt.date) -> Summed:
-        """Return a session; DataError when it is missing or damaged."""
+    def of(self, date: dt.date, *, courses: bool = True) -> Summed:
+        """Return a session, its courses of volume empty if nobody needs them; DataError when missing or damaged."""
         path = self.path(date)
-        found = _kept(path)
+        found = _kept(path, courses=courses)
         return self._keep(path, self._catalogue.load(self._dataset, date, self._kind)) if found is None else found
 
     def keep(self, data: SessionData) -> None:
@@ -74,10 +75,12 @@ class Summaries:
         return found
 
 
-def _kept(path: Path) -> Summed | None:
+def _kept(path: Path, *, courses: bool = True) -> Summed | None:
+    nothing: Any = np.empty((0, 0), np.float32)
     try:
         with np.load(path, allow_pickle=False) as found:
-            columns = {field.name: found[field.name] for field in fields(Summary)}
+            # Only what is asked for is read: courses are most of a summary.
+            columns = {f.name: found[f.name] if courses or f.name not in _COURSES else nothing for f in fields(Summary)}
             return Summed(SymbolTable(str(name) for name in found["names"]), Summary(**columns))
     except (OSError, ValueError, KeyError, BadZipFile):
         return None

@@ -13,12 +13,14 @@ from qm.clock import MINUTE, at_ny
 from qm.errors import DataError
 from qm.history.corrections import settled
 from qm.history.layout import SessionData
-from qm.market.reference import NOISE_TIMES, Column
+from qm.market.reference import COURSE, NOISE_TIMES, PRE_COURSE, Column, Single
 from qm.model.market import Events, Kind, Print
 from qm.rules.calendar import SESSION_MINUTES, is_session, session
 
 OPENING_MINUTES: Final = 5
 HALF_HOUR: Final = 30
+FIVE: Final = 5
+QUARTER: Final = 15
 
 _BLOCK: Final = 1 << 16
 
@@ -42,6 +44,10 @@ class Summary:
     """|price / open - 1| at 10:00, 10:30 to 16:00, float64[13, symbol]; NaN on half days and for longer bars."""
     curve: Column
     """Mean share of the volume done by the end of each minute, length 390; NaN on half days and for longer bars."""
+    course: Single
+    """Volume since the open by 09:30, 09:35 to 16:00, float32[79, symbol]; NaN on half days and for bars over 5 min."""
+    pre_course: Single
+    """Volume since 04:00 by 04:00, 04:15 to 09:30, float32[23, symbol]; NaN like `pre_volume`, and for longer bars."""
 
     def columns(self) -> dict[str, Column]:
         """Return all columns by name."""
@@ -83,9 +89,12 @@ class _Summing:
         self.volume = np.zeros(symbols)
         self.pre_volume = np.zeros(symbols)
         self.opening = np.zeros(symbols)
+        self.fives = np.zeros((COURSE, symbols))
+        self.quarters = np.zeros((PRE_COURSE, symbols))
         self.prices = np.full((NOISE_TIMES, symbols), np.nan)
         self.done: list[tuple[npt.NDArray[Any], ...]] = []
         self.longest = 0
+        self.longest_early = 0
         self.before_open = False
 
     def of(self, events: Events) -> Summary:
@@ -106,7 +115,7 @@ class _Summing:
         self.low[np.isinf(self.low)] = np.nan
         close = np.where(np.isnan(self.official), self.last, self.official)
         known = (self.open, close, self.high, self.low, self.volume, self.pre_volume, self.opening)
-        return Summary(*known, self._moved(), self._curve())
+        return Summary(*known, self._moved(), self._curve(), self._course(nothing), self._pre_course())
 
     def _add(self, block: Events, kind: Kind) -> None:
         if not len(block):
@@ -129,6 +138,7 @@ class _Summing:
         if minute.min() < OPENING_MINUTES:
             opening = minute < OPENING_MINUTES
             self.opening += np.bincount(sym[opening], volume[opening], count)
+        _count(self.fives, np.minimum(minute // FIVE + 1, COURSE - 1), sym, volume)
         self.done.append((sym, minute, np.ascontiguousarray(volume)))
 
     def _before_open(self, block: Events, minute: Any, kind: Kind) -> None:
@@ -136,7 +146,12 @@ class _Summing:
         if early.any():
             self.before_open = True
             sym = block["sym"][early].astype(np.int64)
-            self.pre_volume += np.bincount(sym, _volume(block, kind)[early], len(self.pre_volume))
+            volume = _volume(block, kind)[early]
+            self.pre_volume += np.bincount(sym, volume, len(self.pre_volume))
+            if kind is Kind.BAR:
+                self.longest_early = max(self.longest_early, int(block["code"][early].max()))
+            # What comes before 04:00 is there when it begins.
+            _count(self.quarters, np.maximum(minute[early] // QUARTER + PRE_COURSE, 0), sym, volume)
 
     def _range(self, block: Events, kind: Kind, sym: Any, minute: Any) -> None:
         if kind is Kind.BAR:
@@ -188,6 +203,26 @@ class _Summing:
         curve[:] = np.cumsum(done)
         curve /= curve[-1]
         return curve
+
+    def _course(self, nothing: npt.NDArray[np.bool_]) -> Single:
+        course = np.cumsum(self.fives, axis=0).astype(np.float32)
+        unknown = self.minutes != SESSION_MINUTES or self.longest > FIVE * 60
+        course[:, slice(None) if unknown else nothing] = np.nan
+        return course
+
+    def _pre_course(self) -> Single:
+        course = np.cumsum(self.quarters, axis=0).astype(np.float32)
+        if not self.before_open or self.longest_early > QUARTER * 60:
+            course[:] = np.nan
+        return course
+
+
+def _count(into: Column, place: Any, sym: Any, volume: Any) -> None:
+    """Add volume to the rows of `into`, float64[place, symbol]; records in order touch few of them."""
+    first, last = int(place.min()), int(place.max()) + 1
+    symbols = into.shape[1]
+    found = np.bincount((place - first) * symbols + sym, volume, (last - first) * symbols)
+    into[first:last] += found.reshape(last - first, symbols)
 
 
 def _volume(block: Events, kind: Kind) -> npt.NDArray[Any]:

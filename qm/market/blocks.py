@@ -31,10 +31,11 @@ LAST, HIGH, LOW, OPEN, SPAN, VOLUME, PV, PDD, ANCHOR, HIGH_AGE, HIGHS, HALT, TRA
 PRE_VOLUME, PRE_PV, PRE_HIGH, PRE_LOW = range(13, 17)
 BID, ASK, BID_SIZE, ASK_SIZE, QUOTE_AGE = range(17, 22)
 RESUMED_MIN, HALTS, QUARANTINED, REVISED = range(22, 26)
-PRIOR, SCRATCH, MORE = range(26, 29)
-COLUMNS: Final = 29
+PRIOR, SCRATCH, MORE, USUAL = range(26, 30)
+COLUMNS: Final = 30
 """Columns of a block: fields of the rows; high less low; seconds since the high and the quote; 1 where it is halted;
-prints (NaN on bars); minutes since it trades again; the prior close less a dividend; two to work with."""
+prints (NaN on bars); minutes since it trades again; the prior close less a dividend; two to work with; the volume that
+is usual by now."""
 
 
 @numba.njit(cache=True, error_model="numpy", nogil=True)

@@ -1,4 +1,4 @@
-"""What features of every symbol are compared with at one moment: the usual course of a day, the market's own move."""
+"""What features of every symbol are compared with at one moment: the market's own move, and its rules."""
 
 from __future__ import annotations
 
@@ -7,35 +7,11 @@ from functools import lru_cache
 from math import nan
 from typing import Final
 
-import numpy as np
-import numpy.typing as npt
-
-from qm.market.kernel import MINUTE
 from qm.market.market import Market
 from qm.rules.ssr import SSR_DROP
 
-Array = npt.NDArray[np.float64]
-
 COMPARED: Final = "SPY"
 """Symbol whose move is that of the market."""
-
-
-def usual_share(curve: Array, since_open: int) -> float:
-    """Return the share of a day's regular volume that is usually done `since_open` ns after the open."""
-    if since_open <= 0:
-        return 0.0
-    minute, rest = divmod(since_open, MINUTE)
-    if minute >= len(curve):
-        return float(curve[-1])
-    before = curve.item(minute - 1) if minute else 0.0
-    share: float = before + (curve.item(minute) - before) * rest / MINUTE
-    return share
-
-
-def whole_share(curve: Array, since_open: int) -> float:
-    """Return the usual share of the day at the last whole minute; NaN before the first."""
-    minute = since_open // MINUTE
-    return float(curve[min(minute, len(curve)) - 1]) if minute > 0 else nan
 
 
 def spy_pct(market: Market) -> float:

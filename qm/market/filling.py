@@ -24,6 +24,7 @@ from qm.market.blocks import (
     COLUMNS,
     PDD,
     PRIOR,
+    USUAL,
     Array,
     Places,
     Target,
@@ -34,7 +35,7 @@ from qm.market.blocks import (
     take_quotes,
     take_states,
 )
-from qm.market.day_facts import spy_pct, ssr_drop, usual_share, whole_share
+from qm.market.day_facts import spy_pct, ssr_drop
 from qm.market.five_features import BARS, FIVES, WHOLE, fill_fives
 from qm.market.fives import BAND, EXP_STREAK, GREEN, HIGH, RANGE_EXP, RED, RSI
 from qm.market.kernel import MINUTE
@@ -53,21 +54,23 @@ from qm.market.price_features import (
     fill_states,
 )
 from qm.market.rows import Rows
+from qm.market.usual import Moment, fill_usual, moment
 from qm.market.volume_features import MOVES, VOLUMES, fill_moves, fill_volumes
 
 Days = npt.NDArray[np.int64]
 Prices = tuple[Array, Array, Array, Array, Array, Array]
 """Prior close, dividend, 52-week high, high and low of the session before, and beta."""
-Usual = tuple[Array, Array, Array, Array, Array, Days]
-"""Average volume, true range, opening volume, pre-market volume, shares free to trade, days behind the averages."""
+Usual = tuple[Array, Array, Array, Array, Array, Array, Array, Days]
+"""Average volume over 14, 10 and 20 days, true range, opening volume, pre-market volume, shares free to trade, and the
+days behind the averages."""
 Marks = tuple[Array, Array, Array]
 """A restriction of short sales carried over, narrowest range of seven, inside day."""
 Closes = tuple[Array, Array, Array, Array, Array]
 """Prices 1, 2, 5, 10 and 15 boundaries ago."""
 Before = tuple[Array, Array, Array, Array, Array]
 """Shares up to 5 and 10 boundaries ago, prints up to one ago, minutes below the VWAP, shares of the first five."""
-Day = tuple[float, float, float, float]
-"""Change of SPY, fall that restricts short sales, usual share of the day by now and since five boundaries ago."""
+Day = tuple[float, float]
+"""Change of SPY, fall that restricts short sales."""
 
 SUBJECTS: Final = (PRICES, RANGES, STATES, QUOTES, PRE, VOLUMES, MOVES, (*FIVES, *WHOLE), OPENINGS, ANCHORED, SPEED)
 """Features that are made of the same parts."""
@@ -108,23 +111,22 @@ def fill(market: Market, rows: tuple[int, int], place: Places, wanted: Wanted, o
 
     A feature goes into the row of `out` that `place` holds at its number, -1 for none; float64[place, row].
     """
-    ref, minutes, curve = market.reference, market.minutes, market.reference.curve
+    ref, minutes = market.reference, market.minutes
     now, opens = market.now, market.session.open_ns
     boundary = now // MINUTE * MINUTE
-    five = boundary - 5 * MINUTE
     if wanted.bars:
         minutes.fives.read(*rows)
     _fill(
         market.rows,
         (ref.prior_close, ref.dividend, ref.high_52w, ref.prev_high, ref.prev_low, ref.beta),
-        (ref.adv, ref.atr, ref.or_volume, ref.pre_volume, ref.float_shares, ref.days),
+        (ref.adv, ref.adv10, ref.adv20, ref.atr, ref.or_volume, ref.pre_volume, ref.float_shares, ref.days),
         (ref.ssr_carried, ref.nr7, ref.inside_day),
         *minutes.behind(boundary),
         minutes.fives.known,
         (minutes.openings.ranges, minutes.openings.late),
         (minutes.prints, boundary, minutes.minutes_behind(boundary, SPEED_MINUTES) if wanted.speed else 0),
-        (spy_pct(market), ssr_drop(market), whole_share(curve, now - opens),
-         usual_share(curve, now - opens) - usual_share(curve, five - opens)),
+        (spy_pct(market), ssr_drop(market)),
+        moment(market),
         (now, now - opens, *rows),
         place,
         wanted[:-1],
@@ -144,6 +146,7 @@ def _fill(
     openings: tuple[Array, Array],
     tape: tuple[Array, int, int],
     day: Day,
+    courses: Moment,
     moment: tuple[int, int, int, int],
     place: Places,
     wanted: tuple[bool, bool, bool, bool, bool, bool, bool, bool, bool, bool, bool, bool],
@@ -151,10 +154,10 @@ def _fill(
 ) -> None:
     now, since_open, start, stop = moment
     prior_close, dividend, high_52w, _, _, beta = prices
-    adv, atr, or_volume, pre_volume, float_shares, days = usual
+    adv, adv10, adv20, atr, or_volume, pre_volume, float_shares, days = usual
+    (spy, drop), (before_open, by_now, by_ago, whole, (share, share_5)) = day, courses
     close_1, close_2, close_5, close_10, close_15 = closes
     volume_5, volume_10, prints, _, opening_volume = before
-    spy, drop, share, usual_5 = day
     traded, of_prices, of_ranges, of_states, of_quotes, of_pre, of_volumes, of_moves, of_fives = wanted[:9]
     b = np.empty((COLUMNS, min(BLOCK, stop - start) + APART))
     for s in range(start, stop, BLOCK):
@@ -177,15 +180,16 @@ def _fill(
             fill_quotes(b, to)
         if of_pre:
             take_pre(rows, s, n, b)
-            fill_pre(b, pre_volume[s:e], to)
+            fill_pre(b, (before_open, s), pre_volume[s:e], to)
+        fill_usual(by_now, s, b[USUAL, :n])
         if of_volumes:
             _take_spread(rows, s, n, place, b)
-            compared = (adv[s:e], atr[s:e], or_volume[s:e], float_shares[s:e])
-            fill_volumes(b, opening_volume[s:e], compared, days[s:e], share, to)
+            compared = (adv[s:e], adv20[s:e], atr[s:e], or_volume[s:e], float_shares[s:e])
+            fill_volumes(b, opening_volume[s:e], compared, days[s:e], (whole[s:e], share), to)
         if of_moves:
             ago = (close_1[s:e], close_2[s:e], close_5[s:e], close_10[s:e], close_15[s:e])
-            earlier = (volume_5[s:e], volume_10[s:e], prints[s:e])
-            fill_moves(b, ago, earlier, (adv[s:e], days[s:e], usual_5), (now, since_open), to)
+            earlier, mean = (volume_5[s:e], volume_10[s:e], prints[s:e]), (adv[s:e], adv10[s:e], days[s:e])
+            fill_moves(b, ago, earlier, mean, (by_ago, s, share_5), (now, since_open), to)
         if of_fives:
             fill_fives(b, known[BAND, s:e], known[HIGH, s:e], to)
             _put_bars(known, s, e, to)
@@ -244,7 +248,7 @@ def _put_known(
     """Put down what does not change from beat to beat, or is the same for all."""
     out, place, first, n = to
     prior_close, _, high_52w, prev_high, prev_low, beta = prices
-    adv, atr, _, _, float_shares, days = usual
+    adv, _, _, atr, _, _, float_shares, days = usual
     _, nr7, inside_day = marks
     put(to, F.ADV, adv[s:e])
     put(to, F.ATR, atr[s:e])

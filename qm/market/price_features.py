@@ -29,6 +29,7 @@ from qm.market.blocks import (
     QUOTE_AGE,
     RESUMED_MIN,
     REVISED,
+    SCRATCH,
     SPAN,
     Array,
     Target,
@@ -40,6 +41,7 @@ from qm.market.blocks import (
     ratio,
 )
 from qm.market.names import F
+from qm.market.usual import Course, fill_usual
 
 PRICES: Final = (
     *(F.LAST, F.GAP_PCT, F.CHG_PCT, F.CHG_OPEN_PCT, F.OPEN, F.HIGH, F.LOW, F.LOW_CHG_PCT),
@@ -128,12 +130,21 @@ def fill_quotes(b: Array, to: Target) -> None:
 
 
 @numba.njit(cache=True, error_model="numpy", nogil=True)
-def fill_pre(b: Array, usual: Array, to: Target) -> None:
-    """Compute `PRE`; `usual` is the average volume before the open, shares."""
+def fill_pre(b: Array, course: tuple[Course, int], whole: Array, to: Target) -> None:
+    """Compute `PRE`.
+
+    `course` is what is usual before the open by now, and the row of the block's first symbol in it; `whole` is the
+    average volume before the open, shares, for symbols whose course is not known.
+    """
     out, place, first, n = to
+    usual = b[SCRATCH, :n]
+    fill_usual(course[0], course[1], usual)
     put(to, F.PRE_VOLUME, b[PRE_VOLUME])
     put(to, F.PRE_DOLLAR_VOLUME, b[PRE_PV])
-    put_ratio(to, F.PRE_RVOL, b[PRE_VOLUME], usual)
+    if place[F.PRE_RVOL] >= 0:
+        column = out[place[F.PRE_RVOL], first : first + n]
+        for k in range(n):
+            column[k] = ratio(b[PRE_VOLUME, k], usual[k] if usual[k] == usual[k] else whole[k])
     put(to, F.PRE_HIGH, b[PRE_HIGH])
     put(to, F.PRE_LOW, b[PRE_LOW])
     put_pct(to, F.PRE_HIGH_DIST_PCT, b[LAST], b[PRE_HIGH])

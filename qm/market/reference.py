@@ -13,14 +13,27 @@ import numpy.typing as npt
 from qm.rules.calendar import SESSION_MINUTES
 
 Column = npt.NDArray[np.float64]
+Single = npt.NDArray[np.float32]
 Times = npt.NDArray[np.int64]
 
 NOISE_TIMES: Final = 13
 """Half hours of the noise area: 10:00, 10:30 to 16:00."""
+COURSE: Final = 79
+"""Five-minute boundaries of regular hours: 09:30, 09:35 to 16:00."""
+PRE_COURSE: Final = 23
+"""Quarters of an hour before the open: 04:00, 04:15 to 09:30."""
+_ROWS: Final = {"noise": NOISE_TIMES, "usual": COURSE, "pre_usual": PRE_COURSE}
+"""Columns that have several numbers per symbol."""
+_SINGLE: Final = ("usual", "pre_usual")
+"""Columns that are large, and exact enough as float32."""
 
 
 def _unknown() -> Column:
     return np.empty(0)
+
+
+def _no_course() -> Single:
+    return np.empty(0, np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +43,15 @@ class Reference:
     Everything in here follows from earlier sessions only. Means run over at most the last 14 sessions, and over as few
     as there are: `days` says how many. Prices and volumes are in the shares of this session: splits that take effect
     today are applied. A column that is left out is not known for any symbol.
+
+    Two ways to say what volume is usual by a time of day: `usual` is the symbol's own course; where it is not known,
+    `adv` times `curve`, that of the whole market, stands in.
     """
 
     prior_close: Column
     """Official close of the last session in which the symbol traded, $."""
     adv: Column
-    """Average volume of a day's regular hours, shares; it compares with the market's own `volume`."""
+    """Average volume of a day's regular hours over 14 days, shares; it compares with the market's own `volume`."""
     atr: Column
     """Average true range of regular hours, Wilder's, $ per share."""
     or_volume: Column
@@ -76,6 +92,14 @@ class Reference:
     """Of a leveraged fund, by its name; it counts as 1 where it is not known."""
     beta: Column = field(default_factory=_unknown)
     """Slope of the daily moves of the last 60 sessions on those of SPY; NaN with fewer than 20 of them."""
+    adv10: Column = field(default_factory=_unknown)
+    """Average volume like `adv`, over 10 days."""
+    adv20: Column = field(default_factory=_unknown)
+    """Average volume like `adv`, over 20 days."""
+    usual: Single = field(default_factory=_no_course)
+    """Mean volume since the open by 09:30, 09:35 to 16:00, over 14 full days, shares; float32[79, symbol]."""
+    pre_usual: Single = field(default_factory=_no_course)
+    """Mean volume since 04:00 by 04:00, 04:15 to 09:30, over 14 full days, shares; float32[23, symbol]."""
     known_at: Times = field(default_factory=lambda: np.empty(0, np.int64))
     """When the latest of these facts was known, ns UTC; 0 is "not known"."""
 
@@ -85,8 +109,9 @@ class Reference:
         for column in fields(self):
             if getattr(self, column.name).size or not symbols:
                 continue
-            shape = (NOISE_TIMES, symbols) if column.name == "noise" else (symbols,)
-            whole = np.zeros(shape, np.int64) if column.name == "known_at" else np.full(shape, np.nan)
+            shape = (_ROWS[column.name], symbols) if column.name in _ROWS else (symbols,)
+            kind = np.float32 if column.name in _SINGLE else np.float64
+            whole = np.zeros(shape, np.int64) if column.name == "known_at" else np.full(shape, np.nan, kind)
             object.__setattr__(self, column.name, whole)
 
     @classmethod

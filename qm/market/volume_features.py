@@ -17,6 +17,7 @@ from qm.market.blocks import (
     PV,
     SCRATCH,
     TRADES,
+    USUAL,
     VOLUME,
     Array,
     Target,
@@ -28,6 +29,8 @@ from qm.market.blocks import (
 )
 from qm.market.kernel import MINUTE
 from qm.market.names import F
+from qm.market.reference import Single
+from qm.market.usual import MIN_DAYS, Course, fill_usual
 
 Days = npt.NDArray[np.int64]
 
@@ -43,44 +46,49 @@ FIVE_MINUTES_OF_A_DAY: Final = 78
 """Five-minute stretches in regular hours."""
 NOISE: Final = 1e-12
 """Part of a mean of squares below which a difference of two is nothing."""
-MIN_DAYS: Final = 8
-"""Sessions that must stand behind what is usual by a minute; 0 sessions are a baseline from elsewhere."""
 
 
 @numba.njit(cache=True, error_model="numpy", nogil=True)
-def _usual(adv: float, days: int) -> float:
-    return adv if days >= MIN_DAYS or days == 0 else np.nan
+def _usual(own: float, adv: float, days: int, share: float) -> float:
+    usual = own if own == own else adv * share
+    return usual if days >= MIN_DAYS or days == 0 else np.nan
 
 
 @numba.njit(cache=True, error_model="numpy", nogil=True)
 def fill_volumes(
     b: Array,
     opening_volume: Array,
-    usual: tuple[Array, Array, Array, Array],
+    usual: tuple[Array, Array, Array, Array, Array],
     days: Days,
-    share: float,
+    course: tuple[Single, float],
     to: Target,
 ) -> None:
     """Compute `VOLUMES`.
 
-    `usual` are average volume, true range, opening volume and shares free to trade; `share` of a day's volume is
-    usually done by the end of this minute.
+    `usual` are average volume over 14 and 20 days, true range, opening volume and shares free to trade; `course` is
+    what is usual in a whole day, and the share that the whole market has done of it, NaN within the first minute.
     """
     out, place, first, n = to
-    adv, atr, or_volume, float_shares = usual
+    adv, adv20, atr, or_volume, float_shares = usual
+    whole, share = course
+    by_now = b[USUAL]
     put_ratio(to, F.OPENING_RVOL, opening_volume, or_volume)
     put(to, F.VOLUME, b[VOLUME])
     put(to, F.DOLLAR_VOLUME, b[PV])
     put_ratio(to, F.FLOAT_ROTATION, b[VOLUME], float_shares)
-    put_ratio(to, F.RVOL_DAY, b[VOLUME], adv)
+    if place[F.RVOL_DAY] >= 0:
+        column = out[place[F.RVOL_DAY], first : first + n]
+        for k in range(n):
+            column[k] = ratio(b[VOLUME, k], adv20[k] if adv20[k] == adv20[k] else adv[k])
     if place[F.RVOL] >= 0:
         column = out[place[F.RVOL], first : first + n]
         for k in range(n):
-            column[k] = ratio(b[VOLUME, k], _usual(adv[k], days[k]) * share)
+            column[k] = ratio(b[VOLUME, k], _usual(by_now[k], adv[k], days[k], share))
     if place[F.PROJ_VOLUME] >= 0:
         column = out[place[F.PROJ_VOLUME], first : first + n]
         for k in range(n):
-            column[k] = ratio(b[VOLUME, k], share)
+            done = by_now[k] / np.float64(whole[k])
+            column[k] = ratio(b[VOLUME, k], done if done == done else share)
     _fill_vwap(b, atr, to)
 
 
@@ -110,19 +118,22 @@ def fill_moves(
     b: Array,
     closes: tuple[Array, Array, Array, Array, Array],
     before: tuple[Array, Array, Array],
-    usual: tuple[Array, Days, float],
+    usual: tuple[Array, Array, Days],
+    course: tuple[Course, int, float],
     moment: tuple[int, int],
     to: Target,
 ) -> None:
     """Compute `MOVES` at a moment: now, and the time since the open, ns.
 
     `closes` are the prices 1, 2, 5, 10 and 15 boundaries ago, `before` the shares up to 5 and 10 ago and the prints up
-    to one; `usual` are average volume, days, and the share of a day's volume that is usually done since five ago.
+    to one; `usual` are average volume over 14 and 10 days, and days; `course` is what is usual by five ago, the row of
+    the block's first symbol in it, and the share of a day's volume that the whole market has done since.
     """
     out, place, first, n = to
     close_1, close_2, close_5, close_10, close_15 = closes
     volume_5, volume_10, prints = before
-    adv, days, usual_5 = usual
+    adv, adv10, days = usual
+    ago, start, share_5 = course
     now, since_open = moment
     # Inside a minute the last five are up to six: paces are compared, not sums.
     part = (now % MINUTE) / MINUTE
@@ -147,12 +158,14 @@ def fill_moves(
     put(to, F.VOL_5M, vol_5)
     if place[F.RVOL_5M] >= 0:
         column = out[place[F.RVOL_5M], first : first + n]
+        by_ago = b[MORE, :n]
+        fill_usual(ago, start, by_ago)
         for k in range(n):
-            column[k] = ratio(vol_5[k], _usual(adv[k], days[k]) * usual_5)
+            column[k] = ratio(vol_5[k], _usual(b[USUAL, k] - by_ago[k], adv[k], days[k], share_5))
     if place[F.VOL_5M_PCT] >= 0:
         column = out[place[F.VOL_5M_PCT], first : first + n]
         for k in range(n):
-            pace = ratio(vol_5[k] * 5.0, adv[k] * fives)
+            pace = ratio(vol_5[k] * 5.0, (adv10[k] if adv10[k] == adv10[k] else adv[k]) * fives)
             column[k] = 100.0 * FIVE_MINUTES_OF_A_DAY * pace
     if place[F.VOL_SURGE] >= 0:
         whole_ten = since_open // MINUTE >= 10

@@ -26,14 +26,14 @@ def _refuse_nonsense(parts: dict[str, Part], *minima: float) -> None:
 
 
 class PreWeights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The score before the open, part by part: what has traded since 04:00 is compared with earlier days' all."""
+    """The score before the open, part by part: what has traded since 04:00 is compared with earlier days by then."""
 
     chg_pct: Part = Part(30, 0, 20)
     """The gap so far: change since the prior close, %."""
     mom_5_pct: Part = Part(15, 0, 4)
     """Change over the last five minutes, %."""
-    pre_rvol: Part = Part(20, 0.2, 5)
-    """Volume since 04:00 against the whole pre-market volume of an average day, x."""
+    pre_rvol: Part = Part(20, 1, 5)
+    """Volume since 04:00 against the symbol's usual one by this time, x."""
     pre_dollar_volume: Part = Part(25, 50_000, 20_000_000, decades=True)
     """Traded since 04:00, $."""
     pre_high_dist_pct: Part = Part(10, -5, 0)

@@ -121,7 +121,7 @@ def _words(name: str, value: float) -> str:
     if name in ("dollar_volume", "pre_dollar_volume"):
         return f"${value / 1e6:,.1f}M traded"
     if name == "pre_rvol":
-        return f"{value:.1f}x of a pre-market"
+        return f"{value:.1f}x pre-market volume"
     if name == "pre_high_dist_pct":
         return "at the pre-market high" if value >= 0 else f"{-value:.1f}% off the pre-market high"
     if name == "range_pos":

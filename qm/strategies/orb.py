@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Meta
 
-from qm.market.market import Market
+from qm.market.market import MINUTE_NS, Market
+from qm.market.usual import usual_by
 from qm.model.order import OrderType, Side
 from qm.strategies.api import (
     Done,
@@ -189,7 +190,7 @@ def relative_volumes(market: Market, params: OrbParams) -> Column:
     Those with price, average volume and ATR in bounds qualify. It is a relative volume of the range when that ends now.
     """
     ref, col, p = market.reference, market.col, params
-    usual = ref.or_volume if p.range_min == PAPER_MIN else ref.adv * ref.curve[p.range_min - 1]
+    usual = ref.or_volume if p.range_min == PAPER_MIN else usual_by(ref, p.range_min * MINUTE_NS)
     # At the open of the session: one that opened late is compared with the others as it stands.
     fits = (col["open"] > p.px_min) & (ref.adv >= p.adv_min) & (ref.atr > p.atr_min) & (usual > 0)
     rvs: Column = np.full(len(usual), np.nan)

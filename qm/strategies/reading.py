@@ -10,10 +10,10 @@ from math import nan, sqrt
 from typing import Final
 
 from qm.market.bars import Bar
-from qm.market.day_facts import usual_share
 from qm.market.market import MINUTE_NS
 from qm.market.minutes import KEPT_BARS
 from qm.market.rows import PRINTS
+from qm.market.usual import usual_of
 from qm.rules.ticks import tick_size
 from qm.strategies.api import View
 
@@ -65,7 +65,7 @@ def vwaps(view: View, bars: Sequence[Bar]) -> list[float]:
 def rvol(view: View) -> float:
     """Return the day's volume against what is usual by this time; NaN when unknown."""
     reference, since = view.market.reference, view.now - view.market.session.open_ns
-    usual = float(reference.adv[view.row]) * usual_share(reference.curve, since)
+    usual = usual_of(reference, view.row, since)
     return view.volume / usual if usual > 0 else nan
 
 
@@ -75,8 +75,7 @@ def rvol_of(view: View, bars: Sequence[Bar]) -> float:
         return nan
     reference, opens = view.market.reference, view.market.session.open_ns
     since, until = bars[0].start - opens, bars[-1].start + MINUTE_NS - opens
-    share = usual_share(reference.curve, until) - usual_share(reference.curve, since)
-    usual = float(reference.adv[view.row]) * share
+    usual = usual_of(reference, view.row, until) - usual_of(reference, view.row, since)
     return sum(bar.volume for bar in bars) / usual if usual > 0 else nan
 
 

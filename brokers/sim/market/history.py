@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from brokers.sim.market.days import Day, Days
 from brokers.sim.market.paths import Marks, Paths
@@ -23,12 +24,14 @@ from brokers.sim.market.walks import sigma_curve, volume_curve
 from qm.clock import MINUTE
 from qm.market.betas import BETA_DAYS, betas
 from qm.market.day_facts import COMPARED
-from qm.market.reference import NOISE_TIMES, Reference
+from qm.market.reference import COURSE, NOISE_TIMES, Reference
 from qm.model.market import Kind
 from qm.rules.calendar import FIRST_SESSION, SESSION_MINUTES, Session, previous_session
 
 LOOKBACK: Final = 14
-"""Sessions behind averages."""
+"""Sessions behind averages; also behind the one that would go back further."""
+SHORT: Final = 10
+"""Sessions behind the shortest average."""
 YEAR: Final = 252
 NARROW: Final = 7
 OPENING_MINUTES: Final = 5
@@ -94,6 +97,7 @@ class History:
         true_range = np.maximum(highs, prices[:-1]) - np.minimum(lows, prices[:-1])
         volume = u.adv * np.array([day.volume for day in days])
         curve = volume_curve(SESSION_MINUTES)
+        done = np.minimum(np.cumsum(curve), 1.0)
         prior_close = ticks(prices[-1])
         known = np.full(len(u), past[-1].close_ns + MINUTE, np.int64)
         return Reference(
@@ -103,7 +107,7 @@ class History:
             or_volume=np.rint(volume.mean(axis=0) * float(curve[:OPENING_MINUTES].sum())),
             float_shares=u.float_shares.copy(),
             days=np.full(len(u), len(days), np.int64),
-            curve=np.minimum(np.cumsum(curve), 1.0),
+            curve=done,
             pre_volume=self._pre_volume(days, volume),
             prev_open=last.open,
             prev_high=last.high,
@@ -115,6 +119,9 @@ class History:
             ssr_carried=(last.low <= SSR_FRACTION * ticks(prices[-2])).astype(np.float64),
             dividend=np.zeros(len(u)),
             split_factor=np.ones(len(u)),
+            adv10=np.rint(volume[-SHORT:].mean(axis=0)),
+            adv20=np.rint(volume.mean(axis=0)),
+            usual=_usual(volume.mean(axis=0), done),
             known_at=known,
             beta=self._betas(session),
         )
@@ -174,6 +181,12 @@ def before(session: Session, count: int) -> list[Session]:
         found.append(previous_session(date))
         date = found[-1].date
     return found[::-1]
+
+
+def _usual(volume: Array, done: Array) -> npt.NDArray[np.float32]:
+    """Volume by the end of every five minutes: on most days every symbol goes the market's way."""
+    shares = np.concatenate(([0.0], done))[:: SESSION_MINUTES // (COURSE - 1)]
+    return (shares[:, None] * volume).astype(np.float32)
 
 
 def _narrowest(highs: Array, lows: Array) -> Array:

@@ -36,6 +36,8 @@ def header(symbols: int = 3) -> RecordHeader:
     known = Reference.empty(symbols)
     known.prior_close[1] = 12.34
     known.days[1] = 9
+    known.usual[:] = np.linspace(0, 1e6 / 3, known.usual.size).reshape(known.usual.shape)
+    known.usual[:, 2] = np.nan
     known.curve[:] = np.linspace(0.01, 1, 390)
     names = tuple(f"S{i}" for i in range(symbols))
     return RecordHeader(
@@ -81,6 +83,7 @@ def test_the_reference_comes_back_to_the_bit(path: Path) -> None:
     known = Reference.empty(4)
     known.atr[:] = [0.1 + 0.2, np.nan, 1e-17, 3.0]
     known.noise[3, 1:3] = [0.004, 0.1 + 0.2]
+    known.usual[:, 1:3] = np.float32(1 / 3)
     known.listing[0], known.borrow[1], known.leverage[2] = 2.0, 0.0, 1.5
     known.known_at[2] = 1_700_000_000_000_000_001
     columns = ReferenceColumns.of(known)

@@ -126,7 +126,7 @@ def expected(tape: Tape, spy: Tape | None, of: Session, ref: Reference, row: int
             pct(spy.until(now).last, float(market.told["open"].iloc[0])) if len(market.told) else NAN
         )
     found |= _highs(seen, regular, high, prior, now)
-    found |= _before(pre, ref, row, last)
+    found |= _before(pre, of, ref, row, now, last)
     found |= _openings(regular, of, now, last, atr) | _since_pm_high(pre, regular, last) | _speed(seen, of, now)
     found |= _volumes(regular, of, ref, row, now, last)
     found |= _moves(seen, regular, of, ref, row, now)
@@ -149,12 +149,27 @@ def _highs(seen: Tape, regular: Tape, high: float, prior: float, now: int) -> di
     }
 
 
-def _before(pre: Tape, ref: Reference, row: int, last: float) -> dict[str, float]:
+def course(ref: Reference, row: int, minute: float) -> float:
+    """Volume that is usual `minute` minutes after the open: five minutes go the market's way, an unknown symbol all."""
+    minute = min(max(minute, 0.0), 390.0)
+    shares = pd.Series([0.0, *ref.curve])
+    own = pd.Series(ref.usual[:, row].astype(float), index=range(0, 391, 5))
+    if own.isna().any():
+        return float(ref.adv[row]) * float(np.interp(minute, shares.index, shares))
+    # Stretch the time within each five minutes as the market does, then all is straight lines.
+    fives = shares[shares.index % 5 == 0]
+    return float(np.interp(np.interp(minute, shares.index, shares), fives, own))
+
+
+def _before(pre: Tape, of: Session, ref: Reference, row: int, now: int, last: float) -> dict[str, float]:
     high = float(pre.told["high"].max())
+    own = pd.Series(ref.pre_usual[:, row].astype(float), index=range(-330, 1, 15))
+    minute = min((now - of.open_ns) / MINUTE, 0.0)
+    usual = float(ref.pre_volume[row]) if own.isna().any() else float(np.interp(minute, own.index, own))
     return {
         "pre_volume": pre.volume,
         "pre_dollar_volume": pre.money,
-        "pre_rvol": ratio(pre.volume, float(ref.pre_volume[row])),
+        "pre_rvol": ratio(pre.volume, usual),
         "pre_high": high,
         "pre_low": float(pre.told["low"].min()),
         "pre_high_dist_pct": pct(last, high),
@@ -170,6 +185,8 @@ def _volumes(regular: Tape, of: Session, ref: Reference, row: int, now: int, las
     sigma = 0.0 if sigma < 1e-9 * vwap else sigma
     adv, minute = float(ref.adv[row]), (now - of.open_ns) // MINUTE
     share = float(ref.curve[minute - 1]) if minute > 0 else NAN
+    usual = course(ref, row, float(minute)) if minute > 0 else NAN
+    own, adv20 = float(ref.usual[-1, row]), float(ref.adv20[row])
     early = regular.until(of.open_ns + 5 * MINUTE).volume if minute >= 5 else NAN
     return {
         "volume": volume,
@@ -179,9 +196,9 @@ def _volumes(regular: Tape, of: Session, ref: Reference, row: int, now: int, las
         "vwap_dist_atr": ratio(last - vwap, float(ref.atr[row])),
         "vwap_sigma": sigma,
         "vwap_z": ratio(last - vwap, sigma),
-        "rvol": ratio(volume, adv * share),
-        "rvol_day": ratio(volume, adv),
-        "proj_volume": ratio(volume, share),
+        "rvol": ratio(volume, usual),
+        "rvol_day": ratio(volume, adv if np.isnan(adv20) else adv20),
+        "proj_volume": ratio(volume, share if np.isnan(own) else usual / own),
         "opening_rvol": ratio(early, float(ref.or_volume[row])),
         "float_rotation": ratio(volume, float(ref.float_shares[row])),
     }
@@ -199,7 +216,8 @@ def _moves(seen: Tape, regular: Tape, of: Session, ref: Reference, row: int, now
         return bool(seen.until(now - ago * MINUTE).last * then.volume < then.money * (1 - 1e-12))
 
     last, minute, adv = seen.last, (now - of.open_ns) // MINUTE, float(ref.adv[row])
-    usual = np.concatenate([[0.0], ref.curve])
+    usual = course(ref, row, float(minute)) - course(ref, row, float(minute) - 5)
+    adv10 = adv if np.isnan(ref.adv10[row]) else float(ref.adv10[row])
     vol_5, vol_before = volume(0) - volume(5), volume(5) - volume(10)
     found = {f"mom_{ago}_pct": pct(last, close(ago)) for ago in (1, 2, 5, 10, 15)}
     per_minute = len(seen.told) - len(seen.until(now - MINUTE).told)
@@ -208,8 +226,8 @@ def _moves(seen: Tape, regular: Tape, of: Session, ref: Reference, row: int, now
         "chg_1_ago_pct": pct(close(1), float(ref.prior_close[row])),
         "prints_per_min": float(per_minute) if seen.prints and len(seen.told) + len(seen.sized) else NAN,
         "vol_5m": vol_5,
-        "rvol_5m": ratio(vol_5, adv * (usual[max(minute, 0)] - usual[max(minute - 5, 0)])),
-        "vol_5m_pct": 100 * 78 * ratio(vol_5, adv),
+        "rvol_5m": ratio(vol_5, usual),
+        "vol_5m_pct": 100 * 78 * ratio(vol_5, adv10),
         "vol_surge": ratio(vol_5, vol_before) if minute >= 10 else NAN,
         "mins_below_vwap": float(sum(below(ago) for ago in range(1, 21))),
     }

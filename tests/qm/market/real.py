@@ -63,6 +63,11 @@ def drawn(symbols: SymbolTable, records: Events, seed: int = 1) -> Reference:
     rows, at = np.unique(records["sym"], return_index=True)
     first[rows] = records["a"][at]
     draw = rng.uniform
+    # Of every third symbol only the average of a day is known, and the course of the market.
+    own = np.cumsum(draw(0, 1e5, (79, n)), axis=0) - draw(0, 1e4, n)
+    own[0], own[:, ::3] = 0.0, np.nan
+    early = np.cumsum(draw(0, 1e4, (23, n)), axis=0)
+    early[0], early[:, ::3] = 0.0, np.nan
     return replace(
         Reference.empty(n),
         prior_close=np.round(first * draw(0.95, 1.2, n), 2),
@@ -79,5 +84,9 @@ def drawn(symbols: SymbolTable, records: Events, seed: int = 1) -> Reference:
         nr7=rng.integers(0, 2, n).astype(float),
         inside_day=rng.integers(0, 2, n).astype(float),
         beta=draw(0.3, 3.0, n),
+        adv10=np.where(np.arange(n) % 3, draw(1e5, 1e7, n), np.nan),
+        adv20=np.where(np.arange(n) % 3, draw(1e5, 1e7, n), np.nan),
+        usual=own.astype(np.float32),
+        pre_usual=early.astype(np.float32),
         ssr_carried=rng.integers(0, 2, n).astype(float),
     )

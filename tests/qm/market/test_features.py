@@ -10,11 +10,11 @@ import pytest
 
 from brokers.sim.synthetic import SyntheticMarket
 from qm.market.blocks import BLOCK
-from qm.market.day_facts import usual_share
 from qm.market.features import ABOUT, NAMES, UNITS, features
 from qm.market.market import MINUTE_NS, Market, before
 from qm.market.reference import Reference
 from qm.market.symbol_features import features_of
+from qm.market.usual import usual_share
 from qm.model.instrument import SymbolTable
 from qm.model.market import Events, Kind, Status, bar, events, quote, status, trade
 from qm.rules.calendar import session

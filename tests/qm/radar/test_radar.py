@@ -227,7 +227,7 @@ def test_before_the_open_the_score_is_made_of_the_pre_market() -> None:
         OPEN - MINUTE,
         last=[10.0, 10.0],
         chg_pct=[10.0, 10.0],
-        pre_rvol=[2.6, np.nan],
+        pre_rvol=[3.0, np.nan],
         pre_dollar_volume=[1e6, 24_999.0],
         pre_high_dist_pct=[-2.5, 0.0],
         mom_5_pct=[2.0, 4.0],
