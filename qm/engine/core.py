@@ -58,6 +58,8 @@ TOLD = Why.STATUS | Why.REVISED
 """Wakes by what the feed says besides prices."""
 CHECKPOINT_MINUTES = 30
 """A digest of the state is journaled so often; a fold that arrives elsewhere is refused."""
+LOOK_MINUTES = 5
+"""Where nothing happens on the minute, the core looks so often; the kind of market is that of the last look."""
 
 
 class Core:
@@ -127,7 +129,7 @@ class Core:
     @property
     def _step_ns(self) -> int:
         # Where nothing happens on the minute a look now and then is enough; the market marks the others by itself.
-        return MINUTE_NS if self.book.every_minute else CHECKPOINT_MINUTES * MINUTE_NS
+        return MINUTE_NS if self.book.every_minute else LOOK_MINUTES * MINUTE_NS
 
     def set_timers(self) -> None:
         """Set the session's own timers, from where the session stands on."""
@@ -286,9 +288,12 @@ class Core:
         if due < market.session.close_ns:
             market.timers.set(due + self._step_ns, "minute")
         minute = book.state(Minute(due))
-        read = book.regime.on_minute(due) if self._step_ns == MINUTE_NS else None
-        if read is not None:
-            book.state(read, minute.seq)
+        # Where the core looks now and then, the market kept the minutes in between.
+        since = max(book.regime.read_up_to, due - self._step_ns, market.session.open_ns)
+        for each in range(due if self._step_ns == MINUTE_NS else since + MINUTE_NS, due + 1, MINUTE_NS):
+            read = book.regime.on_minute(each)
+            if read is not None:
+                book.state(read, minute.seq)
         for wake in market.end_minute(due):
             self.trading.on_symbol(wake.sym, wake.why)
         if self.settings.scans and self.settings.beat_s >= 60:

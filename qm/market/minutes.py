@@ -32,7 +32,8 @@ KEPT_BARS: Final = 32
 """Minute bars kept per symbol, so that what is told otherwise later can be put right."""
 KEPT_PRINTS: Final = 32
 """Boundaries whose prints are kept: the twenty minutes that the speed of the tape is held against, and some."""
-KEPT_RANGES: Final = 2
+KEPT_RANGES: Final = 16
+"""Boundaries whose high and low are kept: who looks now and then must read every minute in between."""
 EXACT: Final = 1e-12
 """What the order of a sum may put between two equal amounts, as a fraction."""
 VWAP_MINUTES: Final = 20
@@ -158,7 +159,7 @@ class Minutes:
         return closes, sums
 
     def day_at(self, boundary: int) -> tuple[Array, Array, Array, Array, Array] | None:
-        """Return last price, shares, dollars, high and low of regular hours at one of the last two boundaries."""
+        """Return last price, shares, dollars, high and low of regular hours at one of the last boundaries."""
         if not self.knows(boundary, KEPT_RANGES):
             return None
         slot = boundary // MINUTE

@@ -13,7 +13,7 @@ from qm.model.events import Contribution, Entry, Event, SessionStarted, TapeRead
 from qm.radar.tape import read
 from qm.rules.calendar import stretch
 
-VERSION: Final = "1"
+VERSION: Final = "2"
 """Of the classifier; it goes up when the same minutes would get another label."""
 UNKNOWN: Final = "unknown"
 LABELS: Final = ("trend_up", "trend_down", "volatile_reversal", "range", "quiet")
@@ -35,8 +35,14 @@ DIRECTION: Final[dict[str, tuple[float, float]]] = {
     "above_vwap_pct": (0.20, 25.0),
     "up_dollars": (0.15, 0.4),
     "net_highs_pct": (0.15, 2.0),
+    "ema9_bp": (0.10, 5.0),
+    "ema20_bp": (0.05, 3.0),
+    "or_state": (0.10, 1.0),
 }
 """What direction is made of: weight, and the value that counts in full (of above_vwap_pct, the distance from 50)."""
+
+ADX: Final = (18.0, 25.0)
+"""Average directional index below which the index funds chop, and from which they trend."""
 
 Minutes = Sequence[Mapping[str, float]]
 """Readings of `qm.radar.tape.read`, oldest first."""
@@ -49,7 +55,8 @@ def classify(minutes: Minutes) -> tuple[dict[str, float], tuple[Contribution, ..
     drift = sum(m) / (s sqrt(n)), about a normal deviate in a random walk; efficiency = |sum(m)| / sum(|m|); pace =
     mean(|m|). Direction is the weighted mean of the parts of `DIRECTION`, each cut to -1..1, those unknown left out.
 
-    - trend_up, trend_down: direction x ramp(efficiency, 0.10, 0.35)
+    - trend_up, trend_down: direction x ramp(efficiency, 0.10, 0.35); where the average directional index of the index
+      funds is known, direction x the mean of that and of ramp(adx_5m, 18, 25): below 18 is chop, above 25 a trend
     - quiet: 1 - ramp(pace, 0.5, 1.5)
     - volatile_reversal: ramp(pace, 2, 6) x how clearly the last ten minutes took back the ones before
     - range: what is left of 1 after each of these
@@ -69,7 +76,11 @@ def classify(minutes: Minutes) -> tuple[dict[str, float], tuple[Contribution, ..
     }
     direction, efficiency, pace = sum(shares.values()), abs(sum(moves)) / path if path else 0.0, path / len(moves)
     turn = _turn(moves, size)
-    trend, quiet = direction * _ramp(efficiency, 0.10, 0.35), 1 - _ramp(pace, 0.5, 1.5)
+    firm = _ramp(efficiency, 0.10, 0.35)
+    adx = known[-1].get("adx_5m")
+    if adx is not None:
+        firm = (firm + _ramp(adx, *ADX)) / 2
+    trend, quiet = direction * firm, 1 - _ramp(pace, 0.5, 1.5)
     reversal = turn * _ramp(pace, 2.0, 6.0)
     scores = {
         "trend_up": max(0.0, trend),
@@ -87,6 +98,10 @@ def classify(minutes: Minutes) -> tuple[dict[str, float], tuple[Contribution, ..
         Contribution("pace_bp", round(pace, 4), round(_ramp(pace, 0.5, 1.5), 4)),
         Contribution("turn", round(turn, 4), round(reversal, 4)),
     ]
+    parts += [Contribution("adx_5m", adx, round(_ramp(adx, *ADX), 4))] if adx is not None else []
+    if "range_atr" in known[-1]:
+        # Told, not weighed: it says how much of a day was already made.
+        parts.append(Contribution("range_atr", round(known[-1]["range_atr"], 4), 0.0))
     return {label: round(scores[label] / whole, 4) for label in LABELS}, tuple(parts)
 
 
@@ -115,12 +130,17 @@ class Regime:
         """Take the market of a session."""
         self._market = market
 
+    @property
+    def read_up_to(self) -> int:
+        """The end of the last minute that was read, ns UTC; 0 before the first."""
+        return self._latest.due if self._latest is not None else 0
+
     def on_minute(self, due: int) -> TapeRead | None:
         """Return what the minute that ended at `due` says, once it was marked; None outside regular hours."""
         market = self._market
         if market is None or not market.session.open_ns < due <= market.session.close_ns:
             return None
-        minute = read(market)
+        minute = read(market, due)
         scores, parts = classify([*self._minutes, minute])
         leaning = max(LABELS, key=lambda label: scores[label]) if scores else UNKNOWN
         led = self._led + 1 if self._latest is not None and leaning == self._latest.leaning else 1
@@ -168,7 +188,7 @@ class Regime:
 def _latest(known: Minutes) -> dict[str, float]:
     """The parts of the direction that the last minutes tell: states as they are, flows averaged."""
     found = {}
-    for name in ("index_vwap_bp", "above_vwap_pct"):
+    for name in ("index_vwap_bp", "above_vwap_pct", "ema9_bp", "ema20_bp", "or_state"):
         if name in known[-1]:
             found[name] = known[-1][name]
     for name in ("up_dollars", "net_highs_pct"):

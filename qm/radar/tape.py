@@ -10,6 +10,7 @@ import numba
 import numpy as np
 
 from qm.market.market import MINUTE_NS, Market
+from qm.radar.index import index_bars
 from qm.radar.parts import Array
 
 INDEX: Final = ("SPY", "QQQ")
@@ -22,8 +23,8 @@ _BLOCK: Final = 512
 """Rows that are counted together."""
 
 
-def read(market: Market) -> dict[str, float]:
-    """Return what the minute before the last boundary was like; nothing where one of its ends was not marked.
+def read(market: Market, marked: int) -> dict[str, float]:
+    """Return what the minute before a boundary was like; nothing where one of its ends was not marked.
 
     | name | meaning |
     |---|---|
@@ -33,9 +34,12 @@ def read(market: Market) -> dict[str, float]:
     | above_vwap_pct | symbols above their VWAP, % of those with one |
     | up_pct | symbols above their prior close, % of those with one |
     | up_dollars | dollars of this minute in symbols that rose in it, less those in symbols that fell, -1 to 1 |
+    | ema9_bp, ema20_bp | slope of the means of five-minute closes of SPY and QQQ, from 9 and 20 bars on, bp a bar |
+    | adx_5m | average directional index (14) of their five-minute bars, from the 28th on, 0 to 100 |
+    | or_state | above their opening range of 15 minutes (1), below (-1) or within (0), mean of the two |
+    | range_atr | high less low of SPY in average true ranges |
     | net_highs_pct | new highs of regular hours less new lows in this minute, % of the symbols that traded in it |
     """
-    marked = market.marked
     now, before = market.minutes.day_at(marked), market.minutes.day_at(marked - MINUTE_NS)
     if now is None or before is None:
         return {}
@@ -56,6 +60,7 @@ def read(market: Market) -> dict[str, float]:
     index = _mean(1e4 * (last[row] / before_last[row] - 1) for row in rows)
     found["move_bp"] = index if isfinite(index) else 1e4 * moves / moved if moved else np.nan
     found["index_vwap_bp"] = _mean(1e4 * (last[row] * volume[row] / pv[row] - 1) for row in rows if pv[row] > 0)
+    found |= index_bars(market, rows, marked)
     # Rounded, so that no processor's last bit is journaled.
     return {name: round(float(value), 6) for name, value in sorted(found.items()) if isfinite(value)}
 

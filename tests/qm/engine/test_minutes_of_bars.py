@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from qm.engine.settings import EngineSettings
 from qm.market.names import known
-from qm.model.events import Minute, Signal
+from qm.model.events import Minute, Signal, TapeRead
 from qm.model.market import events
 from qm.model.order import Side
 from qm.strategies.api import Enter, EntrySignals, ExitSignals, Group, Params, Plan, Strategy, View, Wishes
@@ -84,3 +84,13 @@ def test_asking_for_a_feature_works_as_with_scans() -> None:
     assert View(on.market, 0, {}).feature("mom_5_pct") == View(stage("halts").feed(*tape()).market, 0, {}).feature(
         "mom_5_pct"
     )
+
+
+def test_the_kind_of_market_is_known_without_scans() -> None:
+    plain, scanning = stage().feed(*tape()), stage("halts").feed(*tape())
+    found, wanted = plain.all(TapeRead), scanning.all(TapeRead)
+    # Who begins at the open did not mark it, and knows nothing of the minute that began there.
+    assert [(each.due, each.read) for each in found[1:]] == [(each.due, each.read) for each in wanted[1 : len(found)]]
+    assert len(found) >= 35
+    assert found[-1].regime != "unknown"
+    assert plain.only(Signal).context["regime"] != "unknown"

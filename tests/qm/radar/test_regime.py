@@ -168,7 +168,7 @@ def test_breadth_is_counted_as_the_tape_says_it() -> None:
     driven = Driven()
     driven.minute(1, [100, 100, 100, 100, 100])
     driven.minute(2, [100.2, 101, 102, 99, 100])
-    read = read_tape(driven.market)
+    read = read_tape(driven.market, driven.market.marked)
     spent = [100.2, 101, 102, 99, 100]
     assert read["symbols"] == 5
     # SPY, AAAA and BBBB closed above the mean of their two prices, CCCC below it, DDDD at it.
@@ -187,7 +187,7 @@ def test_without_spy_the_liquid_symbols_are_the_index_and_no_runner_is() -> None
     driven = Driven(names)
     driven.minute(1, [100, 100, 100])
     driven.minute(2, [100.1, 150, 100.2])
-    read = read_tape(driven.market)
+    read = read_tape(driven.market, driven.market.marked)
     # 10 bp, 5,000 bp cut to 100 bp, and 20 bp.
     assert read["move_bp"] == pytest.approx((10 + 100 + 20) / 3)
     assert "index_vwap_bp" not in read
@@ -197,7 +197,7 @@ def test_symbols_that_did_not_trade_say_nothing() -> None:
     driven = Driven()
     driven.minute(1, [100] * 5)
     driven.market.mark_minute(OPEN + 2 * MINUTE)
-    read = read_tape(driven.market)
+    read = read_tape(driven.market, driven.market.marked)
     assert "up_dollars" not in read
     assert "net_highs_pct" not in read
     assert read["symbols"] == 5
@@ -263,7 +263,7 @@ def test_the_context_of_a_decision_names_phase_regime_scores_and_parts() -> None
     for number, closes in enumerate(rising(20), 1):
         driven.minute(number, closes)
     context = driven.regime.context(OPEN + 20 * MINUTE + MINUTE // 2)
-    assert (context["phase"], context["regime"], context["classifier"]) == ("open_drive", "trend_up", "1")
+    assert (context["phase"], context["regime"], context["classifier"]) == ("open_drive", "trend_up", "2")
     # It took over in minute 13.
     assert context["regime_min"] == 7.5
     assert context["trend_up"] > 0.9  # type: ignore[operator]
