@@ -87,7 +87,8 @@ def test_asking_for_a_feature_works_as_with_scans() -> None:
 
 
 def test_the_kind_of_market_is_known_without_scans() -> None:
-    plain, scanning = stage().feed(*tape()), stage("halts").feed(*tape())
+    busy = [minute(n, 10 + 0.01 * n, 10.5 + 0.01 * n, 9.9, 10 + 0.01 * n, 1e6) for n in range(WHEN + 3)]
+    plain, scanning = stage().feed(*busy), stage("halts").feed(*busy)
     found, wanted = plain.all(TapeRead), scanning.all(TapeRead)
     # Who begins at the open did not mark it, and knows nothing of the minute that began there.
     assert [(each.due, each.read) for each in found[1:]] == [(each.due, each.read) for each in wanted[1 : len(found)]]
