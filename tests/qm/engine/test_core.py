@@ -60,7 +60,7 @@ def test_state_is_proved_every_half_hour(whole_day: list[Entry]) -> None:
 def test_a_run_of_bars_past_the_radar_is_looked_at_now_and_then() -> None:
     stage = Stage(Puppet().strategy(), prints=False)
     stage.pass_time(200)
-    assert [body.due for body in stage.all(Minute)] == [at(30 * n) for n in range(1, 7)]
+    assert [body.due for body in stage.all(Minute)] == [at(5 * n) for n in range(1, 41)]
 
 
 def test_the_days_loss_stops_the_entries_of_a_run_of_bars_too() -> None:
