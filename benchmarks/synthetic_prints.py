@@ -86,7 +86,7 @@ class Prints:
 
     def _runner(self, at: int, of: Session, tape: Events) -> None:
         trades, quotes = tape[tape["kind"] == Kind.TRADE], tape[tape["kind"] == Kind.QUOTE]
-        if len(trades) < FEWEST:
+        if not FEWEST <= len(trades) <= TRADES[1]:
             return
         last = np.maximum.accumulate(np.where(tape["kind"] == Kind.QUOTE, np.arange(len(tape)), 0))
         middle = (0.5 * (tape["a"] + tape["b"]))[last[tape["kind"] == Kind.TRADE]]
@@ -103,7 +103,7 @@ class Prints:
             "same microsecond": (gaps < 1_000).mean(), "price unchanged": (change == 0).mean(),
             **{f"side acf {lag}": acf(side, lag) for lag in measured.SIGN_ACF},
             "tick acf": acf(np.sign(change[change != 0]), 1), "quotes": len(quotes) / len(trades),
-            "trades": float(count.sum()), "shape": count.mean() ** 2 / max(count.var() - count.mean(), 1e-9),
+            "trades": float(count.sum()), "shape": negative_binomial(count),
         }  # fmt: skip
         self.tapes.add(at, **{name: np.array([value]) for name, value in figures.items()})
 
@@ -151,7 +151,8 @@ class Prints:
             for trades, shape in measured.COUNT_SHAPE:
                 near = np.abs(tapes["trades"] / trades - 1.0) < 0.6
                 name = f"shape of trades a minute, {trades:,.0f} a day"
-                yield _median_row(name, shape, {key: values[near] for key, values in tapes.items()}, "shape")
+                own, shapes = {key: values[near] for key, values in tapes.items()}, measured.COUNT_SHAPE_KNOWN
+                yield _median_row(name, shape, own, "shape", known=shapes[trades])
         spreads = self.spreads.whole()
         if len(spreads["session"]):
             yield row("log spread against log trades, slope", measured.SPREAD_FIT[1], spreads, _slope)
@@ -162,6 +163,22 @@ class Prints:
                 yield _median_row(f"variance of {name} to that of 5 s", target, bounces, column)
             yield _median_row("spread of the first 10 minutes", 1.8, bounces, "open", within=(1.0, 2.6))
             yield _median_row("spread before the open", 4.0, bounces, "early", within=(2.0, 30.0))
+
+
+def negative_binomial(counts: npt.NDArray[np.int64]) -> float:
+    """Return the shape of the negative binomial law under which counts are likeliest, by bisection of its logarithm.
+
+    The slope of the log likelihood in the shape k is the sum over counts of 1/k + ... + 1/(k + count - 1), less
+    n ln(1 + mean / k).
+    """
+    more = np.array([(counts > step).sum() for step in range(int(counts.max(initial=0)))], np.float64)
+    steps, low, high = np.arange(len(more)), -7.0, 5.0
+    for _ in range(40):
+        middle = 0.5 * (low + high)
+        k = np.exp(middle)
+        slope = (more / (k + steps)).sum() - len(counts) * np.log1p(counts.mean() / k)
+        low, high = (middle, high) if slope > 0 else (low, middle)
+    return float(np.exp(low))
 
 
 def acf(values: Array, lag: int) -> float:

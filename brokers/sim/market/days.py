@@ -26,9 +26,9 @@ KEPT_DAYS, KEPT_MOVES = 40, 500
 """Days kept in memory whole, and in short."""
 MEMORY: Final = 100
 """Sessions that still weigh on a price."""
-KEEP: Final = (0.90, 0.89, 0.93, 0.95, 0.96, 0.97, 0.97, 0.97)
+KEEP: Final = (0.885, 0.89, 0.93, 0.95, 0.96, 0.97, 0.97, 0.97)
 """What is left of a day's move one session later, by price: what moves most must come back soonest to stay in place."""
-BODY: Final = (3.495, 3.83, 3.3, 2.4, 1.579, 1.728, 1.551, 1.422)
+BODY: Final = (3.3, 3.55, 3.3, 2.4, 1.579, 1.728, 1.551, 1.422)
 """Sd of an ordinary day from open to close, by price, percent; with the events it comes to `DAILY_SD`."""
 GAP_BODY: Final = (1.332, 0.485, 1.488, 1.306, 0.7, 0.999, 0.9, 0.9)
 """Sd of an ordinary gap, by price, percent; with the large gaps it comes to `GAP_SD`."""

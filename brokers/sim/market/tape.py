@@ -25,11 +25,12 @@ CELL: Final = np.dtype(
         ("begin", "<f8"), ("end", "<f8"), ("sd", "<f8"), ("low", "<f8"), ("high", "<f8"),
         ("since", "<f8"), ("until", "<f8"), ("arrives", "<f8"),
         ("spread", "<f8"), ("size", "<f8"), ("tilt", "<f8"), ("count", "<i8"), ("column", "<i8"), ("sym", "<i4"),
-        ("busy", "<i4"),
+        ("busy", "<i4"), ("burst", "<f8"), ("fresh", "<f8"),
     ]
 )  # fmt: skip
 """One symbol's minute: prices and their sd in $, the bounds of prices, when it trades as shares of the minute, the
-spread as a fraction, the multiple of a usual trade's size, how likely buys are, the number of trades."""
+spread as a fraction, the multiple of a usual trade's size, how likely buys are, the number of trades, the chances that
+a trade begins a burst and that a burst's side has nothing to do with the one before."""
 
 
 class Columns(NamedTuple):
@@ -98,9 +99,9 @@ _STEPS: Final = np.rint(np.exp(np.interp(_CHANCES, INSIDE_NS[0], np.log(INSIDE_N
 
 _GOLDEN: Final = np.uint64(0x9E3779B97F4A7C15)
 _FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
-_30, _27, _31, _12, _11 = (np.uint64(bits) for bits in (30, 27, 31, 12, 11))
+_30, _27, _31, _24, _12, _11 = (np.uint64(bits) for bits in (30, 27, 31, 24, 12, 11))
 _MASK: Final = np.uint64(TABLE - 1)
-_UNIT: Final = 2.0**-53
+_UNIT, _SHORT = 2.0**-53, 2.0**-40
 _QUOTE, _TRADE = int(Kind.QUOTE), int(Kind.TRADE)
 _ODD, _ROUND, _OPENING = int(Print.VOLUME), int(Print.ALL), int(Print.ALL | Print.OPENING)
 _DIGIT: Final = 13
@@ -113,7 +114,7 @@ class Tape:
 
     def __init__(self) -> None:
         self._drafts: Events = np.empty(0, EVENT)
-        self._places = np.empty((4, 0), np.int32)
+        self._places = np.empty((3, 0), np.int32)
         self._bursts = np.empty((2, 0), np.int64)
 
     def minute(self, columns: Columns, cuts: npt.NDArray[np.void], begin: int, seed: int, *, opens: bool) -> Events:
@@ -126,7 +127,7 @@ class Tape:
         trades, busy = int(count.sum()), int(count[columns.busy].sum())
         most = 2 * trades + len(count) + int(FLICKER * busy) + 2
         if most > len(self._drafts):
-            self._drafts, self._places = np.empty(2 * most, EVENT), np.empty((4, 2 * most), np.int32)
+            self._drafts, self._places = np.empty(2 * most, EVENT), np.empty((3, 2 * most), np.int32)
         longest = int(count.max(initial=0)) + 1
         if longest > self._bursts.shape[1]:
             self._bursts = np.empty((2, 2 * longest), np.int64)
@@ -186,6 +187,9 @@ def _write(
         sd = max(columns.sd[k] * cell["begin"], 1e-9)
         cell["sd"], cell["spread"], cell["sym"], cell["count"] = sd, columns.spread[k], sym, count
         cell["size"], cell["busy"] = columns.size[k] / MEAN_SIZE, columns.busy[k]
+        # Where a trade stands for many, bursts and the memory of sides are as short as what it leaves out makes them.
+        many = max(cell["size"], 1.0) * max(cell["size"], 1.0)
+        cell["burst"], cell["fresh"] = 1.0 - (1.0 - BURST) / many, 1.0 - (1.0 - FRESH) / many
         cell["tilt"] = 0.5 + TILT * min(max((cell["end"] - cell["begin"]) / sd, -2.0), 2.0)
         at = _symbol(cell, begin, state, opens, out, at, times, lots)
     return at
@@ -201,7 +205,7 @@ def _plan(cell: np.void, begin: int, state: npt.NDArray[np.uint64], opens: bool,
     bursts, wait, swarm = 1, first, 0
     for _ in range(1, cell["count"]):
         z = _draw(state)
-        if np.float64(z >> _11) * _UNIT >= BURST:
+        if np.float64(z >> _11) * _UNIT >= cell["burst"]:
             lots[bursts - 1] += 1
             continue
         z = _draw(state)
@@ -263,7 +267,7 @@ def _symbol(
             bid, ask = below, above
             early = ts - MS - np.int64(_unit(state) * 60 * MS)
             at = _quote(out, at, min(max(early, last + 1), ts), cell["sym"], bid, ask, state)
-        buys = _side(buys, cell["tilt"], FRESH, state)
+        buys = _side(buys, cell["tilt"], cell["fresh"], state)
         between = auction or _unit(state) < BETWEEN
         last, at, moved = _burst(cell, ts, stop, lots[i], bid, ask, buys, between, auction, out, at, state)
         auction, bid, ask, mid = False, _tick(bid + moved), _tick(ask + moved), mid + moved
@@ -368,7 +372,12 @@ def _burst(
 
 @numba.njit(cache=True, error_model="numpy", nogil=True)
 def _quote(out: Events, at: int, ts: int, sym: int, bid: float, ask: float, state: npt.NDArray[np.uint64]) -> int:
-    z = _draw(state)
+    return _write_quote(out, at, ts, sym, bid, ask, _draw(state))
+
+
+@numba.njit(cache=True, error_model="numpy", nogil=True)
+def _write_quote(out: Events, at: int, ts: int, sym: int, bid: float, ask: float, z: np.uint64) -> int:
+    """Write one quote, its sizes by the 24 low bits of `z`; return the place behind it."""
     record = out[at]
     record["ts"], record["event_ts"], record["sym"], record["kind"] = ts * US, ts * US, sym, _QUOTE
     record["flag"], record["code"] = 0, 0
@@ -395,9 +404,12 @@ def _flicker(
     state: npt.NDArray[np.uint64],
 ) -> int:
     """Write `many` quotes within `room` ns after `last`: the same prices with other sizes."""
+    step = (room - 1) / max(many, 1)
     for k in range(many):
-        ts = last + 1 + np.int64((k + _unit(state)) * (room - 1) / many)
-        at = _quote(out, at, ts, sym, bid, ask, state)
+        z = _draw(state)
+        # The low bits are for the sizes.
+        ts = last + 1 + np.int64((k + np.float64(z >> _24) * _SHORT) * step)
+        at = _write_quote(out, at, ts, sym, bid, ask, z)
     return at
 
 
@@ -405,24 +417,28 @@ def _flicker(
 def _ordered(drafts: Events, begin: int, room: npt.NDArray[np.int32]) -> Events:
     """Return the records in order of time; of equal times, the one that was written first comes first."""
     n = len(drafts)
-    keys, places, other_keys, other_places = room[0], room[1], room[2], room[3]
+    keys, other_keys, places = room[0], room[1], room[2]
+    low, high = np.zeros((1 << _DIGIT) + 1, np.int64), np.zeros((1 << _DIGIT) + 1, np.int64)
     for i in range(n):
-        keys[i], places[i] = (drafts[i]["ts"] - begin) // US, i
-    starts = np.empty((1 << _DIGIT) + 1, np.int64)
-    for shift in range(0, 26, _DIGIT):
-        starts[:] = 0
-        for i in range(n):
-            starts[((keys[i] >> shift) & _DIGITS) + 1] += 1
-        for digit in range(1 << _DIGIT):
-            starts[digit + 1] += starts[digit]
-        for i in range(n):
-            digit = (keys[i] >> shift) & _DIGITS
-            place = starts[digit]
-            other_keys[place], other_places[place] = keys[i], places[i]
-            starts[digit] = place + 1
-        keys, other_keys = other_keys, keys
-        places, other_places = other_places, places
+        key = (drafts[i]["ts"] - begin) // US
+        keys[i] = key
+        low[(key & _DIGITS) + 1] += 1
+        high[((key >> _DIGIT) & _DIGITS) + 1] += 1
+    for digit in range(1 << _DIGIT):
+        low[digit + 1] += low[digit]
+        high[digit + 1] += high[digit]
+    for i in range(n):
+        digit = keys[i] & _DIGITS
+        place = low[digit]
+        other_keys[place], places[place] = keys[i] >> _DIGIT, i
+        low[digit] = place + 1
+    order = keys
+    for i in range(n):
+        place = high[other_keys[i]]
+        order[place] = places[i]
+        high[other_keys[i]] = place + 1
+    # Reading at random and writing in order is faster than the other way about.
     out = np.empty(n, drafts.dtype)
     for i in range(n):
-        out[i] = drafts[places[i]]
+        out[i] = drafts[order[i]]
     return out

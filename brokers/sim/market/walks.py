@@ -40,7 +40,7 @@ NOISE: Final = 0.74
 NOISE_MEMORY: Final = 0.24
 VOLUME_OF_MOVE: Final = 0.45
 """How much of a minute's volume goes with the size of its move."""
-EVENT_NOISE: Final = (1.5, 1.5)
+EVENT_NOISE: Final = (1.9, 1.5)
 EVENT_HEAT: Final = (1.9, 1.9)
 """Sd of an event's log volume, and how it follows the volatility, with few trades a day and with many: a crowd is
 steadier than a handful."""
@@ -49,7 +49,7 @@ LEAST_CROWD: Final = 2.0
 CROWDS: Final = tuple(float(np.log(trades)) for trades, _ in measured.COUNT_SHAPE)
 CALM_SHAPE: Final = (measured.COUNT_SHAPE[0], (6_000.0, 1.6))
 """Trades a day, and the shape of trades a minute without an event: so the noise of volume is what was seen."""
-UPDATES: Final = 6.0
+UPDATES: Final = 10.0
 """Most trades a minute of a busy symbol: each stands for many."""
 MOST_SHARES: Final = 10_000.0
 """That each stands for at the mean of the day: beyond, there are more of them."""
