@@ -103,7 +103,7 @@ class History:
         return Reference(
             prior_close=prior_close,
             adv=np.rint(volume.mean(axis=0)),
-            atr=true_range.mean(axis=0),
+            atr=_exact(true_range.mean(axis=0)),
             or_volume=np.rint(volume.mean(axis=0) * float(curve[:OPENING_MINUTES].sum())),
             float_shares=u.float_shares.copy(),
             days=np.full(len(u), len(days), np.int64),
@@ -112,10 +112,10 @@ class History:
             prev_open=last.open,
             prev_high=last.high,
             prev_low=last.low,
-            high_52w=np.fmax(self._year_high(past[-1]), np.fmax(last.high, highs.max(axis=0))),
+            high_52w=_exact(np.fmax(self._year_high(past[-1]), np.fmax(last.high, highs.max(axis=0)))),
             nr7=_narrowest(highs, lows),
             inside_day=_inside(highs, lows),
-            noise=_noise(past[1:], days, opens, closes),
+            noise=_exact(_noise(past[1:], days, opens, closes)),
             ssr_carried=(last.low <= SSR_FRACTION * ticks(prices[-2])).astype(np.float64),
             dividend=np.zeros(len(u)),
             split_factor=np.ones(len(u)),
@@ -187,6 +187,12 @@ def _usual(volume: Array, done: Array) -> npt.NDArray[np.float32]:
     """Volume by the end of every five minutes: on most days every symbol goes the market's way."""
     shares = np.concatenate(([0.0], done))[:: SESSION_MINUTES // (COURSE - 1)]
     return (shares[:, None] * volume).astype(np.float32)
+
+
+def _exact(values: Array) -> Array:
+    """Round to millionths, so that the last bit of a library's exponential does not matter."""
+    found: Array = np.rint(values * 1e6) / 1e6
+    return found
 
 
 def _narrowest(highs: Array, lows: Array) -> Array:

@@ -372,7 +372,8 @@ def _burst(
 
 @numba.njit(cache=True, error_model="numpy", nogil=True)
 def _quote(out: Events, at: int, ts: int, sym: int, bid: float, ask: float, state: npt.NDArray[np.uint64]) -> int:
-    return _write_quote(out, at, ts, sym, bid, ask, _draw(state))
+    behind: int = _write_quote(out, at, ts, sym, bid, ask, _draw(state))
+    return behind
 
 
 @numba.njit(cache=True, error_model="numpy", nogil=True)
