@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from brokers.sim.market.days import Day, Days
 from brokers.sim.market.paths import Marks, Paths
-from brokers.sim.market.premarket import CROWD_USD
+from brokers.sim.market.premarket import CROWD_USD, course
 from brokers.sim.market.prints import minute_bars, ticks
 from brokers.sim.market.streams import Stream, stream
 from brokers.sim.market.universe import Array
@@ -24,7 +24,7 @@ from brokers.sim.market.walks import sigma_curve, volume_curve
 from qm.clock import MINUTE
 from qm.market.betas import BETA_DAYS, betas
 from qm.market.day_facts import COMPARED
-from qm.market.reference import COURSE, NOISE_TIMES, Reference
+from qm.market.reference import COURSE, NOISE_TIMES, PRE_COURSE, Reference
 from qm.model.market import Kind
 from qm.rules.calendar import FIRST_SESSION, SESSION_MINUTES, Session, previous_session
 
@@ -99,6 +99,7 @@ class History:
         curve = volume_curve(SESSION_MINUTES)
         done = np.minimum(np.cumsum(curve), 1.0)
         prior_close = ticks(prices[-1])
+        pre_course = self._pre_course(past[1:], days, volume)
         known = np.full(len(u), past[-1].close_ns + MINUTE, np.int64)
         return Reference(
             prior_close=prior_close,
@@ -108,7 +109,7 @@ class History:
             float_shares=u.float_shares.copy(),
             days=np.full(len(u), len(days), np.int64),
             curve=done,
-            pre_volume=self._pre_volume(days, volume),
+            pre_volume=pre_course[-1],
             prev_open=last.open,
             prev_high=last.high,
             prev_low=last.low,
@@ -122,6 +123,7 @@ class History:
             adv10=np.rint(volume[-SHORT:].mean(axis=0)),
             adv20=np.rint(volume.mean(axis=0)),
             usual=_usual(volume.mean(axis=0), done),
+            pre_usual=pre_course.astype(np.float32),
             known_at=known,
             beta=self._betas(session),
         )
@@ -150,14 +152,21 @@ class History:
         reach = np.sqrt(move * move - 2.0 * np.square(day.sigma) * np.log1p(-chance))
         return opened + 0.5 * (move + reach[0]), opened + 0.5 * (move - reach[1])
 
-    def _pre_volume(self, days: list[Day], volume: Array) -> Array:
+    def _pre_course(self, past: list[Session], days: list[Day], volume: Array) -> Array:
+        """Mean volume by each quarter of an hour before the open, float64[PRE_COURSE, symbol]."""
         u = self._days.universe
-        share = np.zeros_like(volume)
-        share[:, u.adv * u.price > CROWD_USD] = PRE_MEAN
-        for at, day in enumerate(days):
+        minutes = (past[0].open_ns - past[0].pre_ns) // MINUTE
+        every = minutes // (PRE_COURSE - 1)
+        crowd = np.where(u.adv * u.price > CROWD_USD, PRE_MEAN, 0.0) * course(np.zeros(1, np.int64), minutes)[::every]
+        total = np.zeros_like(crowd)
+        for day, shares in zip(days, volume, strict=True):
             here = day.events.news > 0
-            share[at, day.events.rows[here]] = day.events.pre_share[here]
-        found: Array = np.rint((volume * share).mean(axis=0))
+            done = crowd.copy()
+            done[:, day.events.rows[here]] = (
+                day.events.pre_share[here] * course(day.events.news[here], minutes)[::every]
+            )
+            total += shares * done
+        found: Array = np.rint(total / len(days))
         return found
 
     def _betas(self, session: Session) -> Array:

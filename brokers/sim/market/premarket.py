@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from brokers.sim.market import calibration as measured
 from brokers.sim.market.days import LEAST_LOG, Day
@@ -13,6 +14,8 @@ from brokers.sim.market.universe import TRADE_SHARES, Array, Universe
 from brokers.sim.market.walks import EVENT_UPDATES, MOST_TRADES, shares_of_a_trade
 from qm.clock import MINUTE
 from qm.rules.calendar import Session
+
+Counts = npt.NDArray[np.int64]
 
 CROWD_USD: Final = 250e6
 """Dollar volume of a usual day from which a symbol trades before the open without news."""
@@ -49,9 +52,7 @@ def premarket(universe: Universe, day: Day, of: Session, prior: Array, opened: A
     spike[at] = events.spike[here]
     busy = np.zeros(k, np.bool_)
     busy[at] = True
-    age = np.arange(minutes)[:, None] - (minutes - np.where(busy, np.minimum(news[rows], minutes), minutes))
-    to_open = np.exp((np.arange(minutes)[:, None] - minutes) / np.where(busy, 30.0, 70.0))
-    weight = np.where(age < 0, 0.0, np.where(busy, 0.25 + np.exp(-np.maximum(age, 0) / 40.0), 0.0) + to_open)
+    age, weight = _weights(np.where(busy, news[rows], 0), minutes)
     wide = np.sqrt(np.where(age < 0, 0.0, np.exp(-np.maximum(age, 0) / 90.0) + 0.1))
     wide *= sigma / np.sqrt(np.square(wide).sum(axis=0))
     walk = np.zeros((minutes + 1, k))
@@ -86,6 +87,26 @@ def premarket(universe: Universe, day: Day, of: Session, prior: Array, opened: A
         busy=busy,
         cuts={},
     )
+
+
+def course(news: Counts, minutes: int) -> Array:
+    """Return what part of its premarket volume a symbol has usually done by each minute, float64[minutes + 1, symbol].
+
+    `news` is how many minutes before the open it came, 0 where there is none.
+    """
+    _, weight = _weights(news, minutes)
+    done = np.zeros((minutes + 1, len(news)))
+    np.cumsum(weight, axis=0, out=done[1:])
+    done /= done[-1]
+    return done
+
+
+def _weights(news: Counts, minutes: int) -> tuple[Counts, Array]:
+    """Minutes since the news (without any, since the market woke up), and how busy each minute usually is."""
+    busy, at = news > 0, np.arange(minutes)[:, None]
+    age = at - (minutes - np.where(busy, np.minimum(news, minutes), minutes))
+    to_open = np.exp((at - minutes) / np.where(busy, 30.0, 70.0))
+    return age, np.where(age < 0, 0.0, np.where(busy, 0.25 + np.exp(-np.maximum(age, 0) / 40.0), 0.0) + to_open)
 
 
 LIQUID_LOG: Final = tuple(float(np.log(share)) for share in (1e-4, *measured.PRE_SHARE_LIQUID[1], 0.08))

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from brokers.sim.market.history import before
 from brokers.sim.market.premarket import CROWD_USD
 from brokers.sim.synthetic import Detail, SyntheticMarket
 from qm.clock import MINUTE
@@ -144,6 +145,22 @@ def test_before_the_last_minutes_only_news_and_crowds_trade(market: SyntheticMar
     assert len(rows) < 0.6 * SYMBOLS
     quoted = trading_day[(trading_day["ts"] < DAY.open_ns) & (trading_day["kind"] == Kind.QUOTE)]
     assert set(quoted["sym"].tolist()) == set(range(SYMBOLS))
+
+
+def test_what_is_usual_before_the_open_is_what_is_traded_before_the_open(market: SyntheticMarket) -> None:
+    usual = market.reference(DAY).pre_usual
+    past = before(DAY, 14)
+    done = np.zeros((331, SYMBOLS))
+    for of in past:
+        for minute, records in zip(range(330), market.minutes(of, of.pre_ns, "bars"), strict=False):
+            bars = records[records["kind"] == Kind.BAR]
+            done[minute + 1, bars["sym"]] += bars["e"] / len(past)
+    course = np.cumsum(done, axis=0)[::15]
+    traders = course[-1] > 0
+    np.testing.assert_array_equal(traders, usual[-1] > 0)
+    each, expected = (found[:, traders] / found[-1, traders] for found in (course, usual))
+    np.testing.assert_allclose(each.mean(axis=1), expected.mean(axis=1), atol=0.03)
+    assert course[-1].sum() == pytest.approx(usual[-1].sum(), rel=0.05)
 
 
 def test_bars_are_known_at_their_end_and_hold_together(market: SyntheticMarket) -> None:
