@@ -21,6 +21,7 @@ from qm.model.instrument import SymbolTable
 from qm.model.market import Events, bar, clock, events, quote, trade
 from qm.rules.calendar import session
 from qm.runtime.run import Setup
+from qm.strategies.likeness import correlation
 
 DATE: Final = dt.date(2025, 3, 10)
 SYMBOLS: Final = ("AAA", "SPY")
@@ -52,6 +53,7 @@ def warm(setup: Setup) -> None:
     session_.start(market, Decimal(1))
     session_.feed(_tape(today.open_ns, prints=settings.prints))
     features_of(market, 0)
+    correlation(market, 0, 1)
     assert core.ranking is not None
     core.ranking.lines(range(len(table)))
     next(iter(setup.day.batches), None)
