@@ -21,6 +21,7 @@ from backtest.sheet.story import Story, stories
 from backtest.summary import DayResult, Summary
 from qm.clock import ny
 from qm.engine.day import Day
+from qm.market.climate import AS_VIX
 from qm.market.names import known
 from qm.model.events import Entry, TradeClosed
 
@@ -136,6 +137,7 @@ def _tables(trades: Sequence[TradeClosed], told: Mapping[str, Story]) -> dict[st
         "day of the week": breakdowns.groups(trades, breakdowns.weekday),
         "side": breakdowns.groups(trades, lambda trade: "long" if trade.side == "buy" else "short"),
         "regime": breakdowns.by_context(trades, contexts, "regime"),
+        "5-day volatility of SPY before the open, %": breakdowns.by_context(trades, contexts, AS_VIX),
         "session phase": breakdowns.by_context(trades, contexts, "phase"),
         "price at entry": breakdowns.groups(trades, breakdowns.price),
         "time held": breakdowns.groups(trades, breakdowns.hold),

@@ -61,6 +61,7 @@ class ReferenceColumns(msgspec.Struct, frozen=True):
     borrow: list[float | None] = []
     leverage: list[float | None] = []
     beta: list[float | None] = []
+    climate: list[float | None] = []
 
     @classmethod
     def of(cls, reference: Reference) -> Self:

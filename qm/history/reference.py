@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from qm.errors import DataError
+from qm.history.climate import ClimateBuilder
 from qm.history.courses import Courses
 from qm.history.layout import SessionData
 from qm.history.summary import Summary, hours, summarise
@@ -71,6 +72,7 @@ class ReferenceBuilder:
         self._daily: deque[Column] = deque(maxlen=BETA_DAYS)
         """Moves from close to close of sessions that follow each other; no split changes them."""
         self._spans: deque[tuple[Column, Column]] = deque(maxlen=RANGES)
+        self._climate = ClimateBuilder()
         self._open = np.empty(0)
         self._close = np.empty(0)
         self._atr = np.empty(0)
@@ -113,6 +115,13 @@ class ReferenceBuilder:
             self._pre_course.add(rows, day.pre_course, len(self._close))
         self._highs.append((date, self._wide(rows, day.high)))
         self._daily.append(self._wide(rows, self._moves(rows, day, before)))
+        self._climate.add(
+            day,
+            rows,
+            self._prior(rows, before, date),
+            len(self._close),
+            symbols.row(COMPARED) if COMPARED in symbols else None,
+        )
         self._true_range(rows, day)
         self._short_sales(rows, day, date)
         known = ~np.isnan(day.close)
@@ -144,6 +153,9 @@ class ReferenceBuilder:
             column[..., [row for row in rows if row < column.shape[-1]]] = np.nan
         self._course.forget(rows)
         self._pre_course.forget(rows)
+        self._climate.forget(rows)
+        if self._row.get(COMPARED) in rows:
+            self._climate.forget_market()
 
     def rename(self, names: Mapping[str, str]) -> None:
         """Carry the past of symbols on under other names, all at once; what a new name meant before is forgotten.
@@ -153,6 +165,8 @@ class ReferenceBuilder:
         carried = {new: old for old, new in names.items() if new and old in self._row}
         self.forget(old for old, new in names.items() if not new)
         self.forget(new for new in names.values() if new not in names)
+        if COMPARED in names or COMPARED in names.values():
+            self._climate.forget_market()
         rows = {new: self._row.pop(old) for new, old in carried.items()}
         for new in rows:
             if new in self._row:
@@ -188,6 +202,9 @@ class ReferenceBuilder:
         curves = [curve for curve in self._curve if not np.isnan(curve[0])]
         if curves:
             made.curve[:] = np.mean(curves, axis=0)
+        if self._last is not None and not _missed(self._last, on):
+            unsure = [self._row[name] for name in late if name in self._row]
+            made.climate[:] = self._climate.before(unsure, market=COMPARED not in late)
         for name, factor in (found | dict(factors or {})).items():
             if name in symbols:
                 apply_split(made, symbols.row(name), factor)
@@ -280,6 +297,7 @@ class ReferenceBuilder:
                 column[row] /= factor
         self._course.split(row, factor)
         self._pre_course.split(row, factor)
+        self._climate.split(row, factor, market=name == COMPARED)
 
     def _gone(self, on: dt.date) -> npt.NDArray[np.bool_]:
         """Tell of each row whether its symbol missed too many sessions before that of `on`."""
@@ -308,6 +326,12 @@ class ReferenceBuilder:
         wide = np.full((*column.shape[:-1], len(self._close)), np.nan)
         wide[..., rows] = column
         return wide
+
+    def _prior(self, rows: Rows, before: dt.date | None, date: dt.date) -> Column:
+        """Return the closes of the session before; NaN for who did not trade in it, and when it is not there."""
+        if before is None or _missed(before, date):
+            return np.full(len(rows), np.nan)
+        return np.where(self._seen[rows] == np.datetime64(before), self._close[rows], np.nan)
 
     def _moves(self, rows: Rows, day: Summary, before: dt.date | None) -> Column:
         """Return the moves since the close of the session before; NaN for who did not trade in that one."""

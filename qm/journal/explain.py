@@ -11,6 +11,7 @@ from qm.clock import SECOND, ny
 from qm.journal import wording
 from qm.journal.rulings import rulings
 from qm.journal.wording import Words
+from qm.market import climate
 from qm.market.names import known
 from qm.model.events import (
     Activated,
@@ -235,8 +236,10 @@ def _context(context: Mapping[str, str | float]) -> list[str]:
     since = f" for {context['regime_min']:.3g} min" if "regime_min" in context else ""
     version = f" (classifier {context['classifier']})" if "classifier" in context else ""
     said = f"market {context.get('regime', 'unknown')}{since}{version}, session in {context.get('phase', 'unknown')}"
-    numbers = [f"{k} {_number(v)}" for k, v in context.items() if isinstance(v, int | float) and k != "regime_min"]
-    return [said, *([", ".join(numbers)] if numbers else [])]
+    told = [(k, v) for k, v in context.items() if k not in ("regime_min", *climate.NAMES)]
+    numbers = [f"{k} {_number(v)}" for k, v in told if isinstance(v, int | float)]
+    before = climate.said(context)
+    return [said, *([", ".join(numbers)] if numbers else []), *([before] if before else [])]
 
 
 def _tape_read(body: TapeRead) -> Words:

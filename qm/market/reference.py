@@ -10,6 +10,7 @@ from typing import Any, Final, Self
 import numpy as np
 import numpy.typing as npt
 
+from qm.market.climate import unknown
 from qm.rules.calendar import SESSION_MINUTES
 
 Column = npt.NDArray[np.float64]
@@ -24,6 +25,8 @@ PRE_COURSE: Final = 23
 """Quarters of an hour before the open: 04:00, 04:15 to 09:30."""
 _ROWS: Final = {"noise": NOISE_TIMES, "usual": COURSE, "pre_usual": PRE_COURSE}
 """Columns that have several numbers per symbol."""
+_WHOLE: Final = ("curve", "climate")
+"""Those that say one thing for all symbols."""
 _SINGLE: Final = ("usual", "pre_usual")
 """Columns that are large, and exact enough as float32."""
 
@@ -102,12 +105,17 @@ class Reference:
     """Mean volume since 04:00 by 04:00, 04:15 to 09:30, over 14 full days, shares; float32[23, symbol]."""
     known_at: Times = field(default_factory=lambda: np.empty(0, np.int64))
     """When the latest of these facts was known, ns UTC; 0 is "not known"."""
+    climate: Column = field(default_factory=unknown)
+    """Of the market as a whole, by the names of `qm.market.climate`; of symbols it says nothing."""
 
     def __post_init__(self) -> None:
         """Fill the columns that were left out."""
         symbols = len(self.prior_close)
         for column in fields(self):
             if getattr(self, column.name).size or not symbols:
+                continue
+            if column.name == "climate":
+                object.__setattr__(self, column.name, unknown())
                 continue
             shape = (_ROWS[column.name], symbols) if column.name in _ROWS else (symbols,)
             kind = np.float32 if column.name in _SINGLE else np.float64
@@ -134,9 +142,9 @@ class Reference:
         """Return what is known about some symbols, in the order of `rows`."""
         picked = list(rows)
         columns = {
-            column.name: getattr(self, column.name)[..., picked] for column in fields(self) if column.name != "curve"
+            column.name: getattr(self, column.name)[..., picked] for column in fields(self) if column.name not in _WHOLE
         }
-        return type(self)(curve=self.curve, **columns)
+        return type(self)(curve=self.curve, climate=self.climate, **columns)
 
     def digest(self) -> str:
         """Return the sha256 over all columns, hex: equal for equal knowledge."""

@@ -8,6 +8,7 @@ from math import sqrt
 from typing import Final
 
 from qm.clock import MINUTE
+from qm.market.climate import told
 from qm.market.market import Market
 from qm.model.events import Contribution, Entry, Event, SessionStarted, TapeRead
 from qm.radar.tape import read
@@ -115,6 +116,7 @@ class Regime:
 
     def __init__(self) -> None:
         self._market: Market | None = None
+        self._before: dict[str, str | float] = {}
         self._session = ""
         self._minutes: deque[dict[str, float]] = deque(maxlen=WINDOW)
         self._latest: TapeRead | None = None
@@ -129,6 +131,7 @@ class Regime:
     def open(self, market: Market) -> None:
         """Take the market of a session."""
         self._market = market
+        self._before = told(market.reference.climate)
 
     @property
     def read_up_to(self) -> int:
@@ -148,7 +151,9 @@ class Regime:
         return TapeRead(due, label, self.label, leaning, VERSION, scores, parts, minute)
 
     def context(self, now: int) -> dict[str, str | float]:
-        """Return what is stored with a decision: the phase of the session, the regime, its scores and its parts."""
+        """Return what is stored with a decision: the phase of the session, the regime, its scores and its parts,
+        and what kind of days came before, as it was known before the open.
+        """
         if self._market is None:
             return {}
         found: dict[str, str | float] = {"phase": str(stretch(self._market.session, now)), "regime": self.label}
@@ -158,7 +163,7 @@ class Regime:
             found["classifier"] = latest.version
             found |= latest.scores
             found |= {part.name: part.value for part in latest.parts if part.value is not None}
-        return found
+        return found | self._before
 
     def appliers(self) -> dict[type[Event], Callable[[Entry], None]]:
         """Return what folds each kind of entry into the state."""

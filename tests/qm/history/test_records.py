@@ -86,6 +86,7 @@ def test_the_reference_comes_back_to_the_bit(path: Path) -> None:
     known.usual[:, 1:3] = np.float32(1 / 3)
     known.listing[0], known.borrow[1], known.leverage[2] = 2.0, 0.0, 1.5
     known.known_at[2] = 1_700_000_000_000_000_001
+    known.climate[1:3] = [0.1 + 0.2, -1e-17]
     columns = ReferenceColumns.of(known)
     RecordWriter.create(path, RecordHeader(session="2025-01-02", run="r", symbols=(), reference=columns)).close()
     found = read_header(path).reference

@@ -9,6 +9,7 @@ import pytest
 from qm.journal.explain import Explanation, Step, explain, explain_symbol, explain_trade, steps
 from qm.journal.explain import step as told_as
 from qm.journal.wording import lasted
+from qm.market import climate
 from qm.model.events import (
     Activated,
     AnyEvent,
@@ -162,6 +163,27 @@ def test_a_signal_tells_what_kind_of_market_it_was() -> None:
     signal = Signal("ABCD", "orb", Side.BUY, True, "broke out", 10.0, context={**context, "classifier": "1"})
     details = told_as(Entry(1, 0, 0, 0, signal)).details
     assert details[-2:] == ("market trend_up for 12 min (classifier 1), session in morning", "efficiency 0.42")
+
+
+def test_a_signal_tells_in_one_line_what_kind_of_days_came_before() -> None:
+    numbers = climate.unknown()
+    assert climate.said(climate.told(numbers)) == ""
+    named = {"spy_sma20_pct": 1.234, "spy_sma200_pct": -8.0, "spy_adx14": 23.4, "spy_vol5_pct": 14.25}
+    named |= {"above_sma20_pct": 61.5, "above_sma20_names": 4321, "hot_names": 12, "hot_of_names": 5000}
+    for name, value in named.items():
+        numbers[climate.NAMES.index(name)] = value
+    context: dict[str, str | float] = {
+        "phase": "morning",
+        "regime": "quiet",
+        "efficiency": 0.42,
+        **climate.told(numbers),
+    }
+    details = told_as(Entry(1, 0, 0, 0, Signal("ABCD", "orb", Side.BUY, True, "broke", 10.0, context=context))).details
+    line = (
+        "before the open: SPY +1.23 % from its 20-day mean, SPY -8 % from its 200-day mean, its ADX 23.4, its 5-day "
+        "volatility 14.2 % (for VIX: 13-17), 61.5 % of 4,321 above their 20-day mean, 12 of 5,000 up 20 %"
+    )
+    assert details[-3:] == ("market quiet, session in morning", "efficiency 0.42", line)
 
 
 def test_a_minute_of_the_tape_tells_label_scores_and_parts() -> None:

@@ -270,6 +270,19 @@ def test_the_context_of_a_decision_names_phase_regime_scores_and_parts() -> None
     assert context["above_vwap_pct"] == 100
 
 
+def test_what_was_known_before_the_open_is_in_every_context_and_moves_no_label() -> None:
+    plain, driven = Driven(), Driven()
+    driven.market.reference.climate[:3] = [1.5, np.nan, -2.00004]
+    driven.regime.open(driven.market)
+    before = {"spy_sma20_pct": 1.5, "spy_sma200_pct": -2.0}
+    assert driven.regime.context(OPEN - MINUTE) == {"phase": "opening_cross", "regime": UNKNOWN, **before}
+    for number, closes in enumerate(rising(20), 1):
+        assert driven.minute(number, closes) == plain.minute(number, closes)
+    now = OPEN + 20 * MINUTE
+    assert driven.regime.context(now) == plain.regime.context(now) | before
+    assert driven.regime.state() == plain.regime.state()
+
+
 @pytest.mark.parametrize(
     ("day", "wall", "expected"),
     [
