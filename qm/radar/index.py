@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from math import isfinite, nan
 from typing import Final
 
+import numba
 import numpy as np
 
 from qm.clock import MINUTE
@@ -56,31 +57,30 @@ def slope(closes: Array, length: int) -> float:
     return 1e4 * (mean / before - 1.0)
 
 
+@numba.njit(cache=True, error_model="numpy", nogil=True)
 def adx(bars: Array, n: int) -> float:
     """Return the average directional index of bars, float64[bar, open high low close]; NaN before 2 n of them.
 
     Wilder, J. W. (1978): directional moves and true ranges, each first the sum of n, then n - 1 parts of what was and
     one of what came; the index is the mean of n of their quotients, then smoothed like them.
     """
-    if len(bars) < 2 * n:
+    count = len(bars)
+    if count < 2 * n:
         return nan
-    high, low, close = bars[:, 1], bars[:, 2], bars[:, 3]
-    up, down = high[1:] - high[:-1], low[:-1] - low[1:]
-    plus, minus = np.where((up > down) & (up > 0), up, 0.0), np.where((down > up) & (down > 0), down, 0.0)
-    ranges = np.maximum(high[1:], close[:-1]) - np.minimum(low[1:], close[:-1])
-    sums = [float(np.cumsum(each[:n])[-1]) for each in (plus, minus, ranges)]
-    strengths = [_strength(*sums)]
-    for k in range(n, len(ranges)):
-        sums = [was - was / n + float(each[k]) for was, each in zip(sums, (plus, minus, ranges), strict=True)]
-        strengths.append(_strength(*sums))
-    found = sum(strengths[:n]) / n
-    for strength in strengths[n:]:
-        found += (strength - found) / n
+    plus = minus = ranges = found = 0.0
+    for k in range(1, count):
+        high, low, close = bars[k, 1], bars[k, 2], bars[k - 1, 3]
+        up, down = high - bars[k - 1, 1], bars[k - 1, 2] - low
+        if k > n:
+            plus, minus, ranges = plus - plus / n, minus - minus / n, ranges - ranges / n
+        plus += up if up > down and up > 0.0 else 0.0
+        minus += down if down > up and down > 0.0 else 0.0
+        ranges += max(high, close) - min(low, close)
+        if k < n:
+            continue
+        strength = 100.0 * abs(plus - minus) / (plus + minus) if ranges > 0.0 and plus + minus > 0.0 else 0.0
+        found += strength / n if k < 2 * n else (strength - found) / n
     return found
-
-
-def _strength(plus: float, minus: float, ranges: float) -> float:
-    return 100.0 * abs(plus - minus) / (plus + minus) if ranges > 0 and plus + minus > 0 else 0.0
 
 
 def _bars(market: Market, row: int, boundary: int) -> Array:
