@@ -13,13 +13,13 @@ from backtest.summary import DayResult, Summary, summarize
 from brokers.sim.clearing import Costs
 from brokers.sim.exchange import SimExchange
 from brokers.sim.settings import SimSettings
-from qm.clock import perf_ns
+from qm.clock import MINUTE, perf_ns
 from qm.engine.core import Core
 from qm.engine.day import Day
 from qm.engine.session import Session
 from qm.engine.settings import EngineSettings
 from qm.history.snapshots import SnapshotWriter
-from qm.market.market import MINUTE_NS, Market
+from qm.market.market import Market
 from qm.model.effects import Notify
 from qm.model.events import Entry, TradeClosed
 from qm.model.market import clock, events
@@ -108,7 +108,7 @@ def run(plan: Plan, days: Iterable[Day], header: RunHeader | None = None, progre
         for batch in day.batches:
             session.feed(batch)
         # The end of the session comes with the clock, not with a trade.
-        session.feed(events([clock(day.session.close_ns + 2 * MINUTE_NS)]))
+        session.feed(events([clock(day.session.close_ns + 2 * MINUTE)]))
         if kept is not None:
             kept.close()
         counts["symbols"] = max(counts["symbols"], len(day.table))

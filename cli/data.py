@@ -171,7 +171,7 @@ def known(
     """Show what was known about each symbol before a session, and which prior closes are not believed.
 
     Prior closes come from a file of that session's closes where one was imported, else from the dataset's own last
-    prices; averages always from the dataset's own earlier sessions.
+    prices; averages always from the dataset's own earlier sessions. What kind of days came before stands above them.
 
     \b
     qm data known runners

@@ -11,6 +11,7 @@ from cli.output import emit, emit_json, say, table
 from qm.clock import ny
 from qm.errors import NotFoundError, UsageError
 from qm.history.known import Before, Known
+from qm.market.climate import said, told
 from qm.market.reference import Reference
 from qm.model.instrument import SymbolTable
 
@@ -80,6 +81,7 @@ def _as_data(dataset: str, date: dt.date, before: Before, symbols: SymbolTable, 
         "session": date.isoformat(),
         "closes_of": before.closes_of.isoformat() if before.closes_of else None,
         "official": before.official,
+        "climate": told(before.reference.climate),
         "symbols": found,
     }
 
@@ -94,6 +96,8 @@ def _show(dataset: str, date: dt.date, before: Before, symbols: SymbolTable, row
     source = f"closes of {before.closes_of} from a file" if before.closes_of else "closes of its own history"
     source = f"official closes of {before.official:,} symbols, else {source}" if before.official else source
     emit(f"{dataset} before {date}: {source}")
+    if climate := said(told(known.climate)):
+        emit(climate)
     heads = ("symbol", "prior close", "known", "days", "adv", "atr", "opening vol", "float", "split")
     made = [
         (

@@ -8,17 +8,14 @@ is not known.
 from __future__ import annotations
 
 import datetime as dt
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from qm.history.assets import listings
 from qm.history.catalogue import Catalogue
 from qm.history.layout import AUCTIONS
-
-_OFFICIAL: Final = {"open": ("Q",), "close": ("M",)}
-_AUCTION: Final = {"open": ("O", "5"), "close": ("6",)}
-"""Of the auction itself, where an exchange tells no official price."""
+from qm.rules.auctions import OFFICIAL
 
 
 class Official(NamedTuple):
@@ -44,21 +41,30 @@ def official(catalogue: Catalogue, dataset: str, date: dt.date, side: str) -> di
     if date not in catalogue.facts(dataset, AUCTIONS):
         return {}
     columns = catalogue.fact(dataset, AUCTIONS, date)
-    asked = (columns["side"] == side) & np.isin(columns["condition"].astype(str), _OFFICIAL[side] + _AUCTION[side])
+    told = _conditions(side, date)
+    asked = (columns["side"] == side) & np.isin(columns["condition"].astype(str), [*told[0], *told[1]])
     names = columns["names"][columns["symbol"][asked]].tolist()
     rest = (columns[name][asked].tolist() for name in _Print._fields)
     prints: dict[str, list[_Print]] = {}
-    for name, *told in zip(names, *rest, strict=True):
-        prints.setdefault(name, []).append(_Print(*told))
+    for name, *values in zip(names, *rest, strict=True):
+        prints.setdefault(name, []).append(_Print(*values))
     listed = listings(catalogue, dataset, date)
-    found = {name: _official(each, side, listed.get(name)) for name, each in prints.items()}
+    found = {name: _official(each, told, listed.get(name)) for name, each in prints.items()}
     return {name: price for name, price in found.items() if price is not None}
 
 
-def _official(prints: list[_Print], side: str, listing: str | None) -> Official | None:
+def _conditions(side: str, date: dt.date) -> tuple[str, str]:
+    """Return the conditions of official prices, and of the auction itself where an exchange tells no official one."""
+    marks = OFFICIAL.at(date)
+    if side == "open":
+        return marks.opening, marks.open_cross + marks.reopening
+    return marks.closing, marks.close_cross
+
+
+def _official(prints: list[_Print], told: tuple[str, str], listing: str | None) -> Official | None:
     if listing is not None:
         prints = [each for each in prints if each.exchange == listing]
-    for conditions in (_OFFICIAL[side], _AUCTION[side]):
+    for conditions in told:
         chosen = [each for each in prints if each.condition in conditions]
         if listing is not None and chosen:
             last = max(chosen, key=lambda each: each.ts)

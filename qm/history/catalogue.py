@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -14,7 +14,6 @@ import msgspec
 import numpy as np
 
 from qm.errors import DataError, NotFoundError, UsageError
-from qm.history import reading
 from qm.history.daycache import DayCache
 from qm.history.files import fill, sha256_of, write_whole
 from qm.history.layout import (
@@ -24,12 +23,11 @@ from qm.history.layout import (
     Array,
     SessionData,
     columns_of,
-    events_of,
     is_kind,
     length_of,
-    merged,
 )
 from qm.history.manifest import Manifest, read_manifest, write_manifest
+from qm.history.reading import damaged, damaged_if, read_session
 from qm.model.instrument import SymbolTable
 from qm.model.market import Events
 
@@ -132,11 +130,16 @@ class Catalogue:
         kept = self._cache.kept(manifests, session)
         if kept is None:
             return False
-        symbols, events = self._read(manifests, session)
-        if kept[0].names != symbols.names or len(kept[1]) != len(events):
+        symbols, stretches = self._read(manifests, session)
+        if kept[0].names != symbols.names:
             return False
-        blocks = (slice(start, start + reading.STRETCH) for start in range(0, len(events), reading.STRETCH))
-        return all(np.array_equal(kept[1][block].view(np.uint8), events[block].view(np.uint8)) for block in blocks)
+        place = 0
+        for events in stretches:
+            block = kept[1][place : place + len(events)]
+            if not np.array_equal(block.view(np.uint8), events.view(np.uint8)):
+                return False
+            place += len(events)
+        return place == len(kept[1])
 
     def facts(self, dataset: str, kind: str) -> list[dt.date]:
         """Return the dates for which there are facts of a kind, `reference` or `splits`, in order."""
@@ -186,45 +189,26 @@ class Catalogue:
                 raise NotFoundError(f"Dataset {dataset} has no {each}.", f"It has {', '.join(there)}.")
         return wanted
 
-    def _read(self, manifests: list[Manifest], session: dt.date) -> tuple[SymbolTable, Events]:
-        if sum(manifest.rows for manifest in manifests) > reading.LARGE_ROWS:
-            return self._read_large(manifests, session)
-        tables = [(manifest, self._columns(manifest, session)) for manifest in manifests]
-        names = sorted({str(name) for _, columns in tables for name in columns["names"]})
-        symbols = SymbolTable(names)
-        parts = []
-        for manifest, columns in tables:
-            rows = np.array(symbols.rows(map(str, columns["names"])), np.int32)[columns["symbol"]]
-            parts.append(events_of(manifest.kind, columns, rows, manifest.seconds))
-        return symbols, parts[0] if len(parts) == 1 else merged(parts)
-
-    def _read_large(self, manifests: list[Manifest], session: dt.date) -> tuple[SymbolTable, Events]:
-        import pyarrow as pa
-
+    def _read(self, manifests: list[Manifest], session: dt.date) -> tuple[SymbolTable, Iterator[Events]]:
         parts = [(each, self._path(each.dataset, each.kind, session)) for each in manifests]
         for manifest, path in parts:
             if not self.sound(manifest.dataset, manifest.kind, session):
-                raise _damaged(path, "its content is not what its manifest says")
-        try:
-            return reading.large_session(parts, self._cache.folder)
-        except (ValueError, OSError, pa.ArrowException) as error:
-            raise _damaged(parts[0][1], str(error)) from error
+                raise damaged(path, "its content is not what its manifest says")
+        return read_session(parts)
 
     def _columns(self, manifest: Manifest, session: dt.date) -> dict[str, Array]:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         path = self._path(manifest.dataset, manifest.kind, session)
-        try:
+        with damaged_if(path):
             sound = sha256_of(path) == manifest.sha256
             table = pq.read_table(path, partitioning=None) if sound else None
-        except (OSError, pa.ArrowException) as error:
-            raise _damaged(path, str(error)) from error
         if table is None:
-            raise _damaged(path, "its content is not what its manifest says")
+            raise damaged(path, "its content is not what its manifest says")
         missing = {"ts", "symbol", *columns_of(manifest.kind)}.difference(table.column_names)
         if missing:
-            raise _damaged(path, f"it has no column {', '.join(sorted(missing))}")
+            raise damaged(path, f"it has no column {', '.join(sorted(missing))}")
         symbol = table.column("symbol").combine_chunks()
         coded = symbol if pa.types.is_dictionary(symbol.type) else symbol.dictionary_encode()
         columns = {name: table.column(name).to_numpy() for name in table.column_names if name != "symbol"}
@@ -278,7 +262,3 @@ def check_name(dataset: str) -> None:
 
 def _move(source: Path, path: Path) -> None:
     shutil.move(source, path)
-
-
-def _damaged(path: Path, why: str) -> DataError:
-    return DataError(f"{path} is damaged: {why}.", "Import the session again with --replace.")

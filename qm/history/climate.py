@@ -12,7 +12,7 @@ from qm.history.doubts import LIMIT
 from qm.history.summary import Summary
 from qm.market.climate import NAMES, Numbers, unknown
 from qm.market.reference import Column, Single
-from qm.radar.index import adx
+from qm.market.trend import adx
 
 YEAR: Final = 252
 """Sessions of SPY that are kept: as many as a run reads before its first, so that every run knows the same."""

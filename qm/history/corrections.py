@@ -61,6 +61,8 @@ def matched(columns: Columns, findings: list[Finding]) -> Columns:
         "of_size": v["size"][place],
         "of_ts": v.get("event_ts", columns.ts)[place],
     }
+    if "id" in v:
+        more["id"] = v["id"][place]
     return replace(columns, values=v | more).take(~(lost | marked))
 
 
@@ -109,6 +111,7 @@ def settled(events: Events) -> Events:
         record = whole[place]
         same = prints[:place] & (whole["sym"][:place] == record["sym"])
         same &= (whole["event_ts"][:place] == record["event_ts"]) & (whole["a"][:place] == record["a"])
+        same &= whole["e"][:place] == record["e"]
         places = np.flatnonzero(same & (whole["b"][:place] == record["b"]) & keep[:place])
         if not len(places):
             continue

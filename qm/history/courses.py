@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from qm.market.reference import Single
+from qm.market.reference import Column, Single
 
 Rows = npt.NDArray[np.int64]
 
@@ -45,6 +45,16 @@ class Courses:
         for course, known in self._days:
             if row < len(known):
                 course[:, row] /= np.float32(factor)
+
+    def mean_by(self, boundary: int, at: Rows, least: int) -> Column:
+        """Return what `mean` says at one boundary, float64[row]."""
+        total, count = np.zeros(len(at)), np.zeros(len(at), np.int64)
+        for course, known in self._days:
+            there = np.flatnonzero(at < len(known))
+            total[there] += course[boundary, at[there]] if len(known) else 0.0
+            count[there] += known[at[there]]
+        found: Column = np.divide(total, count, out=np.full(len(at), np.nan), where=count >= least)
+        return found
 
     def mean(self, at: Rows, boundaries: int, least: int) -> Single:
         """Return the mean course of the rows `at`, float32[boundary, row]; NaN where it has fewer than `least` days."""

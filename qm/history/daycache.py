@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -21,6 +21,11 @@ from qm.model.market import EVENT, Events
 
 VERSION: Final = 2
 """Of how events are made out of columns; another number makes every cached day stale."""
+LARGE_ROWS: Final = 8_000_000
+"""Of a session that does not fit in memory as events: they would take half a gigabyte."""
+
+Read = Callable[[], tuple[SymbolTable, Iterator[Events]]]
+"""Returns the symbols of a session and its events, a stretch at a time."""
 
 
 class _Beside(msgspec.Struct, frozen=True):
@@ -44,19 +49,20 @@ class DayCache:
         """Return what is kept of a session, None when nothing sound is."""
         return _mapped(self.path(manifests, session), _digest(manifests))
 
-    def load(
-        self, manifests: list[Manifest], session: dt.date, read: Callable[[], tuple[SymbolTable, Events]]
-    ) -> SessionData:
-        """Return a session from the cache, or `read` it and keep it."""
+    def load(self, manifests: list[Manifest], session: dt.date, read: Read) -> SessionData:
+        """Return a session from the cache, or `read` it and keep it; a large one needs the cache, QmError without."""
         digest = _digest(manifests)
         path = self.path(manifests, session)
         found = _mapped(path, digest)
         if found is None:
-            found = read()
-            # A cache that cannot be written costs time, not the session.
-            with suppress(QmError):
-                _keep(path, digest, *found)
-                found = _mapped(path, digest) or found
+            rows = sum(manifest.rows for manifest in manifests)
+            try:
+                _keep(path, digest, rows, *read())
+            except QmError:
+                # A cache that cannot be written costs time, not the session.
+                if rows > LARGE_ROWS:
+                    raise
+            found = _mapped(path, digest) or _held(*read())
         symbols, events = found
         return SessionData(symbols, events, session, digest)
 
@@ -78,15 +84,22 @@ def _mapped(path: Path, digest: str) -> tuple[SymbolTable, Events] | None:
     return SymbolTable(beside.symbols), events
 
 
-def _keep(path: Path, digest: str, symbols: SymbolTable, events: Events) -> None:
-    if path.parent.is_dir():
+def _held(symbols: SymbolTable, stretches: Iterable[Events]) -> tuple[SymbolTable, Events]:
+    return symbols, np.concatenate(list(stretches))
+
+
+def _keep(path: Path, digest: str, rows: int, symbols: SymbolTable, stretches: Iterable[Events]) -> None:
+    with suppress(OSError):
         for stale in path.parent.glob(f"{path.name[:10]}-*"):
-            stale.unlink(missing_ok=True)
-    write_whole(path, lambda part: _save(part, events))
-    beside = msgspec.json.encode(_Beside(digest, len(events), symbols.names))
+            stale.unlink()
+    write_whole(path, lambda part: _save(part, rows, stretches))
+    beside = msgspec.json.encode(_Beside(digest, rows, symbols.names))
     write_whole(path.with_suffix(".json"), lambda part: fill(part, beside))
 
 
-def _save(part: Path, events: Events) -> None:
+def _save(part: Path, rows: int, stretches: Iterable[Events]) -> None:
+    header = {"descr": np.lib.format.dtype_to_descr(EVENT), "fortran_order": False, "shape": (rows,)}
     with part.open("wb") as file:
-        np.save(file, events, allow_pickle=False)
+        np.lib.format.write_array_header_1_0(file, header)
+        for events in stretches:
+            file.write(np.ascontiguousarray(events).data)

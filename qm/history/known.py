@@ -179,6 +179,8 @@ class Known:
         on: dt.date,
         known_by: int,
     ) -> int:
+        if not closes:
+            return 0
         factors = self._factors(_before(on) or on, on, known_by)
         taken = 0
         for row, name in enumerate(symbols):

@@ -88,6 +88,8 @@ def columns_of(kind: str) -> tuple[str, ...]:
     return {TRADES: TRADE_COLUMNS, QUOTES: QUOTE_COLUMNS, **facts}.get(kind, BAR_COLUMNS)
 
 
+_ID_BITS: Final = (1 << 52) - 1
+"""Of an id, as many as a float tells apart; no two prints of one moment and price share them."""
 _STRETCH: Final = 4096
 """Events that are laid out together: as many as fit the processor's second cache, field after field."""
 
@@ -98,11 +100,11 @@ def events_of(kind: str, columns: dict[str, Array], rows: Array, seconds: int) -
     told = {name: column for name, column in columns.items() if len(column) == len(rows)}
     for start in range(0, len(rows), _STRETCH):
         part = slice(start, start + _STRETCH)
-        _lay_out(kind, {name: column[part] for name, column in told.items()}, rows[part], seconds, made[part])
+        _fill(kind, {name: column[part] for name, column in told.items()}, rows[part], seconds, made[part])
     return made
 
 
-def _lay_out(kind: str, columns: dict[str, Array], rows: Array, seconds: int, made: Events) -> None:
+def _fill(kind: str, columns: dict[str, Array], rows: Array, seconds: int, made: Events) -> None:
     made["event_ts"] = columns["ts"]
     made["sym"] = rows
     for field, column in zip("abcde", columns_of(kind), strict=False):
@@ -112,6 +114,8 @@ def _lay_out(kind: str, columns: dict[str, Array], rows: Array, seconds: int, ma
         made["ts"] = columns["ts"]
         if "event_ts" in columns:
             made["event_ts"] = columns["event_ts"]
+        if "id" in columns:
+            made["e"] = columns["id"] & _ID_BITS
         _later(columns, made)
     elif kind == QUOTES:
         made["kind"] = Kind.QUOTE

@@ -14,10 +14,10 @@ from qm.history.source import NO_ID, Columns, Text
 from qm.model.market import Print
 from qm.rules.calendar import Session
 from qm.rules.conditions import Tape, eligible, letters
-from qm.rules.lots import ROUND_LOTS
+from qm.rules.lots import round_lots
 
 _TAPES: Final = {"A": Tape.A, "B": Tape.B, "C": Tape.C, "1": Tape.A, "2": Tape.B, "3": Tape.C}
-_LEFT_OUT: Final = ("id", "file", "venue")
+_LEFT_OUT: Final = ("file", "venue")
 
 
 def flagged(columns: Columns, of: Session, findings: list[Finding]) -> Columns:
@@ -32,7 +32,7 @@ def flagged(columns: Columns, of: Session, findings: list[Finding]) -> Columns:
     regular = (happened >= of.open_ns) & (happened < of.close_ns)
     conditions = columns.texts.get("conditions")
     if conditions is None:
-        flag = np.where(columns.values["size"] >= _lots(columns.values["price"], of), Print.ALL, Print.VOLUME)
+        flag = np.where(columns.values["size"] >= round_lots(columns.values["price"], of.date), Print.ALL, Print.VOLUME)
     else:
         flag = _by_conditions(columns, conditions, regular, of, findings)
     return replace(columns, values=columns.values | {"flag": flag.astype(np.uint8)}, texts={})
@@ -55,7 +55,8 @@ def told_once(columns: Columns, findings: list[Finding], *, later: bool) -> Colu
     again = _same_id(columns, ids, venue) | _same_print(columns, ids, venue)
     found(columns, again, "told again", Action.REPAIRED, findings)
     columns = columns.take(~again) if again.any() else columns
-    return (matched(columns, findings) if later else columns.without("what")).without(*_LEFT_OUT)
+    # Ids are kept for those who must know a print again: only of sessions in which some are taken back.
+    return (matched(columns, findings) if later else columns.without("what", "id")).without(*_LEFT_OUT)
 
 
 def _by_conditions(columns: Columns, conditions: Text, regular: Array, of: Session, findings: list[Finding]) -> Array:
@@ -77,13 +78,6 @@ def _by_conditions(columns: Columns, conditions: Text, regular: Array, of: Sessi
     for letter, rows in sorted(strangers.items()):
         found(columns, rows, f"unknown sale condition {letter!a}: sets no price", Action.KEPT, findings)
     return bits[place]
-
-
-def _lots(price: Array, of: Session) -> Array:
-    rows = ROUND_LOTS.at(of.date)
-    upto = [float(limit) for limit, _ in rows if limit is not None]
-    # searchsorted: up to and including a limit is below it.
-    return np.array([lot for _, lot in rows])[np.searchsorted(upto, price, side="left")]
 
 
 def _same_id(columns: Columns, ids: Array, venue: Array) -> Array:

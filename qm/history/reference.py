@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import deque
 from collections.abc import Iterable, Mapping
+from itertools import islice, repeat
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -17,10 +18,10 @@ from qm.history.layout import SessionData
 from qm.history.summary import Summary, hours, summarise
 from qm.market.betas import BETA_DAYS, betas
 from qm.market.day_facts import COMPARED
-from qm.market.reference import COURSE, NOISE_TIMES, PRE_COURSE, Column, Reference
+from qm.market.reference import COURSE, NOISE_TIMES, PRE_COURSE, Column, Reference, Single
 from qm.model.instrument import SymbolTable
 from qm.rules.calendar import SESSION_MINUTES, is_session
-from qm.rules.ssr import SSR_DROP
+from qm.rules.ssr import SSR_DROP, ssr_trigger_usd
 
 DAYS: Final = 14
 """Full sessions behind each average."""
@@ -33,6 +34,10 @@ YEAR: Final = 252
 """Sessions behind the high of 52 weeks."""
 GONE: Final = 10
 """A symbol that misses more sessions than this is another series when it comes back."""
+NOON: Final = 30
+"""Boundary of the courses at which the morning is over."""
+BUSY_MORNING: Final = 10_000.0
+"""Shares; who usually trades as many by noon and one day none was kept from trading."""
 RANGES: Final = 7
 """Sessions of the narrowest range."""
 
@@ -54,7 +59,8 @@ class Split(NamedTuple):
 class ReferenceBuilder:
     """Takes in sessions in the order of their dates and says, at any time, what is known before the next one.
 
-    Volumes are averaged over the last fourteen full sessions, half days left out; prices and volumes are kept in the
+    Volumes are averaged over the last fourteen full sessions, half days left out, and of the courses by the time of day
+    the days on which the symbol was halted all morning; prices and volumes are kept in the
     shares of the latest session, splits in between applied once they are known.
     """
 
@@ -102,16 +108,17 @@ class ReferenceBuilder:
         self._splits = [split for split in self._splits if not (split.date <= date and split.known_at < hours(date)[0])]
         rows = self._rows(symbols)
         gone = self._gone(date)
-        self.forget(name for name in symbols if gone[self._row[name]])
+        self.forget(symbols.names[place] for place in np.flatnonzero(gone[rows]).tolist())
         before, self._last = self._last, date
         full = hours(date)[1] - hours(date)[0] == SESSION_MINUTES * 60 * 10**9
         if full:
             self._volume.append(self._wide(rows, day.volume))
-            self._opening.append(self._wide(rows, day.opening))
+            opening, course = self._without_idle(rows, day)
+            self._opening.append(self._wide(rows, opening))
             self._pre.append(self._wide(rows, day.pre_volume))
             self._moved.append(self._wide(rows, day.moved))
             self._curve.append(day.curve)
-            self._course.add(rows, day.course, len(self._close))
+            self._course.add(rows, course, len(self._close))
             self._pre_course.add(rows, day.pre_course, len(self._close))
         self._highs.append((date, self._wide(rows, day.high)))
         self._daily.append(self._wide(rows, self._moves(rows, day, before)))
@@ -192,18 +199,19 @@ class ReferenceBuilder:
         if self._last is not None and on <= self._last:
             raise DataError(f"Session {self._last} was not known before {on}.", "Ask for a later session.")
         made = Reference.empty(len(symbols))
-        pairs = [(i, self._row[name]) for i, name in enumerate(symbols) if name in self._row]
+        at = self._places(symbols)
         found, late = self._due(on)
-        gone = self._gone(on)
-        pairs = [(i, row) for i, row in pairs if not gone[row] and symbols.names[i] not in late]
-        if pairs:
-            to, at = np.array(pairs, np.int64).T
-            self._fill(made, to, at, on)
+        unsure = [self._row[name] for name in late if name in self._row]
+        worthless = self._gone(on)
+        worthless[unsure] = True
+        known = at >= 0
+        known[known] = ~worthless[at[known]]
+        if known.any():
+            self._fill(made, np.flatnonzero(known), at[known], on)
         curves = [curve for curve in self._curve if not np.isnan(curve[0])]
         if curves:
             made.curve[:] = np.mean(curves, axis=0)
         if self._last is not None and not _missed(self._last, on):
-            unsure = [self._row[name] for name in late if name in self._row]
             made.climate[:] = self._climate.before(unsure, market=COMPARED not in late)
         for name, factor in (found | dict(factors or {})).items():
             if name in symbols:
@@ -224,8 +232,7 @@ class ReferenceBuilder:
         made.pre_usual[:, to] = self._pre_course.mean(at, PRE_COURSE, LEAST_DAYS)
         made.or_volume[to] = _mean(self._opening, at)[0]
         made.pre_volume[to] = _mean(self._pre, at)[0]
-        for time in range(NOISE_TIMES):
-            made.noise[time, to] = _mean([column[time] for column in self._moved], at)[0]
+        made.noise[:, to] = _mean(self._moved, at, NOISE_TIMES)[0]
         made.high_52w[to] = self._year_high(at, on)
         # A restriction holds on the next session only, and a symbol that was not there yesterday is not known.
         yesterday = self._seen[at] == np.datetime64(self._last)
@@ -307,9 +314,14 @@ class ReferenceBuilder:
             place
         ]
 
+    def _places(self, symbols: SymbolTable) -> Rows:
+        """Return the rows of symbols, -1 where one has none."""
+        return np.fromiter(map(self._row.get, symbols, repeat(-1)), np.int64, len(symbols))
+
     def _rows(self, symbols: SymbolTable) -> Rows:
-        for name in symbols:
-            self._row.setdefault(name, len(self._row))
+        rows = self._places(symbols)
+        for place in np.flatnonzero(rows < 0).tolist():
+            rows[place] = self._row[symbols.names[place]] = len(self._row)
         more = len(self._row) - len(self._close)
         if more:
             unknown = np.full(more, np.nan)
@@ -320,12 +332,25 @@ class ReferenceBuilder:
             self._ranges = np.concatenate([self._ranges, np.zeros(more, np.int64)])
             self._known = np.concatenate([self._known, np.zeros(more, np.int64)])
             self._seen = np.concatenate([self._seen, np.full(more, np.datetime64("NaT"), "datetime64[D]")])
-        return np.array([self._row[name] for name in symbols], np.int64)
+        return rows
 
     def _wide(self, rows: Rows, column: Column) -> Column:
         wide = np.full((*column.shape[:-1], len(self._close)), np.nan)
         wide[..., rows] = column
         return wide
+
+    def _without_idle(self, rows: Rows, day: Summary) -> tuple[Column, Single]:
+        """Return the opening volumes and the courses of a day, unknown for who was halted all morning.
+
+        Bars tell no halts: a morning without a share counts as halted where many are usual by noon.
+        """
+        still = np.flatnonzero(day.course[NOON] == 0.0) if len(day.course) else np.empty(0, np.int64)
+        still = still[self._course.mean_by(NOON, rows[still], LEAST_DAYS) >= BUSY_MORNING]
+        if not len(still):
+            return day.opening, day.course
+        opening, course = day.opening.copy(), day.course.copy()
+        opening[still], course[:, still] = np.nan, np.nan
+        return opening, course
 
     def _prior(self, rows: Rows, before: dt.date | None, date: dt.date) -> Column:
         """Return the closes of the session before; NaN for who did not trade in it, and when it is not there."""
@@ -355,12 +380,11 @@ class ReferenceBuilder:
         self._ranges[rows] += 1
 
     def _short_sales(self, rows: Rows, day: Summary, date: dt.date) -> None:
-        drop = SSR_DROP.at(date)
-        if drop is None:
+        if SSR_DROP.at(date) is None:
             self._ssr[rows] = 0.0
             return
         before = self._close[rows]
-        fell = np.where(day.low <= before * (1.0 - float(drop)) + 1e-9, 1.0, 0.0)
+        fell = np.where(day.low <= ssr_trigger_usd(before, date), 1.0, 0.0)
         self._ssr[rows] = np.where(np.isnan(before) | np.isnan(day.low), np.nan, fell)
 
 
@@ -378,9 +402,9 @@ def apply_split(made: Reference, row: int, factor: float) -> None:
 
 
 def _missed(seen: dt.date, on: dt.date) -> int:
-    """Return the sessions between two dates; beyond the calendar every weekday is one."""
+    """Return the sessions between two dates, at most one more than `GONE`; beyond the calendar every weekday is one."""
     days = (seen + dt.timedelta(days=day) for day in range(1, (on - seen).days))
-    return sum(_open(day) for day in days)
+    return sum(1 for _ in islice(filter(_open, days), GONE + 1))
 
 
 def _open(day: dt.date) -> bool:
@@ -391,19 +415,21 @@ def _open(day: dt.date) -> bool:
 
 
 def _at(column: Column, at: Rows) -> Column:
+    inside = at < column.shape[-1]
+    if inside.all():
+        return column.take(at, axis=-1)
     # Earlier columns are shorter: they do not know the symbols that came later.
-    values = np.full(len(at), np.nan)
-    inside = at < len(column)
-    values[inside] = column[at[inside]]
+    values = np.full((*column.shape[:-1], len(at)), np.nan)
+    values[..., inside] = column[..., at[inside]]
     return values
 
 
-def _mean(columns: Iterable[Column], at: Rows) -> tuple[Column, Rows]:
-    """Return the mean of what is known, NaN where too little is, and how much there is."""
-    total, count = np.zeros(len(at)), np.zeros(len(at), np.int64)
+def _mean(columns: Iterable[Column], at: Rows, *times: int) -> tuple[Column, Rows]:
+    """Return the mean of what is known, NaN where too little is, and how much there is; by `times` first, if any."""
+    total, count = np.zeros((*times, len(at))), np.zeros((*times, len(at)), np.int64)
     for column in columns:
         values = _at(column, at)
         known = ~np.isnan(values)
-        total[known] += values[known]
+        np.add(total, values, out=total, where=known)
         count += known
-    return np.divide(total, count, out=np.full(len(at), np.nan), where=count >= LEAST_DAYS), count
+    return np.divide(total, count, out=np.full(total.shape, np.nan), where=count >= LEAST_DAYS), count

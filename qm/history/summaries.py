@@ -81,7 +81,7 @@ def _kept(path: Path, *, courses: bool = True) -> Summed | None:
         with np.load(path, allow_pickle=False) as found:
             # Only what is asked for is read: courses are most of a summary.
             columns = {f.name: found[f.name] if courses or f.name not in _COURSES else nothing for f in fields(Summary)}
-            return Summed(SymbolTable(str(name) for name in found["names"]), Summary(**columns))
+            return Summed(SymbolTable(found["names"].tolist()), Summary(**columns))
     except (OSError, ValueError, KeyError, BadZipFile):
         return None
 

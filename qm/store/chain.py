@@ -62,13 +62,14 @@ class Chain:
         self.seq = entry.seq
         return data, digest
 
-    def extend(self, entries: Iterable[Entry]) -> list[bytes]:
-        """Link several entries; returns their hashes."""
+    def extend(self, entries: Iterable[Entry]) -> list[tuple[bytes, bytes]]:
+        """Link several entries; returns their canonical encodings and their hashes."""
         head, encode, digest_of = self.head, _encode, sha256
-        links: list[bytes] = []
+        links: list[tuple[bytes, bytes]] = []
         for entry in entries:
-            head = digest_of(head + encode(entry)).digest()
-            links.append(head)
+            data = encode(entry)
+            head = digest_of(head + data).digest()
+            links.append((data, head))
             self.seq = entry.seq
         self.head = head
         return links

@@ -1,4 +1,4 @@
-"""The journal of a run that needs no file: a list of entries and their chain."""
+"""The journal of a run that is forgotten with its process: its entries and their chain."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from collections.abc import Iterator, Sequence
 from qm.errors import NotFoundError, StoreError
 from qm.model.events import Entry
 from qm.store.chain import Chain, RunHeader, Verdict
+from qm.store.held import Held
 from qm.store.mentions import orders_of, symbols_of
 from qm.store.projections import OrderRow, PositionRow, Projection, TradeRow
 
 
 class _Run:
-    __slots__ = ("chain", "entries", "header", "links")
+    __slots__ = ("chain", "header", "held")
 
     def __init__(self, header: RunHeader) -> None:
         self.header = header
         self.chain = Chain(header.genesis())
-        self.entries: list[Entry] = []
-        self.links: list[bytes] = []
+        self.held = Held()
 
 
 class MemoryJournal:
@@ -41,7 +41,7 @@ class MemoryJournal:
         return self._run.header
 
     def append(self, entries: Sequence[Entry], durable: bool) -> None:
-        """Keep entries; StoreError when they do not follow the last one. Nothing here is ever durable."""
+        """Keep entries, none of them durable; StoreError when they do not follow the last one, DiskFullError."""
         run = self._run
         if run is None:
             raise StoreError("No run was started in the journal.", "Start or resume a run first.")
@@ -53,16 +53,15 @@ class MemoryJournal:
                 f"Entry {entries[0].seq} does not follow entry {run.chain.seq} in the journal.",
                 "This is a defect: please report it.",
             )
-        run.links += run.chain.extend(entries)
-        run.entries += entries
+        run.held.add(run.chain.extend(entries))
 
     def read(self, run: str, after: int = 0) -> Iterator[Entry]:
         """Yield the entries of a run with `seq` above `after`, in order."""
-        return iter(self._find(run).entries[after:])
+        return self._find(run).held.entries(after)
 
     def links(self, run: str, after: int = 0) -> Iterator[tuple[int, bytes]]:
         """Yield `seq` and hash of the entries of a run, in order."""
-        return iter(list(enumerate(self._find(run).links[after:], after + 1)))
+        return ((seq, link) for seq, (_, link) in enumerate(self._find(run).held.links(after), after + 1))
 
     def head(self, run: str) -> tuple[int, bytes]:
         """Return `seq` and hash of the last entry; 0 and the genesis when there is none."""
@@ -73,7 +72,7 @@ class MemoryJournal:
         """Recompute the chain of a run and name the first entry that does not hold."""
         found = self._find(run)
         chain = Chain(found.header.genesis())
-        for entry, link in zip(found.entries, found.links, strict=True):
+        for (_, link), entry in zip(found.held.links(), found.held.entries(), strict=True):
             head, seq = chain.head, chain.seq
             if chain.add(entry)[1] != link:
                 return Verdict(run, seq, head, entry.seq, "the entry does not match its hash")
@@ -94,10 +93,10 @@ class MemoryJournal:
 
     def entry(self, run: str, seq: int) -> Entry:
         """Return one entry; NotFoundError when there is none."""
-        entries = self._find(run).entries
-        if not 1 <= seq <= len(entries):
-            raise NotFoundError(f"Run {run} has no entry {seq}.", f"Its last entry is {len(entries)}.")
-        return entries[seq - 1]
+        held = self._find(run).held
+        if not 1 <= seq <= len(held):
+            raise NotFoundError(f"Run {run} has no entry {seq}.", f"Its last entry is {len(held)}.")
+        return held.entry(seq)
 
     def chain_of_causes(self, run: str, seq: int) -> list[Entry]:
         """Return an entry and what led to it, the entry first, the first cause last."""
@@ -116,7 +115,7 @@ class MemoryJournal:
         # An order's symbol is looked up as of the entry, as the store does when it files the entry.
         projection = Projection(run, "")
         found: list[Entry] = []
-        for entry in self._find(run).entries:
+        for entry in self._find(run).held.entries():
             projection.apply(entry)
             orders = orders_of(entry.body)
             symbols = symbols_of(entry.body) or [projection.symbol_of(each) for each in orders]
@@ -162,6 +161,6 @@ class MemoryJournal:
     def _fold(self, run: str) -> Projection:
         found = self._find(run)
         projection = Projection(run, found.header.session)
-        for entry in found.entries:
+        for entry in found.held.entries():
             projection.apply(entry)
         return projection

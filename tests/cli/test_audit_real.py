@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from qm.clock import HOUR, at_ny
+from qm.clock import HOUR, MINUTE, at_ny
 from tests.cli.program import inside
 
 # Read before each test forgets the settings of the environment.
@@ -76,7 +76,7 @@ def test_minute_bars_of_regular_hours_lack_the_auction(tmp_path: Path, capsys: R
     # The same bars, labelled by their end.
     table = pq.read_table(path)
     late = tmp_path / "late.parquet"
-    pq.write_table(table.set_column(0, "ts", pc.add(table["ts"], 60_000_000_000)), late)
+    pq.write_table(table.set_column(0, "ts", pc.add(table["ts"], MINUTE)), late)
     take(capsys, late, "late")
     labels = concerns(capsys, "late")["end_labels"]
     assert labels["level"] == "bad"

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from qm.clock import SECOND, at_ny
-from qm.rules.calendar import previous_session, session
+from qm.rules.calendar import previous_session, session, sessions
 from tests.cli.program import Done, inside
 
 DAY = dt.date(2025, 11, 14)
@@ -135,3 +135,20 @@ def test_the_real_runner_day_runs_on_prints_and_quotes(capsys: Run) -> None:
         assert "not measured" not in done.err
         assert done.json["symbols"] == 11
         assert done.json["records"] > 370_000
+
+
+def test_what_kind_of_days_came_before_is_told(tmp_path: Path, capsys: Run) -> None:
+    days = [each.open_ns for each in sessions(dt.date(2025, 1, 2), dt.date(2025, 2, 4))]
+    close = 600.0 + np.arange(len(days))
+    prices = dict.fromkeys(("open", "high", "low", "close"), close)
+    path = tmp_path / "spy.parquet"
+    pq.write_table(pa.table({"ts": days, "symbol": ["SPY"] * len(days), **prices, "volume": [1e6] * len(days)}), path)
+    assert inside(capsys, "data", "import", str(path), "--dataset", "index").code == 0
+    mean = close[-21:-1].mean()
+    known = inside(capsys, "data", "known", "index", "--json").json
+    assert known["climate"]["spy_sma20_pct"] == pytest.approx(100 * (close[-2] / mean - 1), abs=1e-3)
+    shown = inside(capsys, "data", "known", "index").out
+    assert "before the open: SPY +1.5" in shown
+    assert "from its 20-day mean" in shown
+    # Of the first session nobody knows what came before.
+    assert inside(capsys, "data", "known", "index", "--session", "2025-01-02", "--json").json["climate"] == {}

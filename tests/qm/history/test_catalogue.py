@@ -1,3 +1,5 @@
+import errno
+import os
 from pathlib import Path
 
 import msgspec
@@ -5,7 +7,8 @@ import numpy as np
 import pytest
 
 from qm.clock import MINUTE
-from qm.errors import DataError, NotFoundError, UsageError
+from qm.errors import DataError, DiskFullError, NotFoundError, UsageError
+from qm.history import daycache
 from qm.history.catalogue import Catalogue
 from qm.history.manifest import SCHEMA, Manifest
 from qm.model.market import EVENT, Kind
@@ -70,6 +73,22 @@ def test_a_cache_that_cannot_be_written_costs_only_time(tmp_path: Path) -> None:
     assert len(catalogue.load("made_up", DAY).events) == 780
 
 
+def test_a_full_disk_costs_memory_and_not_the_session(
+    catalogue: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "no space")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        found = catalogue.load("made_up", DAY)
+        patch.setattr(daycache, "LARGE_ROWS", 700)
+        with pytest.raises(DiskFullError):
+            catalogue.load("made_up", DAY)
+    assert not list((tmp_path / "cache" / "made_up" / "bars_1m").iterdir())
+    assert np.array_equal(catalogue.load("made_up", DAY).events, found.events)
+
+
 def test_other_data_of_the_same_day_leaves_no_stale_cache(catalogue: Catalogue, tmp_path: Path) -> None:
     catalogue.load("made_up", DAY)
     more = minute_bars()
@@ -125,6 +144,13 @@ def test_a_damaged_file_is_named_with_its_remedy(
         catalogue.load("made_up", DAY)
     assert str(path) in caught.value.problem
     assert "--replace" in caught.value.remedy
+
+
+def test_a_file_with_other_rows_than_its_manifest_says_is_refused(catalogue: Catalogue, tmp_path: Path) -> None:
+    manifest = stored(tmp_path, ".json")
+    manifest.write_bytes(manifest.read_bytes().replace(b'"rows": 780', b'"rows": 779'))
+    with pytest.raises(DataError, match="it has 780 rows, and its manifest says 779"):
+        catalogue.load("made_up", DAY)
 
 
 def test_a_missing_parquet_file_is_named(catalogue: Catalogue, tmp_path: Path) -> None:

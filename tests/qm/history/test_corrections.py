@@ -42,7 +42,8 @@ PRINTS = [trade(OPEN, 0, 10.0, 100), trade(OPEN + SECOND, 0, 99.0, 200), trade(O
 def test_a_cancel_of_an_id_is_told_when_it_was_told(tmp_path: Path, word: str) -> None:
     rows = [(0, 10.0, 100), (1, 99.0, 200), (2, 10.1, 100), (9, 99.0, 200)]
     found, report = brought_in(tmp_path, *rows, id=[1, 2, 3, 2], action=["", "", "", word])
-    assert found.tolist() == events([*PRINTS, cancel(OPEN + 9 * SECOND, PRINTS[1])]).tolist()
+    known = [trade(each[0], 0, each[6], each[7], known_by=number) for number, each in enumerate(PRINTS, 1)]
+    assert found.tolist() == events([*known, cancel(OPEN + 9 * SECOND, known[1])]).tolist()
     assert told(report) == {"takes back or corrects a print": 1}
     assert report.rows_refused == 0
 
@@ -51,8 +52,16 @@ def test_a_correction_repeats_what_it_corrects(tmp_path: Path) -> None:
     rows = [(0, 10.0, 100), (1, 99.0, 200), (2, 10.1, 100), (9, 9.9, 50)]
     found, _ = brought_in(tmp_path, *rows, id=["a", "b", "c", "b"], correction=["00", "01", "00", "12"])
     # Fifty shares are an odd lot: the corrected print sets no price.
-    expected = correction(OPEN + 9 * SECOND, PRINTS[1], 9.9, 50, Print.VOLUME)
-    assert found.tolist() == events([*PRINTS, expected]).tolist()
+    known = [(*each[:10], told) for each, told in zip(PRINTS, found["e"].tolist(), strict=False)]
+    expected = correction(OPEN + 9 * SECOND, known[1], 9.9, 50, Print.VOLUME)
+    assert found.tolist() == events([*known, expected]).tolist()
+    # Ids that are words are told apart by what is left of them in a record.
+    assert len({*found["e"].tolist()}) == 3
+
+
+def test_ids_are_kept_only_where_something_is_taken_back(tmp_path: Path) -> None:
+    found, _ = brought_in(tmp_path, (0, 10.0, 100), (1, 99.0, 200), id=[1, 2])
+    assert not found["e"].any()
 
 
 def test_without_ids_the_tape_marks_what_was_taken_back(tmp_path: Path) -> None:
@@ -121,6 +130,12 @@ def test_history_knows_a_day_as_it_stood_in_the_end() -> None:
     builder = ReferenceBuilder()
     builder.add(day_of(rows))
     assert builder.reference(SymbolTable("AB"), NEXT).prev_high[0] == 10.1
+
+
+def test_of_equal_prints_the_one_with_the_id_is_taken_back() -> None:
+    sweep = [trade(OPEN, 0, 10.0, 100, known_by=number) for number in (1, 2, 3)]
+    left = settled(events([*sweep, cancel(OPEN + 1, sweep[1])]))
+    assert left.tolist() == events([sweep[0], sweep[2]]).tolist()
 
 
 def test_of_equal_prints_one_is_taken_back() -> None:
