@@ -13,6 +13,7 @@ from brokers.sim.fills import meet_print, meet_quote
 from brokers.sim.restrictions import hold_back, outermost, short_problem
 from brokers.sim.settings import MS, SimSettings
 from brokers.sim.spreads import spread_of
+from qm.clock import SECOND
 from qm.market.market import Market, Record
 from qm.market.rows import PRINTS
 from qm.market.standing import listing_of
@@ -26,7 +27,6 @@ BAR, TRADE, QUOTE, STATUS = int(Kind.BAR), int(Kind.TRADE), int(Kind.QUOTE), int
 HALTED = int(Status.HALTED)
 ENTRY, SELL = Purpose.ENTRY, Side.SELL
 ELIGIBLE = int(Print.LAST | Print.HIGH_LOW)
-SECOND = 1_000_000_000
 
 
 class SimExchange:

@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from qm.clock import MINUTE
 from qm.model.approved import Approved
 from qm.model.events import (
     Check,
@@ -31,7 +32,6 @@ from qm.risk.market_rules import in_these_hours, margin, market_open, off_the_ba
 from qm.risk.sizing import aim, traded
 from qm.rules.day_rules import DayRules
 
-MINUTE_NS = 60_000_000_000
 PATTERN_SESSIONS = 5
 """Sessions over which day trades are counted where they are limited."""
 VOLUME_CHECK: Final = "position against five minutes' volume"
@@ -107,8 +107,8 @@ class Gate:
         stop = signal.stop
         # Three cents are three cents, whatever their binary fractions say.
         gap = None if stop is None else round(signal.side.sign * (price - stop), 8)
-        minute = (seen.rules.trades_ns(signal.type, seen.now) - seen.open_ns) / MINUTE_NS
-        last = (seen.close_ns - seen.open_ns) / MINUTE_NS - lim.last_entry_min
+        minute = (seen.rules.trades_ns(signal.type, seen.now) - seen.open_ns) / MINUTE
+        last = (seen.close_ns - seen.open_ns) / MINUTE - lim.last_entry_min
         notional = price * sizing.shares
         least = round(lim.min_stop_ticks * seen.rules.tick_at(price), 8)
         used, equity = seen.used_usd, seen.equity_usd
@@ -206,7 +206,7 @@ class Gate:
         # Old times are not dropped here: judging must not change state, or a fold would differ.
         old = 0
         for ts in self._sent:
-            if ts > now - MINUTE_NS:
+            if ts > now - MINUTE:
                 break
             old += 1
         return len(self._sent) - old
@@ -237,7 +237,7 @@ class Gate:
         assert isinstance(body, Intended)
         if body.order.purpose is Purpose.ENTRY:
             self._sent.append(entry.ts)
-            while self._sent and self._sent[0] <= entry.ts - MINUTE_NS:
+            while self._sent and self._sent[0] <= entry.ts - MINUTE:
                 self._sent.popleft()
 
 

@@ -135,19 +135,21 @@ AUCTIONS: Final[dict[Venue, Schedule[Cutoffs]]] = {
 class Official(NamedTuple):
     """Sale conditions of the listing exchange's prints."""
 
-    opening: str
+    opening: str = "Q"
     """Market center official open."""
-    closing: str
+    closing: str = "M"
     """Market center official close."""
-    crosses: frozenset[str]
-    """Prints of the auctions themselves: opening, closing and reopening; they carry the volume."""
+    open_cross: str = "O"
+    """Prints of the auctions themselves, which carry the volume: opening, closing and reopening."""
+    close_cross: str = "6"
+    reopening: str = "5"
 
 
 OFFICIAL: Final = schedule(
     "official prices",
     (
         "1998-01-01",
-        Official("Q", "M", frozenset({"O", "6", "5"})),
+        Official(),
         "CTA and UTP specifications, sale conditions; used for the years before these codes as well.",
     ),
 )

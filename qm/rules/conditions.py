@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from qm.model.market import Print
+from qm.rules.auctions import OFFICIAL
 from qm.rules.dated import Schedule, schedule
 
 
@@ -25,8 +26,6 @@ ODD_LOT: Final = "I"
 REGULAR: Final = "@"
 _PRICE: Final = Print.LAST | Print.HIGH_LOW
 
-_AUCTION: Final = {"O": Print.OPENING, "6": Print.CLOSING}
-"""Prints of auctions, as all exchanges mark their own; the official ones (Q, M) repeat one of them."""
 _EXTENDED: Final = frozenset("TU")
 """Prints of extended hours: T in its order, U late."""
 
@@ -139,6 +138,8 @@ def _eligible(codes: str, day: dt.date, regular: bool, tape: Tape | None) -> Eli
         if code in _EXTENDED and regular:
             bits &= ~_PRICE
     if bits & _PRICE == _PRICE:
-        for code in codes:
-            bits |= _AUCTION.get(code, NOTHING)
+        # All exchanges mark the prints of their own auctions; the official ones repeat one of them.
+        marks = OFFICIAL.at(day)
+        bits |= Print.OPENING if marks.open_cross in codes else NOTHING
+        bits |= Print.CLOSING if marks.close_cross in codes else NOTHING
     return Eligible(bits, unknown)

@@ -13,6 +13,8 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from qm.model.order import Side
+from qm.rules.access import access_fee_cap
+from qm.rules.dated import Schedule, schedule
 from qm.rules.rates import CAT, SECTION_31, TAF
 
 ZERO: Final = Decimal(0)
@@ -40,33 +42,64 @@ class Fees(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Commission:
-    """A broker's price list for one order: per share, with a minimum, and a maximum as a fraction of its value."""
+class Price:
+    """What a broker takes for an order: per share, at least and at most so much, and what it passes on."""
 
-    id: str
     per_share: Decimal = ZERO
     minimum: Decimal = ZERO
     maximum_fraction: Decimal | None = None
+    """Of the value of the order."""
+    passed_on: Decimal = ZERO
+    """$ per share of others, on top of all this."""
+    taking: bool = False
+    """Passed on as well: the most that an exchange may charge for taking a quote. Orders that wait pay less."""
 
-    def of(self, qty: int, price: Decimal) -> Decimal:
+    def of(self, qty: int, price: Decimal, day: dt.date) -> Decimal:
         """Return the commission of an order filled at once, $."""
         charge = max(self.per_share * qty, self.minimum)
         if self.maximum_fraction is not None:
             charge = min(charge, self.maximum_fraction * qty * price)
-        return charge
+        more = self.passed_on
+        if self.taking:
+            more += access_fee_cap(price, day) or ZERO
+        return charge + more * qty
 
 
-NO_COMMISSION: Final = Commission("zero")
-IBKR_FIXED: Final = Commission("ibkr_fixed", Decimal("0.005"), Decimal(1), Decimal("0.01"))
+@dataclass(frozen=True, slots=True)
+class Commission:
+    """A broker's price list by date."""
+
+    id: str
+    prices: Schedule[Price]
 
 
-COMMISSIONS: Final[dict[str, Commission]] = {each.id: each for each in (NO_COMMISSION, IBKR_FIXED)}
+def _commission(name: str, price: Price, source: str) -> Commission:
+    return Commission(name, schedule(f"commission {name}", ("1998-01-01", price, source)))
+
+
+_ALL_YEARS: Final = "; used for all years; not read in the original: dates."
+_IBKR_MOST: Final = Decimal("0.01")
+NO_COMMISSION: Final = _commission("zero", Price(), "Alpaca brokerage fee schedule; used for all years.")
+IBKR_FIXED: Final = _commission(
+    "ibkr_fixed",
+    Price(Decimal("0.005"), Decimal(1), _IBKR_MOST),
+    "Interactive Brokers Pro, fixed pricing of US shares" + _ALL_YEARS,
+)
+IBKR_TIERED: Final = _commission(
+    "ibkr_tiered",
+    Price(Decimal("0.0035"), Decimal("0.35"), _IBKR_MOST, passed_on=Decimal("0.0002"), taking=True),
+    "Interactive Brokers Pro, tiered pricing of US shares, lowest volume, with clearing" + _ALL_YEARS,
+)
+ALPACA_ELITE: Final = _commission(
+    "alpaca_elite", Price(Decimal("0.004")), "Alpaca Elite, all in, per share" + _ALL_YEARS
+)
+
+COMMISSIONS: Final[dict[str, Commission]] = {
+    each.id: each for each in (NO_COMMISSION, IBKR_FIXED, IBKR_TIERED, ALPACA_ELITE)
+}
 """Price lists by name."""
-
-
-def per_share(rate: Decimal) -> Commission:
-    """Return a commission of `rate` $ per share without a minimum."""
-    return Commission(f"per_share_{rate}", rate)
+COMMISSION_PRICES: Final = {name: each.prices for name, each in COMMISSIONS.items()}
+"""Their tables by name."""
 
 
 class _Rates(NamedTuple):
@@ -109,7 +142,7 @@ class FeeSchedule:
         fees = buy_fees(date, qty) if side is Side.BUY else sell_fees(date, qty, price)
         if self.commission is NO_COMMISSION:
             return fees
-        return fees._replace(commission=self.commission.of(qty, price))
+        return fees._replace(commission=self.commission.prices.at(date).of(qty, price, date))
 
     def round_trip_usd(self, qty: int, price: float, date: dt.date) -> float:
         """Return what buying and selling `qty` shares at one price costs, $, not rounded; 0 for no price."""
@@ -130,7 +163,7 @@ class DayFees:
     commission has its minimum and its maximum per order, however many fills it took.
     """
 
-    __slots__ = ("_cat", "_commission", "_orders", "_rates", "_sec", "_taf", "charged", "date", "schedule")
+    __slots__ = ("_cat", "_commission", "_orders", "_price", "_rates", "_sec", "_taf", "charged", "date", "schedule")
 
     def __init__(self, schedule: FeeSchedule, date: dt.date) -> None:
         self.schedule = schedule
@@ -138,6 +171,7 @@ class DayFees:
         self.charged = ZERO
         """$ charged so far."""
         self._rates = _rates(date)
+        self._price = schedule.commission.prices.at(date)
         self._sec = self._taf = self._cat = self._commission = ZERO
         self._orders: dict[str, tuple[int, Decimal, Decimal]] = {}
         """By order: shares and $ filled, and its commission so far."""
@@ -159,10 +193,10 @@ class DayFees:
 
     def _commissioned(self, qty: int, price: Decimal, order: str) -> Decimal:
         if not order:
-            return self.schedule.commission.of(qty, price)
+            return self._price.of(qty, price, self.date)
         filled, value, before = self._orders.get(order, (0, ZERO, ZERO))
         filled, value = filled + qty, value + price * qty
-        whole = self.schedule.commission.of(filled, value / filled)
+        whole = self._price.of(filled, value / filled, self.date)
         self._orders[order] = (filled, value, whole)
         return whole - before
 

@@ -8,10 +8,14 @@ from enum import IntEnum
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
 from qm.clock import MINUTE
 from qm.rules.calendar import Session
 from qm.rules.dated import schedule
 
+Column = npt.NDArray[np.float64]
 CENT: Final = Decimal("0.01")
 
 
@@ -115,6 +119,20 @@ def band_fraction(
     else:
         fraction = min(rule.penny_usd / reference, rule.penny_fraction)
     return fraction * leverage * (2.0 if _doubled(rule, tier, prior_close, of, ns) else 1.0)
+
+
+def widths(
+    rule: LuldRule, large: npt.NDArray[np.bool_] | np.bool_, prior_close: Column, reference: Column
+) -> npt.NDArray[np.float64]:
+    """Return the width of the bands by symbol as `band_fraction` has it, neither doubled nor leveraged.
+
+    `large` are those of tier one. Where the prior close is not known it is that between the two price levels.
+    """
+    above, below = prior_close > rule.above, prior_close < rule.penny
+    with np.errstate(divide="ignore", invalid="ignore"):
+        penny = np.minimum(rule.penny_usd / reference, rule.penny_fraction)
+    found = np.where(above, np.where(large, rule.tier_one, rule.tier_two), rule.middle)
+    return np.where(below, penny, found)
 
 
 def luld_bands(

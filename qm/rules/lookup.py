@@ -14,7 +14,7 @@ from qm.rules.borrow import BORROW
 from qm.rules.calendar import Phase, Session, phase
 from qm.rules.dated import Schedule
 from qm.rules.extended import HOURS
-from qm.rules.limits import LULD, Bands, Tier, band_fraction, luld_bands
+from qm.rules.limits import LULD, TIER_PROXY, Bands, Tier, band_fraction, luld_bands
 from qm.rules.lots import ROUND_LOTS, round_lot
 from qm.rules.margin import HOUSE, REGIMES, REQUIREMENTS, Broker, Regime
 from qm.rules.mwcb import MWCB
@@ -73,6 +73,8 @@ class Applies:
     band: float | None
     """Width of the volatility bands, as a fraction of the reference price."""
     bands: Bands | None
+    tier_one_usd: float
+    """Average $ traded in a day that stands for the lists of tier one."""
     short_trigger: Decimal | None
     """$ at or below which a trade restricts short sales."""
     lowest_short: Decimal | None
@@ -105,6 +107,7 @@ _COMMON: Final[tuple[Schedule[Any], ...]] = (
     TICKS,
     ROUND_LOTS,
     LULD,
+    TIER_PROXY,
     MWCB,
     SSR_DROP,
     BORROW,
@@ -133,6 +136,7 @@ def what_applies(facts: Facts, of: Session, ns: int) -> Applies:
         round_lot=None if facts.average_close is None else round_lot(facts.average_close, day),
         band=band,
         bands=bands,
+        tier_one_usd=TIER_PROXY.at(day),
         short_trigger=None if prior is None else ssr_trigger(prior, day),
         lowest_short=None if facts.bid is None or not facts.restricted else lowest_short_price(facts.bid, day),
         market_halts=() if halts is None else halts.drops,

@@ -6,6 +6,9 @@ import datetime as dt
 from decimal import Decimal
 from typing import Final, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
 from qm.rules.dated import schedule
 
 ROUND_LOTS: Final = schedule(
@@ -33,6 +36,15 @@ class Month(NamedTuple):
 def round_lot(average_close: Decimal, day: dt.date) -> int:
     """Return the shares of a round lot on `day` of a stock with this average close in `evaluated(day)`, $."""
     return next(lot for upto, lot in ROUND_LOTS.at(day) if upto is None or average_close <= upto)
+
+
+def round_lots(price: npt.NDArray[np.float64], day: dt.date) -> npt.NDArray[np.int64]:
+    """Return the shares of a round lot by a price near the average that decides; 100 where it is unknown."""
+    rows = ROUND_LOTS.at(day)
+    upto = [float(limit) for limit, _ in rows if limit is not None]
+    # Up to and including a limit lies before it. A price that is not a number would lie behind all of them.
+    places = np.searchsorted(upto, np.where(np.isnan(price), 0.0, price), side="left")
+    return np.array([lot for _, lot in rows], np.int64)[places]
 
 
 def evaluated(day: dt.date) -> Month | None:

@@ -10,10 +10,11 @@ import numpy.typing as npt
 
 from qm.model.market import EVENT, Events, Kind, Print, Status, bands, status
 from qm.rules.calendar import Session
-from qm.rules.limits import TIER_PROXY
-from qm.rules.lots import ROUND_LOTS
+from qm.rules.halts import HaltCode
+from qm.rules.limits import TIER_PROXY, Bands
+from qm.rules.lots import round_lots
 from qm.rules.luld_board import LuldBoard
-from qm.rules.luld_events import BandsSet, Disproved, Event, Evidence, Lifted, Paused, Reopened
+from qm.rules.luld_events import Band, BandsSet, Disproved, Event, Evidence, LeftToClose, Lifted, Paused, Reopened
 from qm.rules.luld_events import Events as Happened
 
 Column = npt.NDArray[np.float64]
@@ -34,17 +35,30 @@ class LuldTape:
     before it, except that a reopening stands right before the print that shows it. A print far outside the bands
     counts when it is the third in a row. A symbol whose prior close is unknown has no bands, and no pauses.
 
+    The first reference price is that of the opening auction where the feed marks prints of auctions (`openings`), and
+    for a symbol without such a print the mean of the first five minutes, or the prior close; where the feed marks none
+    it is the first print of regular hours. Of which exchange an opening print is, is not known here: the first counts.
+
     `prior_close` ($), `day_usd` (average $ traded in a day, which stands for the lists of tier one) and `leverage` (of
     leveraged funds; NaN is 1) are by row.
     """
 
-    def __init__(self, of: Session, prior_close: Column, day_usd: Column, leverage: Column | None = None) -> None:
+    def __init__(
+        self,
+        of: Session,
+        prior_close: Column,
+        day_usd: Column,
+        leverage: Column | None = None,
+        openings: bool = False,
+    ) -> None:
         times = None if leverage is None else np.where(leverage >= 1.0, leverage, 1.0)
-        self._board = LuldBoard(of, tiers(day_usd, of), prior_close, times, evidence=Evidence.PRINTS)
+        self._board = LuldBoard(of, tiers(day_usd, of), prior_close, times, Evidence.PRINTS, openings)
         self._board.begin()
         self._of = of
-        self._lots = round_lots(prior_close, of)
-        self._paused: dict[int, None] = {}
+        self._lots = round_lots(prior_close, of.date)
+        self._paused: dict[int, int] = {}
+        """When each pause that lasts may end, ns UTC, by row."""
+        self._bands: dict[int, Bands] = {}
         self._beyond: dict[int, int] = {}
 
     def over(self, batches: Iterable[Events]) -> Iterator[Events]:
@@ -62,10 +76,11 @@ class LuldTape:
         places: list[int] = []
         picked = np.flatnonzero(self._eligible(batch))
         rows, prices = batch["sym"][picked].tolist(), batch["a"][picked].tolist()
-        for at, now, row, price in zip(picked.tolist(), ts[picked].tolist(), rows, prices, strict=True):
+        opens = ((batch["flag"][picked] & Print.OPENING) != 0).tolist()
+        for at, now, row, price, opening in zip(picked.tolist(), ts[picked].tolist(), rows, prices, opens, strict=True):
             for other, happened in board.advance(now):
                 self._tell(other, happened, ts, made, places)
-            happened = board.trade(row, now, price, eligible=self._believed(row, price))
+            happened = board.trade(row, now, price, self._believed(row, price), opening)
             if happened:
                 self._tell_of_print(row, happened, at, made, places)
         for other, happened in board.advance(int(ts[-1])):
@@ -109,11 +124,15 @@ class LuldTape:
     def _records(self, row: int, event: Event) -> list[tuple[Any, ...]]:
         match event:
             case BandsSet():
+                self._bands[row] = event.bands
                 lower, upper = event.bands
                 return [bands(event.ns, row, float(lower), float(upper), event.reference)]
             case Paused():
-                self._paused[row] = None
-                return [status(event.ns, row, Status.PAUSED)]
+                self._paused[row] = event.until_ns
+                return [self._pause(row, event)]
+            case LeftToClose() if self._paused.get(row) not in (None, self._of.close_ns):
+                self._paused[row] = self._of.close_ns
+                return [status(event.ns, row, Status.PAUSED, HaltCode.LUDP, trades_ns=self._of.close_ns)]
             case Reopened() | Disproved():
                 self._paused.pop(row, None)
                 return [status(event.ns, row, Status.TRADING)]
@@ -127,18 +146,13 @@ class LuldTape:
             case _:
                 return []
 
+    def _pause(self, row: int, event: Paused) -> tuple[Any, ...]:
+        """Tell a pause with the band that it was due at; nobody tells when quotes go on."""
+        bands = self._bands[row]
+        due = 0.0 if event.band is None else float(bands.upper if event.band is Band.UPPER else bands.lower)
+        return status(event.ns, row, Status.PAUSED, HaltCode.LUDP, due, trades_ns=event.until_ns)
+
 
 def tiers(day_usd: Column, of: Session) -> npt.NDArray[np.uint8]:
     """Return the tier by row, by a stand-in for the lists that nobody kept: see `TIER_PROXY`."""
     return np.where(day_usd >= TIER_PROXY.at(of.date), 1, 2).astype(np.uint8)
-
-
-def round_lots(price: Column, of: Session) -> Column:
-    """Return the shares of a round lot by row, by a price near the average that decides; 100 where it is unknown."""
-    lots = np.full(len(price), 100.0)
-    low = 0.0
-    for upto, lot in ROUND_LOTS.at(of.date):
-        high = np.inf if upto is None else float(upto)
-        lots[(price > low) & (price <= high)] = lot
-        low = high
-    return lots

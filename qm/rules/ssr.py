@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
-from typing import Final
+from math import nan
+from typing import Final, TypeVar
+
+import numpy as np
+import numpy.typing as npt
 
 from qm.model.order import LIMITS, STOPS
 from qm.rules.calendar import Session, next_session, previous_session
@@ -23,6 +27,9 @@ SSR_DROP: Final = schedule(
 """Fall from the prior close, as a fraction, that restricts short sales for the rest of the day and the next session."""
 
 
+EXACT: Final = 1e-9
+"""$ that binary fractions may put between a price and the trigger."""
+Prices = TypeVar("Prices", float, npt.NDArray[np.float64])
 LIMITED: Final = LIMITS - STOPS
 """Types of order that may sell short under it: those with a limit from the start, auctions included."""
 
@@ -31,6 +38,12 @@ def ssr_trigger(prior_close: Decimal, day: dt.date) -> Decimal | None:
     """Return the price at or below which a regular-hours trade restricts short sales; None before the rule."""
     drop = SSR_DROP.at(day)
     return None if drop is None else prior_close * (1 - drop)
+
+
+def ssr_trigger_usd(prior_close: Prices, day: dt.date) -> Prices:
+    """Return `ssr_trigger` for closes as floats, one or many, with room for what is not exact in them; NaN for none."""
+    drop = SSR_DROP.at(day)
+    return prior_close * (nan if drop is None else 1.0 - float(drop)) + EXACT
 
 
 def ssr_until(triggered: dt.date) -> dt.date:

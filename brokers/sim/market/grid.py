@@ -10,7 +10,16 @@ import numpy as np
 import numpy.typing as npt
 
 from brokers.sim.market.universe import Array
+from qm.rules.ticks import TICKS
 
+_TICKS: Final = TICKS.rows[-1].value
+EDGE: Final = float(_TICKS.edge)
+"""$ from which prices are whole cents."""
+CENTS: Final = float(1 / _TICKS.coarse)
+PENNIES: Final = float(1 / _TICKS.fine)
+"""Ticks in a dollar, from the edge on and below it."""
+ROUND_UP: Final = EDGE - 0.5 / PENNIES
+"""$ from which a price rounds to the edge."""
 PAUSED: Final = -1
 Single = npt.NDArray[np.float32]
 
@@ -27,6 +36,8 @@ class Pause:
     """The band on which the market leaned when it paused."""
     reopens: float
     """Price of the reopening auction; NaN when there is none."""
+    due_ns: int
+    """When trading was to go on, as it was known when the pause began; the close where it was not that day."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from qm.market.day_facts import COMPARED
 from qm.market.reference import COURSE, NOISE_TIMES, PRE_COURSE, Reference
 from qm.model.market import Kind
 from qm.rules.calendar import FIRST_SESSION, SESSION_MINUTES, Session, previous_session
+from qm.rules.ssr import ssr_trigger_usd
 
 LOOKBACK: Final = 14
 """Sessions behind averages; also behind the one that would go back further."""
@@ -35,7 +36,6 @@ SHORT: Final = 10
 YEAR: Final = 252
 NARROW: Final = 7
 OPENING_MINUTES: Final = 5
-SSR_FRACTION: Final = 0.90
 PRE_MEAN: Final = 0.0095
 """Mean premarket volume of a busy symbol as a share of its regular volume."""
 
@@ -117,7 +117,7 @@ class History:
             nr7=_narrowest(highs, lows),
             inside_day=_inside(highs, lows),
             noise=_exact(_noise(past[1:], days, opens, closes)),
-            ssr_carried=(last.low <= SSR_FRACTION * ticks(prices[-2])).astype(np.float64),
+            ssr_carried=(last.low <= ssr_trigger_usd(ticks(prices[-2]), past[-1].date)).astype(np.float64),
             dividend=np.zeros(len(u)),
             split_factor=np.ones(len(u)),
             adv10=np.rint(volume[-SHORT:].mean(axis=0)),

@@ -13,12 +13,12 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from brokers.sim.market.grid import PAUSED, Cut, Grid, Pause
+from brokers.sim.market.grid import EDGE, PAUSED, PENNIES, Cut, Grid, Pause
 from brokers.sim.market.streams import Stream, stream
 from brokers.sim.market.universe import Array, Universe
 from qm.clock import MINUTE, SECOND
 from qm.rules.calendar import Session
-from qm.rules.limits import LULD, Tier
+from qm.rules.limits import LULD, Tier, widths
 from qm.rules.luld import Luld
 from qm.rules.luld_events import Event, Evidence, Extended, LeftToClose, LimitEntered, Paused, Phase
 
@@ -59,7 +59,7 @@ def find_pauses(universe: Universe, of: Session, seed: int, grid: Grid, prior: A
     for column, near in _candidates(universe, of, grid, prior).items():
         row = int(grid.rows[column])
         tier = Tier.ONE if universe.large[row] else Tier.TWO
-        machine = Luld(of, tier, max(float(prior[row]), 0.0001), evidence=Evidence.PRINTS)
+        machine = Luld(of, tier, max(float(prior[row]), 1.0 / PENNIES), evidence=Evidence.PRINTS)
         rng = stream(seed, of.date, Stream.PAUSES, row)
         found.append(_Follower(machine, of, grid, row, column, rng).run(near))
     return found
@@ -90,11 +90,7 @@ def _candidates(universe: Universe, of: Session, grid: Grid, prior: Array) -> di
     rule = LULD.at(of.date)
     assert rule is not None
     prior = prior[grid.rows]
-    fraction = np.where(
-        prior > rule.above, np.where(universe.large[grid.rows], rule.tier_one, rule.tier_two), rule.middle
-    )
-    penny = np.minimum(rule.penny_usd / np.exp(grid.log[0]), rule.penny_fraction)
-    fraction = np.where(prior < rule.penny, penny, fraction)
+    fraction = widths(rule, universe.large[grid.rows], prior, np.exp(grid.log[0]))
     window = rule.reference_minutes
     # Most symbols never move so far; the others are compared with their own mean.
     wild = np.flatnonzero(np.ptp(grid.log, axis=0) + 2.0 * grid.sd.max(axis=0) > NEAR * fraction)
@@ -141,7 +137,7 @@ class _Follower:
             start, end, reach = self.log[minute], self.log[minute + 1], REACH * self.sd[minute]
             if bands is None or not self.traded[minute]:
                 continue
-            low, high = (float(np.log(max(float(band), 0.0001))) for band in bands)
+            low, high = (float(np.log(max(float(band), 1.0 / PENNIES))) for band in bands)
             calm = machine.phase is not Phase.LIMIT and resumes <= at
             if calm and low < min(start, end) - reach and max(start, end) + reach < high:
                 self._told(machine.trade(at + MINUTE // 2, _usd(0.5 * (start + end))))
@@ -192,15 +188,15 @@ class _Follower:
         return marks
 
     def _told(self, events: tuple[Event, ...]) -> Pause | None:
-        begin, band = 0, self._leaned
+        begin, due, band = 0, 0, self._leaned
         for event in events:
             if isinstance(event, LimitEntered):
                 self.limit_ns, self._leaned = event.ns, float(event.price)
             elif isinstance(event, Paused):
-                begin, band = event.ns, self._leaned
-        return self._reopening(begin, band) if begin else None
+                begin, due, band = event.ns, event.until_ns, self._leaned
+        return self._reopening(begin, due, band) if begin else None
 
-    def _reopening(self, begin: int, band: float) -> Pause:
+    def _reopening(self, begin: int, due: int, band: float) -> Pause:
         """Go through the pause to its reopening, or to the close."""
         of, machine = self.of, self.machine
         while (at := machine.until_ns) is not None:
@@ -210,8 +206,8 @@ class _Follower:
             price = _usd(self._at(at))
             told = machine.reopen(at, price)
             if not any(isinstance(event, Extended | LeftToClose) for event in told):
-                return Pause(self.found.row, begin, at, band, price)
-        return Pause(self.found.row, begin, of.close_ns, band, float("nan"))
+                return Pause(self.found.row, begin, at, band, price, due)
+        return Pause(self.found.row, begin, of.close_ns, band, float("nan"), due)
 
     def _at(self, ns: int) -> float:
         minute, part = divmod(ns - self.of.open_ns, MINUTE)
@@ -228,4 +224,4 @@ class _Follower:
 
 def _usd(log: float) -> float:
     price = float(np.exp(log))
-    return round(price, 2) if price >= 1.0 else round(price, 4)
+    return round(price, 2) if price >= EDGE else round(price, 4)

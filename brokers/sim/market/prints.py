@@ -8,16 +8,15 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from brokers.sim.market.grid import Grid, Pause
+from brokers.sim.market.grid import CENTS, EDGE, PENNIES, ROUND_UP, Grid, Pause
 from brokers.sim.market.tape import BURST, CELL, DEPTH_TABLE, Columns, Tape
 from brokers.sim.market.universe import Array
 from qm.clock import MINUTE, SECOND
-from qm.model.market import EVENT, Events, Kind, Print, Status
+from qm.model.market import EVENT, Events, Kind, Print, Status, events, status
+from qm.rules.halts import HaltCode
 
 Index = npt.NDArray[np.int64]
 
-CENTS: Final = 100.0
-PENNIES: Final = 10_000.0
 """Units of the tick below a dollar."""
 BOUNCE: Final = 0.15
 """Of the spread: how far a minute's first and last trade lie from the middle, as many a trade meets in between."""
@@ -122,15 +121,13 @@ def standing_quotes(
 
 def status_records(pauses: tuple[Pause, ...], begin: int, end: int, close: int) -> Events:
     """Return the changes of trading status with `begin` <= ts < `end`, ordered."""
-    found = [(pause.begin_ns, pause.row, Status.PAUSED) for pause in pauses if begin <= pause.begin_ns < end]
-    found += [(p.end_ns, p.row, Status.TRADING) for p in pauses if begin <= p.end_ns < end and p.end_ns <= close]
-    if not found:
-        return _NO_RECORDS
-    found.sort()
-    out = np.zeros(len(found), EVENT)
-    for at, (ts, row, code) in enumerate(found):
-        out[at] = (ts, ts, row, Kind.STATUS, 0, code, 0.0, 0.0, 0.0, 0.0, 0.0)
-    return out
+    found = [
+        status(p.begin_ns, p.row, Status.PAUSED, HaltCode.LUDP, p.band, trades_ns=p.due_ns)
+        for p in pauses
+        if begin <= p.begin_ns < end
+    ]
+    found += [status(p.end_ns, p.row, Status.TRADING) for p in pauses if begin <= p.end_ns < end and p.end_ns <= close]
+    return events(sorted(found)) if found else _NO_RECORDS
 
 
 def merge(*parts: Events) -> Events:
@@ -152,7 +149,7 @@ def merge(*parts: Events) -> Events:
 
 def ticks(price: Array) -> Array:
     """Return prices on their tick: a cent, below a dollar a hundredth of one."""
-    found: Array = np.where(price >= 0.99995, np.rint(price * CENTS) / CENTS, np.rint(price * PENNIES) / PENNIES)
+    found: Array = np.where(price >= ROUND_UP, np.rint(price * CENTS) / CENTS, np.rint(price * PENNIES) / PENNIES)
     return found
 
 
@@ -196,11 +193,11 @@ def _usd(log: Array) -> Array:
 def _sides(log: Array, spread: Array, below: Array) -> tuple[Array, Array]:
     """Bid and ask around log prices, on the tick, at least one tick apart; `below` is the bid's share of the spread."""
     mid = _usd(log)
-    tick = np.where(mid >= 1.0, CENTS, PENNIES)
+    tick = np.where(mid >= EDGE, CENTS, PENNIES)
     wide = np.maximum(np.rint(mid * spread * tick), 1.0)
     bid = np.maximum(np.floor(mid * tick - wide * below + 0.5), 1.0)
     ask = (bid + wide) / tick
-    return bid / tick, np.where((ask > 1.0) & (tick > CENTS), np.ceil(ask * CENTS - 1e-6) / CENTS, ask)
+    return bid / tick, np.where((ask > EDGE) & (tick > CENTS), np.ceil(ask * CENTS - 1e-6) / CENTS, ask)
 
 
 def _quotes(ts: Index, rows: npt.NDArray[np.int32], bid: Array, ask: Array, rng: np.random.Generator) -> Events:

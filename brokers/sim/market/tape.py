@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from brokers.sim.market import calibration as measured
+from brokers.sim.market.grid import CENTS, EDGE, PENNIES, ROUND_UP
 from qm.model.market import EVENT, Events, Kind, Print
 
 Index = npt.NDArray[np.int64]
@@ -296,14 +297,14 @@ def _sides(mid: float, cell: np.void) -> tuple[float, float]:
     if mid >= cell["high"]:
         return _tick(mid), _tick(mid + ask - bid)
     if mid <= cell["low"]:
-        return _tick(max(mid - ask + bid, 0.0001)), _tick(mid)
+        return _tick(max(mid - ask + bid, 1.0 / PENNIES)), _tick(mid)
     return bid, ask
 
 
 @numba.njit(cache=True, error_model="numpy", nogil=True)
 def _around(mid: float, spread: float) -> tuple[float, float]:
     """Bid and ask around a price, on the tick, at least one tick apart."""
-    tick = 100.0 if mid >= 1.0 else 10_000.0
+    tick = CENTS if mid >= EDGE else PENNIES
     wide = max(np.rint(mid * spread * tick), 1.0)
     bid = max(np.floor(mid * tick - 0.5 * wide + 0.5), 1.0)
     ask = (bid + wide) / tick
@@ -314,7 +315,7 @@ def _around(mid: float, spread: float) -> tuple[float, float]:
 
 @numba.njit(cache=True, error_model="numpy", nogil=True)
 def _tick(price: float) -> float:
-    unit = 100.0 if price >= 0.99995 else 10_000.0
+    unit = CENTS if price >= ROUND_UP else PENNIES
     found: float = np.rint(price * unit) / unit
     return found
 
@@ -336,7 +337,7 @@ def _burst(
 ) -> tuple[int, int, float]:
     """Write the trades of a burst; return the time of the last one, the place behind it, how far the quote moved."""
     middle, scale, moved = _tick(0.5 * (bid + ask)), cell["size"], 0.0
-    tick = 0.01 if bid >= 1.0 else 0.0001
+    tick = 1.0 / CENTS if bid >= EDGE else 1.0 / PENNIES
     for k in range(many):
         z = _draw(state)
         if k > 0:

@@ -12,6 +12,7 @@ import numpy as np
 
 from brokers.sim.exchange import SimExchange
 from brokers.sim.settings import SimSettings
+from qm.clock import SECOND
 from qm.market.market import Market
 from qm.market.reference import Reference
 from qm.model.approved import Approved
@@ -24,7 +25,6 @@ from qm.rules.calendar import session
 DAY = dt.date(2024, 3, 5)
 SESSION = session(DAY)
 OPEN = SESSION.open_ns
-SECOND = 1_000_000_000
 MINUTE = 60 * SECOND
 SYMBOLS = ("AAA", "BBB")
 AAA, BBB = 0, 1

@@ -7,11 +7,12 @@ import pytest
 from brokers.sim.book import Working
 from brokers.sim.exchange import SimExchange
 from brokers.sim.settings import SimSettings
+from qm.clock import SECOND
 from qm.model.approved import Approved
 from qm.model.inputs import CancelRefusal, Refusal
 from qm.model.market import Print, Status, bands, events, quote, status, trade
 from qm.model.order import Order, OrderStatus, OrderType, Purpose, Side, TimeInForce
-from tests.brokers.sim.desk import AAA, MINUTE, OPEN, SECOND, SESSION, Cents, Desk, Row, fills, market_of, minute, told
+from tests.brokers.sim.desk import AAA, MINUTE, OPEN, SESSION, Cents, Desk, Row, fills, market_of, minute, told
 from tests.brokers.sim.desk import order as any_order
 
 BUY, SELL = Side.BUY, Side.SELL

@@ -7,10 +7,11 @@ from decimal import Decimal
 import pytest
 
 from brokers.sim.settings import SimSettings
+from qm.clock import SECOND
 from qm.model.inputs import AnyReport, Wake
 from qm.model.market import events, quote
 from qm.model.order import Order, OrderType, Purpose, Side
-from tests.brokers.sim.desk import AAA, BBB, MINUTE, OPEN, SECOND, Desk, fills, minute, order, told
+from tests.brokers.sim.desk import AAA, BBB, MINUTE, OPEN, Desk, fills, minute, order, told
 
 BUY, SELL = Side.BUY, Side.SELL
 STOP, LIMIT, STOP_LIMIT = OrderType.STOP, OrderType.LIMIT, OrderType.STOP_LIMIT

@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brokers.sim.settings import SimSettings
+from qm.clock import SECOND
 from qm.model.inputs import Fill
 from qm.model.market import Status, bands, quote, status, trade
 from qm.model.order import Execution, Order, OrderType, Purpose, Side
-from tests.brokers.sim.desk import AAA, OPEN, SECOND, Desk, minute, order
+from tests.brokers.sim.desk import AAA, OPEN, Desk, minute, order
 
 CENTS = st.integers(850, 1150).map(lambda n: n / 100)
 STEPS = st.lists(

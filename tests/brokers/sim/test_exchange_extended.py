@@ -6,10 +6,11 @@ import msgspec
 import pytest
 
 from brokers.sim.settings import SimSettings
+from qm.clock import SECOND
 from qm.model.inputs import Refusal
 from qm.model.market import quote, trade
 from qm.model.order import Order, OrderType, Purpose, Side
-from tests.brokers.sim.desk import AAA, MINUTE, OPEN, SECOND, SESSION, Desk, minute, order, told
+from tests.brokers.sim.desk import AAA, MINUTE, OPEN, SESSION, Desk, minute, order, told
 
 LIMIT, STOP, STOP_LIMIT = OrderType.LIMIT, OrderType.STOP, OrderType.STOP_LIMIT
 TAKEN = SimSettings(extended_hours=True)

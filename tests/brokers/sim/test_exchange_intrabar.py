@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from brokers.sim.bars import Bar
 from brokers.sim.settings import Intrabar, SimSettings
+from qm.clock import SECOND
 from qm.model.inputs import Fill
 from qm.model.order import Order, OrderType, Purpose, Side
-from tests.brokers.sim.desk import SECOND, Desk, minute, order, told
+from tests.brokers.sim.desk import Desk, minute, order, told
 
 BUY, SELL = Side.BUY, Side.SELL
 STOP, LIMIT = OrderType.STOP, OrderType.LIMIT

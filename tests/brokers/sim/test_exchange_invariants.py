@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 
 from brokers.sim.exchange import SimExchange
 from brokers.sim.settings import MS, Intrabar, SimSettings
+from qm.clock import SECOND
 from qm.model.inputs import AnyReport, CancelRefusal, Fill, Gone, Refusal, Wake
 from qm.model.market import Events, Kind, Print, Status, events, quote, status, trade
 from qm.model.order import FOR_AUCTIONS, LIMITS, STOPS, Order, OrderType, Purpose, Side, TimeInForce
 from qm.rules.fees import FeeSchedule
 from qm.rules.ssr import LIMITED
-from tests.brokers.sim.desk import MINUTE, OPEN, SECOND, SESSION, SYMBOLS, Desk, Row, minute, order
+from tests.brokers.sim.desk import MINUTE, OPEN, SESSION, SYMBOLS, Desk, Row, minute, order
 
 CLOSE = SESSION.close_ns
 MINUTES: Final = (-9, -7, -6, -3, -1, 0, 1, 2, 3, 200, 378, 381, 387, 388, 389, 390, 391)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from brokers.sim.settings import SimSettings
+from qm.clock import SECOND
 from qm.model.inputs import Accepted
 from qm.model.order import Order, OrderType, Purpose, Side
-from tests.brokers.sim.desk import MINUTE, OPEN, SECOND, Desk, fills, minute, order, told
+from tests.brokers.sim.desk import MINUTE, OPEN, Desk, fills, minute, order, told
 
 BUY, SELL = Side.BUY, Side.SELL
 STOP, LIMIT, STOP_LIMIT = OrderType.STOP, OrderType.LIMIT, OrderType.STOP_LIMIT

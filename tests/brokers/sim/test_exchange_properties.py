@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from brokers.sim.book import OWNER, Working
 from brokers.sim.exchange import SimExchange
 from brokers.sim.settings import MS, SimSettings
+from qm.clock import SECOND
 from qm.market.levels import IDLE
 from qm.model.inputs import Accepted, AnyReport, Fill, Gone, LegActive, Refusal, StopMet, Wake
 from qm.model.market import Events, Kind, Status, events, quote, status, trade
 from qm.model.order import Order, OrderStatus, OrderType, Purpose, Side
-from tests.brokers.sim.desk import OPEN, SECOND, SYMBOLS, Cents, Desk, Row, market_of, minute, order
+from tests.brokers.sim.desk import OPEN, SYMBOLS, Cents, Desk, Row, market_of, minute, order
 
 ALL_KINDS = tuple(OrderType)
 LIMITS = (OrderType.LIMIT, OrderType.STOP_LIMIT)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from brokers.sim.settings import SimSettings
+from qm.clock import SECOND
 from qm.model.inputs import Refusal
 from qm.model.market import Status, bands, quote, status, trade
 from qm.model.order import OrderType, Side
 from qm.rules.borrow import TOLD, Availability, ShortPolicy
-from tests.brokers.sim.desk import AAA, OPEN, SECOND, Desk, fills, minute, order, told
+from tests.brokers.sim.desk import AAA, OPEN, Desk, fills, minute, order, told
 
 BUY, SELL = Side.BUY, Side.SELL
 STOP, LIMIT = OrderType.STOP, OrderType.LIMIT

@@ -7,10 +7,11 @@ import pytest
 from brokers.sim.book import Working
 from brokers.sim.exchange import SimExchange
 from brokers.sim.settings import SimSettings
+from qm.clock import SECOND
 from qm.model.market import events, quote
 from qm.model.order import OrderStatus, OrderType, Purpose, Side
 from qm.ports import Venue
-from tests.brokers.sim.desk import AAA, MINUTE, OPEN, SECOND, Cents, Desk, Row, fills, market_of, minute, order, told
+from tests.brokers.sim.desk import AAA, MINUTE, OPEN, Cents, Desk, Row, fills, market_of, minute, order, told
 
 SELL, STOP, LIMIT = Side.SELL, OrderType.STOP, OrderType.LIMIT
 LEG = order(SELL, kind=STOP, stop="9.50", name="L1", purpose=Purpose.PROTECT, parent="E1")

@@ -6,9 +6,10 @@ import pytest
 
 from brokers.sim.settings import HOUSE, SimSettings, stressed
 from brokers.sim.spreads import spread_of
+from qm.clock import SECOND
 from qm.model.market import quote, trade
 from qm.model.order import OrderType, Purpose, Side
-from tests.brokers.sim.desk import AAA, OPEN, SECOND, Desk, market_of, minute, order, told
+from tests.brokers.sim.desk import AAA, OPEN, Desk, market_of, minute, order, told
 
 BUY, SELL = Side.BUY, Side.SELL
 COSTS = SimSettings(slippage_bps=8, stop_slippage_bps=10, slippage_ticks=1, half_spread=True, shorts=True)

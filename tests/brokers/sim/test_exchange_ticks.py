@@ -9,10 +9,11 @@ import pytest
 from brokers.sim.book import Working
 from brokers.sim.exchange import SimExchange
 from brokers.sim.settings import SimSettings
+from qm.clock import SECOND
 from qm.model.inputs import AnyReport, Refusal
 from qm.model.market import Print, Status, quote, status, trade
 from qm.model.order import Order, OrderStatus, OrderType, Purpose, Side
-from tests.brokers.sim.desk import AAA, BBB, MINUTE, OPEN, SECOND, Cents, Desk, Row, fills, minute, order, told
+from tests.brokers.sim.desk import AAA, BBB, MINUTE, OPEN, Cents, Desk, Row, fills, minute, order, told
 
 BUY, SELL = Side.BUY, Side.SELL
 STOP, LIMIT, STOP_LIMIT = OrderType.STOP, OrderType.LIMIT, OrderType.STOP_LIMIT

@@ -14,6 +14,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from qm.clock import MINUTE
 from qm.model.events import Check, EntriesResumed, EntriesStopped, Entry, Intended, SessionStarted, Signal, Sizing
 from qm.model.order import Order, OrderType, Purpose, Side
 from qm.model.standing import Standing
@@ -24,7 +25,6 @@ from qm.rules.calendar import session
 from qm.rules.day_rules import day_rules
 
 ROOT = Path(__file__).parents[3]
-MINUTE = 60_000_000_000
 OF = session(dt.date(2026, 11, 20))
 LIMITS = RiskSettings()
 STANDING = Standing(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from qm.clock import at_ny
+from qm.clock import MINUTE, at_ny
 from qm.model.events import Check, Entry, SessionStarted, Signal, TradeClosed
 from qm.model.order import FOR_AUCTIONS, OrderType, Side
 from qm.risk import market_rules as rules
@@ -19,7 +19,7 @@ from qm.rules.borrow import ShortPolicy
 from qm.rules.calendar import session
 from qm.rules.day_rules import day_rules
 from qm.rules.lookup import Facts, what_applies
-from tests.qm.risk.test_gate import CALM, LIMITS, MINUTE, OF, SIGNAL, SIZING, STANDING, changed
+from tests.qm.risk.test_gate import CALM, LIMITS, OF, SIGNAL, SIZING, STANDING, changed
 
 SHORT = changed(SIGNAL, side=Side.SELL, stop=21.0)
 

@@ -6,7 +6,7 @@ import datetime as dt
 
 import pytest
 
-from qm.clock import at_ny
+from qm.clock import MINUTE, at_ny
 from qm.model.order import FOR_AUCTIONS, OrderType
 from qm.rules.auctions import (
     AUCTIONS,
@@ -121,13 +121,13 @@ def test_other_orders_are_for_no_auction_and_can_always_be_taken_back() -> None:
 def test_the_clocks_move_with_new_york() -> None:
     summer, winter = session(D(2026, 10, 30)), session(D(2026, 11, 2))
     times = [auction_times(Venue.NYSE, MOC, of) for of in (summer, winter)]
-    assert [t is not None and t.enter_until_ns // 60_000_000_000 % 1440 for t in times] == [19 * 60 + 50, 20 * 60 + 50]
+    assert [t is not None and t.enter_until_ns // MINUTE % 1440 for t in times] == [19 * 60 + 50, 20 * 60 + 50]
 
 
 def test_official_prints() -> None:
     official = OFFICIAL.at(D(2026, 11, 23))
     assert (official.opening, official.closing) == ("Q", "M")
-    assert official.crosses == {"O", "6", "5"}
+    assert (official.open_cross, official.close_cross, official.reopening) == ("O", "6", "5")
 
 
 @pytest.mark.parametrize("venue", Venue)

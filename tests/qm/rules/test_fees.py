@@ -12,7 +12,18 @@ from hypothesis import strategies as st
 from qm.errors import DataError
 from qm.model.order import Side
 from qm.rules.closures import FIRST_YEAR, LAST_YEAR
-from qm.rules.fees import IBKR_FIXED, DayFees, FeeSchedule, buy_fees, per_share, sell_fees
+from qm.rules.fees import (
+    ALPACA_ELITE,
+    COMMISSION_PRICES,
+    COMMISSIONS,
+    IBKR_FIXED,
+    IBKR_TIERED,
+    Commission,
+    DayFees,
+    FeeSchedule,
+    buy_fees,
+    sell_fees,
+)
 from qm.rules.rates import CAT, SECTION_31, TAF
 
 D = dt.date
@@ -85,13 +96,31 @@ def test_every_rate_says_where_it_comes_from() -> None:
             table.at(D(1997, 12, 31))
 
 
-def test_commissions() -> None:
-    half_cent = FeeSchedule(per_share(Decimal("0.005")))
-    assert fee(half_cent, Side.BUY, 1_000, Decimal(10), D(2023, 6, 15)) == Decimal("5.00")
-    assert half_cent.id == "us_equities+per_share_0.005"
-    fixed = FeeSchedule(IBKR_FIXED)
-    assert fee(fixed, Side.BUY, 10, Decimal(20), D(2023, 6, 15)) == Decimal("1.00")
-    assert fee(fixed, Side.BUY, 10, Decimal(2), D(2023, 6, 15)) == Decimal("0.20")
+@pytest.mark.parametrize(
+    ("commission", "qty", "price", "usd"),
+    [
+        (ALPACA_ELITE, 1_000, "10.00", "4.00"),
+        (IBKR_FIXED, 10, "20.00", "1.00"),
+        (IBKR_FIXED, 10, "2.00", "0.20"),
+        (IBKR_FIXED, 1_000, "20.00", "5.00"),
+        # 3.50, 0.20 for clearing and 3.00 for taking; the minimum of 0.35 and 0.032 more.
+        (IBKR_TIERED, 1_000, "20.00", "6.70"),
+        (IBKR_TIERED, 10, "20.00", "0.39"),
+        # Below a dollar taking costs three thousandths of the price: 3.50 + 0.20 + 1.50.
+        (IBKR_TIERED, 1_000, "0.50", "5.20"),
+    ],
+)
+def test_commissions(commission: Commission, qty: int, price: str, usd: str) -> None:
+    # In 2023 a purchase pays nothing else.
+    assert fee(FeeSchedule(commission), Side.BUY, qty, Decimal(price), D(2023, 6, 15)) == Decimal(usd)
+
+
+def test_a_schedule_is_called_by_its_commission_and_every_price_list_has_a_source() -> None:
+    assert FeeSchedule(IBKR_TIERED).id == "us_equities+ibkr_tiered"
+    assert list(COMMISSIONS) == list(COMMISSION_PRICES) == ["zero", "ibkr_fixed", "ibkr_tiered", "alpaca_elite"]
+    assert all(row.source for prices in COMMISSION_PRICES.values() for row in prices)
+    with pytest.raises(DataError, match="commission ibkr_fixed of 1997-12-31 is not known"):
+        COMMISSION_PRICES["ibkr_fixed"].at(D(1997, 12, 31))
 
 
 @given(st.sampled_from(Side), st.integers(1, 100_000), PRICES, DATES)

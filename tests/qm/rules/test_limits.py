@@ -5,13 +5,14 @@ from __future__ import annotations
 import datetime as dt
 from decimal import Decimal
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from qm.clock import MINUTE, at_ny
 from qm.rules.calendar import session
-from qm.rules.limits import LULD, Tier, band_fraction, luld_bands
+from qm.rules.limits import LULD, LuldRule, Tier, band_fraction, luld_bands, widths
 
 D = dt.date
 TODAY = session(D(2026, 11, 23))
@@ -66,6 +67,14 @@ def test_before_its_eighteenth_amendment_the_plan_doubled_at_the_open() -> None:
         assert band_fraction(Tier.TWO, 10.0, 10.0, of, of.open_ns + 14 * MINUTE) == opening
         assert band_fraction(Tier.TWO, 10.0, 10.0, of, of.open_ns + 15 * MINUTE) == 0.1
         assert band_fraction(Tier.TWO, 10.0, 10.0, of, of.close_ns - 25 * MINUTE) == closing
+
+
+@given(st.sampled_from(Tier), st.floats(0.05, 900), st.floats(0.05, 900))
+def test_widths_of_many_symbols_are_those_of_each(tier: Tier, prior: float, reference: float) -> None:
+    whole = widths(
+        LULD.at(TODAY.date) or LuldRule(), np.bool_(tier is Tier.ONE), np.array([prior]), np.array([reference])
+    )
+    assert whole.tolist() == [band_fraction(tier, prior, reference, TODAY, TODAY.open_ns)]
 
 
 @given(

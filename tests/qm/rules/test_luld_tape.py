@@ -14,9 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qm.clock import SECOND, ny
-from qm.model.market import Events, Kind, Status, events, trade
+from qm.model.market import Events, Kind, Print, Status, events, trade
 from qm.rules.calendar import session
-from qm.rules.luld_tape import LuldTape, round_lots, tiers
+from qm.rules.halts import HaltCode
+from qm.rules.lots import round_lots
+from qm.rules.luld_tape import LuldTape, tiers
 
 REAL = Path(os.environ.get("QM_TEST_DATA", Path(__file__).parents[4] / "shared" / "data"))
 OF = session(dt.date(2025, 11, 14))
@@ -109,10 +111,55 @@ def test_the_closing_auction_of_a_paused_symbol_may_trade() -> None:
     assert str(found[-2][2]) == "(nan, nan)"
 
 
+def test_a_pause_tells_its_code_the_band_that_it_was_due_at_and_when_trading_goes_on_at_the_earliest() -> None:
+    batch = tape().add(events([trade(at(1), 0, 10.0, 100), trade(at(60), 0, 11.0, 100), trade(at(600), 0, 11.2, 100)]))
+    (pause, resumed) = [r for r in batch if r["kind"] == Kind.STATUS]
+    assert (pause["flag"], pause["a"]) == (HaltCode.LUDP, 11.0)
+    assert (int(pause["ts"]) - OPEN) / SECOND == 75.0
+    # Nobody tells when quotes go on; trades may after five minutes.
+    assert (pause["b"], pause["c"]) == (0.0, 300.0 * SECOND)
+    assert resumed["flag"] == 0
+
+
+def test_a_pause_that_lasts_into_the_last_ten_minutes_is_put_off_to_the_close() -> None:
+    # 15:47 + 15 s of limit state: due at 15:52:15, in the last ten minutes, in which nothing reopens.
+    late = 377 * 60
+    # The last one is an odd lot, which only tells the time.
+    rows = [
+        trade(at(s), 0, p, size) for s, p, size in ((late - 300, 10.0, 100), (late, 11.0, 100), (late + 700, 11, 1))
+    ]
+    statuses = [r for r in tape().add(events(rows)) if r["kind"] == Kind.STATUS]
+    ends = [(int(r["ts"]) + int(r["c"]) - OF.close_ns) / SECOND for r in statuses]
+    assert [int(r["code"]) for r in statuses] == [Status.PAUSED, Status.PAUSED]
+    assert ends == [15.0 - 480.0, 0.0]
+
+
+OPENING = Print.ALL | Print.OPENING
+
+
+def test_the_opening_auction_makes_the_first_reference_price_where_the_feed_marks_it() -> None:
+    early, auction, later = (
+        trade(at(1), 0, 10.0, 100),
+        trade(at(20), 0, 10.4, 100, OPENING),
+        trade(at(21), 0, 10.4, 100),
+    )
+    rows = events([early, auction, later])
+    assert told(LuldTape(OF, PRIOR, UNKNOWN, openings=True).add(rows)) == [(20.0, 0, (9.36, 11.44))]
+    # Where it marks none, the first print of regular hours stands for it.
+    assert told(tape().add(rows))[0] == (1.0, 0, (9.0, 11.0))
+
+
+def test_without_an_opening_print_the_mean_of_five_minutes_or_the_prior_close_is_the_first_reference_price() -> None:
+    rows = events([trade(at(1), 0, 10.0, 100), trade(at(2), 0, 10.2, 100), trade(at(400), 0, 10.2, 100)])
+    assert told(LuldTape(OF, PRIOR, UNKNOWN, openings=True).add(rows))[0] == (300.0, 0, (9.09, 11.11))
+    nothing = events([trade(at(400), 0, 9.9, 100)])
+    assert told(LuldTape(OF, PRIOR, UNKNOWN, openings=True).add(nothing))[0] == (300.0, 0, (9.0, 11.0))
+
+
 def test_tiers_and_lots_have_stand_ins() -> None:
     assert tiers(np.array([1e8, 9.9e7, np.nan]), OF).tolist() == [1, 2, 2]
-    assert round_lots(np.array([np.nan, 250.0, 300.0, 1_500.0, 12_000.0]), OF).tolist() == [100, 100, 40, 10, 1]
-    before = session(dt.date(2025, 10, 1))
+    assert round_lots(np.array([np.nan, 250.0, 300.0, 1_500.0, 12_000.0]), OF.date).tolist() == [100, 100, 40, 10, 1]
+    before = dt.date(2025, 10, 1)
     assert round_lots(np.array([300.0, 12_000.0]), before).tolist() == [100, 100]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from importlib import import_module
+from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any
 
@@ -24,6 +25,12 @@ def tables() -> dict[str, Schedule[Any]]:
 
 
 TABLES = tables()
+
+
+def test_the_page_of_the_rules_has_every_table_and_a_test_for_each_module() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "rules.md").read_text(encoding="utf-8")
+    assert [name for name in TABLES if f"| {name} | to | is | source |" not in page] == []
+    assert page.count("\nHeld by `test_") == page.count("\n## `qm/rules/")
 
 
 def test_all_tables_are_found() -> None:

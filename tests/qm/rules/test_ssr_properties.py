@@ -5,12 +5,21 @@ from __future__ import annotations
 import datetime as dt
 from decimal import Decimal
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from qm.clock import MINUTE
 from qm.rules.calendar import next_session, session
-from qm.rules.ssr import ShortSaleRestriction, lowest_short_price, may_sell_short_at, ssr_until
+from qm.rules.ssr import (
+    EXACT,
+    ShortSaleRestriction,
+    lowest_short_price,
+    may_sell_short_at,
+    ssr_trigger,
+    ssr_trigger_usd,
+    ssr_until,
+)
 from qm.rules.ticks import on_tick, tick_size
 
 OF = session(dt.date(2026, 11, 23))
@@ -49,6 +58,15 @@ def test_the_next_session_is_restricted_from_its_first_minute_and_extended_only_
     # What was triggered on Friday is over on Tuesday, whatever it did to Monday.
     assert after.restricted(following.pre_ns) is rule.triggered_today
     assert ssr_until(OF.date) == following.date
+
+
+@given(PRICES)
+def test_the_trigger_of_floats_is_that_of_decimals(close: Decimal) -> None:
+    exact = ssr_trigger(close, OF.date)
+    assert exact is not None
+    found = ssr_trigger_usd(float(close), OF.date)
+    assert float(exact) <= found <= float(exact) + 2 * EXACT
+    assert np.isnan(ssr_trigger_usd(np.array([float(close)]), dt.date(2011, 2, 25))).all()
 
 
 @given(PRICES, PRICES)
