@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from decimal import Decimal
 from functools import lru_cache
 
+from qm.clock import MINUTE
 from qm.engine.book import Book
 from qm.engine.settings import ExitAtClose
 from qm.execution.orders import Working
 from qm.journal.trades import OpenTrade
-from qm.market.market import MINUTE_NS
 from qm.market.standing import listing_of
 from qm.model.effects import Cancel, Notify, Replace, Submit
 from qm.model.events import CancelAsked, Flattened, FlattenStarted, Intended, Unprotected
@@ -57,7 +57,7 @@ class Closing:
         if not patient and book.orders.refusals.get(symbol, 0) >= MAX_REJECTS:
             book.effects.append(Notify("critical", f"{symbol}: the broker refuses to let us out; trying every minute"))
             if not book.market.timers.has(RETRY):
-                book.market.timers.set(book.market.now + MINUTE_NS, RETRY)
+                book.market.timers.set(book.market.now + MINUTE, RETRY)
             return
         trade = book.trades.open.get(symbol)
         strategy = "operator" if trade is None else trade.strategy
@@ -281,7 +281,7 @@ class Closing:
     def _send_out(self, order: Order, held: int, cause: int) -> None:
         book = self.book
         session = book.market.session
-        if book.market.now >= session.close_ns + MINUTE_NS:
+        if book.market.now >= session.close_ns + MINUTE:
             # The session is over: nobody takes an order any more, and the next session closes what is held first.
             return
         others = book.orders.leaving(order.symbol) + book.orders.stopping(order.symbol, held)

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import msgspec
 
+from qm.clock import MINUTE, SECOND
 from qm.engine.book import Book
 from qm.engine.breakers import OWNER as BREAKERS
 from qm.engine.closing import END_OF_DAY, RETRY, Closing
@@ -15,7 +16,7 @@ from qm.engine.settings import EngineSettings, ExitAtClose
 from qm.engine.trading import UNTIL, Trading
 from qm.execution.orders import Working
 from qm.market.features import NAMES, features
-from qm.market.market import MINUTE_NS, Market
+from qm.market.market import Market
 from qm.model.commands import (
     AnyCommand,
     Ban,
@@ -129,25 +130,25 @@ class Core:
     @property
     def _step_ns(self) -> int:
         # Where nothing happens on the minute a look now and then is enough; the market marks the others by itself.
-        return MINUTE_NS if self.book.every_minute else LOOK_MINUTES * MINUTE_NS
+        return MINUTE if self.book.every_minute else LOOK_MINUTES * MINUTE
 
     def set_timers(self) -> None:
         """Set the session's own timers, from where the session stands on."""
         book, session = self.book, self.book.market.session
         timers = book.market.timers
         start = book.begins_ns
-        timers.set(max(start, book.last_minute) // MINUTE_NS * MINUTE_NS + self._step_ns, "minute")
+        timers.set(max(start, book.last_minute) // MINUTE * MINUTE + self._step_ns, "minute")
         if self.settings.scans and self.settings.beat_s < 60:
-            beat = self.settings.beat_s * 1_000_000_000
+            beat = self.settings.beat_s * SECOND
             timers.set(max(start, book.last_beat) // beat * beat + beat, "beat")
-        flat = int(session.close_ns - self.settings.flat_min * MINUTE_NS)
+        flat = int(session.close_ns - self.settings.flat_min * MINUTE)
         if self.settings.exit_at_close is ExitAtClose.AUCTION:
-            flat = min(flat, self.closing.auction_until_ns - MINUTE_NS)
+            flat = min(flat, self.closing.auction_until_ns - MINUTE)
         if self.settings.flat_min and not book.leaving.flatten_all:
             timers.set(flat, "flat")
         for w in book.orders.limited():
             timers.set(w.until, f"{UNTIL}:{w.order.id}")
-        timers.set(session.close_ns + MINUTE_NS, END)
+        timers.set(session.close_ns + MINUTE, END)
         if book.breakers.until_ns is not None:
             timers.set(book.breakers.until_ns, BREAKERS)
 
@@ -166,7 +167,7 @@ class Core:
         if name == "minute":
             self._on_minute(due)
         elif name == "beat":
-            self.book.market.timers.set(due + self.settings.beat_s * 1_000_000_000, "beat")
+            self.book.market.timers.set(due + self.settings.beat_s * SECOND, "beat")
             self._beat(due)
         elif name == "plan":
             self._on_plan(rest)
@@ -290,7 +291,7 @@ class Core:
         minute = book.state(Minute(due))
         # Where the core looks now and then, the market kept the minutes in between.
         since = max(book.regime.read_up_to, due - self._step_ns, market.session.open_ns)
-        for each in range(due if self._step_ns == MINUTE_NS else since + MINUTE_NS, due + 1, MINUTE_NS):
+        for each in range(due if self._step_ns == MINUTE else since + MINUTE, due + 1, MINUTE):
             read = book.regime.on_minute(each)
             if read is not None:
                 book.state(read, minute.seq)
@@ -303,7 +304,7 @@ class Core:
         self._lock_after_losses()
         if book.leaving.any:
             self.closing.flatten_on(patient=True)
-        if due // MINUTE_NS % CHECKPOINT_MINUTES == 0 and self._step_ns == MINUTE_NS:
+        if due // MINUTE % CHECKPOINT_MINUTES == 0 and self._step_ns == MINUTE:
             book.state(Checkpoint(book.digest()))
 
     def _beat(self, due: int) -> None:

@@ -7,8 +7,8 @@ from typing import Final
 import numba
 import numpy as np
 
+from qm.clock import MINUTE
 from qm.market.blocks import LAST, MORE, SCRATCH, TRADES, Array, Target, put, put_part, put_pct, ratio
-from qm.market.kernel import MINUTE
 from qm.market.names import F
 from qm.market.openings import CLOSE, HIGH, LOW, OPEN
 from qm.market.rows import Rows

@@ -12,7 +12,8 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from qm.market.kernel import HALTED, MINUTE
+from qm.clock import MINUTE
+from qm.market.kernel import HALTED
 from qm.market.rows import PRINTS, Rows
 
 Array = npt.NDArray[np.float64]

@@ -13,15 +13,17 @@ from typing import Final
 
 import numpy as np
 
-from qm.errors import NotFoundError
 from qm.market.blocks import Array, Places
 from qm.market.filling import SUBJECTS, Wanted, fill
 from qm.market.market import Market
-from qm.market.names import ABOUT, FLAGS, NAMES, UNITS, F
+from qm.market.names import ABOUT, CODES, FLAGS, MOMENTS, NAMES, UNITS, F
+from qm.market.untold import no_feature
 
 __all__ = [
     "ABOUT",
+    "CODES",
     "FLAGS",
+    "MOMENTS",
     "NAMES",
     "SHOWN",
     "UNITS",
@@ -156,7 +158,7 @@ class _Plan:
 def _plan(names: frozenset[str]) -> _Plan:
     for name in sorted(names):
         if name not in UNITS:
-            raise NotFoundError.of("feature", name, NAMES)
+            raise no_feature(name)
     return _Plan(frozenset(F[name.upper()] for name in names))
 
 

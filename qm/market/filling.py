@@ -8,6 +8,8 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from qm.clock import MINUTE
+from qm.market.all_day_features import ALL_DAY, fill_all_day
 from qm.market.anchored_features import (
     ANCHORED,
     OPENINGS,
@@ -37,8 +39,8 @@ from qm.market.blocks import (
 )
 from qm.market.day_facts import spy_pct, ssr_drop
 from qm.market.five_features import BARS, FIVES, WHOLE, fill_fives
-from qm.market.fives import BAND, EXP_STREAK, GREEN, HIGH, RANGE_EXP, RED, RSI
-from qm.market.kernel import MINUTE
+from qm.market.fives import BAND, BAND_CLOSE, EXP_STREAK, GREEN, HIGH, RANGE_EXP, RED, RSI
+from qm.market.halt_features import HALTED, fill_halts
 from qm.market.market import Market
 from qm.market.names import F
 from qm.market.price_features import (
@@ -54,7 +56,7 @@ from qm.market.price_features import (
     fill_states,
 )
 from qm.market.rows import Rows
-from qm.market.usual import Moment, fill_usual, moment
+from qm.market.usual import Course, Moment, fill_usual, moment
 from qm.market.volume_features import MOVES, VOLUMES, fill_moves, fill_volumes
 
 Days = npt.NDArray[np.int64]
@@ -72,11 +74,14 @@ Before = tuple[Array, Array, Array, Array, Array]
 Day = tuple[float, float]
 """Change of SPY, fall that restricts short sales."""
 
-SUBJECTS: Final = (PRICES, RANGES, STATES, QUOTES, PRE, VOLUMES, MOVES, (*FIVES, *WHOLE), OPENINGS, ANCHORED, SPEED)
+SUBJECTS: Final = (
+    *(PRICES, RANGES, STATES, QUOTES, PRE, VOLUMES, MOVES),
+    *((*FIVES, *WHOLE), OPENINGS, ANCHORED, SPEED, HALTED, ALL_DAY),
+)
 """Features that are made of the same parts."""
 
 
-_NO_PRICE: Final = frozenset((F.HALTS_TODAY, F.MINS_SINCE_RESUME, F.QUARANTINED, F.REVISED, *QUOTES))
+_NO_PRICE: Final = frozenset((F.HALTS_TODAY, F.MINS_SINCE_RESUME, F.QUARANTINED, F.REVISED, *QUOTES, *HALTED))
 """What is made without the prices and volumes of regular hours, which every other feature is worth reading for."""
 
 
@@ -96,6 +101,8 @@ class Wanted(NamedTuple):
     openings: bool
     anchored: bool
     speed: bool
+    halts: bool
+    all_day: bool
     bars: bool
     """Whole five-minute bars must be read."""
 
@@ -149,16 +156,17 @@ def _fill(
     courses: Moment,
     moment: tuple[int, int, int, int],
     place: Places,
-    wanted: tuple[bool, bool, bool, bool, bool, bool, bool, bool, bool, bool, bool, bool],
+    wanted: tuple[bool, bool, bool, bool, bool, bool, bool, bool, bool, bool, bool, bool, bool, bool],
     out: Array,
 ) -> None:
     now, since_open, start, stop = moment
     prior_close, dividend, high_52w, _, _, beta = prices
     adv, adv10, adv20, atr, or_volume, pre_volume, float_shares, days = usual
-    (spy, drop), (before_open, by_now, by_ago, whole, (share, share_5)) = day, courses
+    (spy, drop), (before_open, by_now, by_ago, whole, (share, share_5, done)) = day, courses
     close_1, close_2, close_5, close_10, close_15 = closes
     volume_5, volume_10, prints, _, opening_volume = before
     traded, of_prices, of_ranges, of_states, of_quotes, of_pre, of_volumes, of_moves, of_fives = wanted[:9]
+    of_all_day = wanted[13]
     b = np.empty((COLUMNS, min(BLOCK, stop - start) + APART))
     for s in range(start, stop, BLOCK):
         e = min(s + BLOCK, stop)
@@ -178,14 +186,13 @@ def _fill(
         if of_quotes:
             take_quotes(rows, s, n, now, b)
             fill_quotes(b, to)
-        if of_pre:
-            take_pre(rows, s, n, b)
-            fill_pre(b, (before_open, s), pre_volume[s:e], to)
         fill_usual(by_now, s, b[USUAL, :n])
+        early = (pre_volume[s:e], float_shares[s:e])
+        _fill_early(rows, (before_open, s), early, days[s:e], since_open, (of_pre, of_all_day), b, to)
         if of_volumes:
             _take_spread(rows, s, n, place, b)
             compared = (adv[s:e], adv20[s:e], atr[s:e], or_volume[s:e], float_shares[s:e])
-            fill_volumes(b, opening_volume[s:e], compared, days[s:e], (whole[s:e], share), to)
+            fill_volumes(b, opening_volume[s:e], compared, days[s:e], (whole[s:e], share, done), to)
         if of_moves:
             ago = (close_1[s:e], close_2[s:e], close_5[s:e], close_10[s:e], close_15[s:e])
             earlier, mean = (volume_5[s:e], volume_10[s:e], prints[s:e]), (adv[s:e], adv10[s:e], days[s:e])
@@ -193,8 +200,30 @@ def _fill(
         if of_fives:
             fill_fives(b, known[BAND, s:e], known[HIGH, s:e], to)
             _put_bars(known, s, e, to)
-        _fill_since(rows, openings, tape, atr[s:e], (now, s), wanted[9:], b, to)
+        _fill_since(rows, openings, tape, atr[s:e], (now, now - since_open, s), wanted[9:13], b, to)
         _put_known(prices, usual, marks, before, since_open, s, e, to)
+
+
+@numba.njit(cache=True, error_model="numpy", nogil=True)
+def _fill_early(
+    rows: Rows,
+    course: tuple[Course, int],
+    usual: tuple[Array, Array],
+    days: Days,
+    since_open: int,
+    wanted: tuple[bool, bool],
+    b: Array,
+    to: Target,
+) -> None:
+    """Compute what the time before the open is part of: `PRE` and `ALL_DAY`."""
+    of_pre, of_all_day = wanted
+    pre_volume, float_shares = usual
+    if of_pre or of_all_day:
+        take_pre(rows, course[1], to[3], b)
+    if of_pre:
+        fill_pre(b, course, pre_volume, since_open, to)
+    if of_all_day:
+        fill_all_day(b, course, (days, float_shares), since_open, to)
 
 
 @numba.njit(cache=True, error_model="numpy", nogil=True)
@@ -203,22 +232,24 @@ def _fill_since(
     openings: tuple[Array, Array],
     tape: tuple[Array, int, int],
     atr: Array,
-    moment: tuple[int, int],
-    wanted: tuple[bool, bool, bool],
+    moment: tuple[int, int, int],
+    wanted: tuple[bool, bool, bool, bool],
     b: Array,
     to: Target,
 ) -> None:
-    """Compute what is anchored at a moment of the day: `OPENINGS`, `ANCHORED` and `SPEED`."""
-    now, s = moment
+    """Compute what is anchored at a moment of the day: `OPENINGS`, `ANCHORED`, `SPEED` and `HALTED`."""
+    now, opens, s = moment
     ranges, late = openings
     prints, boundary, count = tape
-    of_openings, of_anchored, of_speed = wanted
+    of_openings, of_anchored, of_speed, of_halts = wanted
     if of_openings:
         fill_openings(b, ranges, late, atr, s, to)
     if of_anchored:
         fill_anchored(rows, s, b, to)
     if of_speed:
         fill_speed(b, prints, boundary, count, now, s, to)
+    if of_halts:
+        fill_halts(rows, s, opens, to)
 
 
 @numba.njit(cache=True, error_model="numpy", nogil=True)
@@ -239,6 +270,7 @@ def _put_bars(known: Array, s: int, e: int, to: Target) -> None:
     put(to, F.RED_BARS_5M, known[RED, s:e])
     put(to, F.GREEN_BARS_5M, known[GREEN, s:e])
     put(to, F.RSI2_5M, known[RSI, s:e])
+    put(to, F.BB_CLOSE_PCT, known[BAND_CLOSE, s:e])
 
 
 @numba.njit(cache=True, error_model="numpy", nogil=True)

@@ -8,7 +8,7 @@ import numba
 import numpy as np
 
 from qm.market.blocks import LAST, Array, Target, put_pct
-from qm.market.fives import EXP_STREAK, GREEN, RANGE_EXP, RED, RSI
+from qm.market.fives import BAND_CLOSE, EXP_STREAK, GREEN, RANGE_EXP, RED, RSI
 from qm.market.names import F
 
 FIVES: Final = (F.BB_LOW_DIST_PCT, F.NEW_5M_HIGH)
@@ -18,6 +18,7 @@ WHOLE: Final = {
     F.RED_BARS_5M: RED,
     F.GREEN_BARS_5M: GREEN,
     F.RSI2_5M: RSI,
+    F.BB_CLOSE_PCT: BAND_CLOSE,
 }
 """What changes only with a whole bar, with its place in `Fives.known`."""
 BARS: Final = (*FIVES, *WHOLE)

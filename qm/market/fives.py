@@ -25,16 +25,17 @@ PERIODS: Final = 2
 EXPANDED: Final = 2.0
 """From this on a bar counts as expanded."""
 
-RANGE_EXP, EXP_STREAK, RED, GREEN, RSI, BAND, HIGH, GAIN, LOSS = range(9)
+RANGE_EXP, EXP_STREAK, RED, GREEN, RSI, BAND, HIGH, GAIN, LOSS, BAND_CLOSE = range(10)
 """Rows of `Fives.known`."""
 
 
 class Fives:
     """The bars since the open, by symbol; five minutes without a trade make no bar.
 
-    `known` is float64[9, symbol]: expansion of the last bar's range, bars in a row that were expanded, red, green, the
-    relative strength index of the closes, the lower Bollinger band in $, the high of the last bar in $, and the mean
-    gain and loss behind the index. `read` brings it up to the last bar: most bars of most symbols are never asked for.
+    `known` is float64[10, symbol]: expansion of the last bar's range, bars in a row that were expanded, red, green, the
+    relative strength index of the closes, the lower Bollinger band in $, the high of the last bar in $, the mean gain
+    and loss behind the index, and from the band to the last close in %. `read` brings it up to the last bar: most bars
+    of most symbols are never asked for.
     """
 
     def __init__(self, symbols: int) -> None:
@@ -45,7 +46,7 @@ class Fives:
         """Which five minutes since the open each bar is."""
         self.building = np.full((4, symbols), np.nan)
         """The bar that is not whole yet; NaN without a trade."""
-        self.known = np.full((9, symbols), np.nan)
+        self.known = np.full((10, symbols), np.nan)
         self._read = np.zeros(symbols, np.int64)
         self._begun = True
 
@@ -159,6 +160,7 @@ def _read(bars: Array, n: int, known: Array) -> None:
         for k in range(n - CLOSES, n):
             spread += (bars[k, 3] - mean) ** 2
         known[BAND] = mean - WIDTH * np.sqrt(spread / CLOSES)
+        known[BAND_CLOSE] = 100.0 * (close / known[BAND] - 1.0) if known[BAND] > 0.0 else np.nan
 
 
 @numba.njit(cache=True, error_model="numpy", nogil=True)

@@ -10,6 +10,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from qm.clock import MINUTE
 from qm.market.rows import Rows
 from qm.model.market import Events
 
@@ -17,7 +18,6 @@ TOUCH, CLOSE, BAR, NEXT, STATUS, TIMER = 1, 2, 4, 8, 16, 32
 """Equal to `qm.model.inputs.Why`, as plain numbers because the compiler wants constants."""
 REVISED = 64
 """What was told before is told otherwise: for the market itself, it wakes nobody."""
-MINUTE = 60_000_000_000
 MINUTE_S = 60
 TRADING, HALTED, PAUSED = 1, 2, 3
 
@@ -190,6 +190,7 @@ def run(rows: Rows, events: Events, start: int, due: int, pre_ns: int, open_ns: 
             if flag & 1:
                 row["before"] = last
                 row["last"] = p
+                row["last_id"] = event["e"]
                 row["ts"] = ts
                 row["at"] = at
                 row["prints"] += 1
@@ -210,12 +211,14 @@ def run(rows: Rows, events: Events, start: int, due: int, pre_ns: int, open_ns: 
                         row["second_high"] = row["high"]
                         row["high"] = p
                         row["high_ts"] = ts
+                        row["high_id"] = event["e"]
                     if row["low"] <= p:
                         if not row["second_low"] <= p:
                             row["second_low"] = p
                     else:
                         row["second_low"] = row["low"]
                         row["low"] = p
+                        row["low_id"] = event["e"]
                 elif pre_ns <= at < open_ns:
                     if row["pre_high"] >= p:
                         if not row["pre_second_high"] >= p:
@@ -274,6 +277,10 @@ def run(rows: Rows, events: Events, start: int, due: int, pre_ns: int, open_ns: 
             if code >= HALTED and row["status"] < HALTED:
                 row["halts"] += 1
                 row["resumed"] = 0
+                row["halt_at"] = ts
+                row["halt_price"] = row["last"]
+                row["threshold"] = np.nan
+                row["reason"] = row["quotes_at"] = row["trades_at"] = 0
             elif code == TRADING and row["status"] >= HALTED:
                 row["resumed"] = ts
                 row["resumed_volume"] = row["pre_volume"] + row["volume"]
@@ -283,6 +290,15 @@ def run(rows: Rows, events: Events, start: int, due: int, pre_ns: int, open_ns: 
                 if code == PAUSED and row["status"] != PAUSED:
                     row["pauses"] += 1
                 row["halt"] = code
+                # What is not told now stays as it was told before.
+                if event["flag"] > 0:
+                    row["reason"] = event["flag"]
+                if event["a"] > 0.0:
+                    row["threshold"] = event["a"]
+                if abs(event["b"]) > 0.0:
+                    row["quotes_at"] = ts + int(event["b"])
+                if abs(event["c"]) > 0.0:
+                    row["trades_at"] = ts + int(event["c"])
             row["status"] = code
             why = STATUS
         elif kind == 6:

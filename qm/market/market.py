@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from qm.clock import MINUTE
 from qm.market import kernel
 from qm.market.bars import Bar, Bars
 from qm.market.levels import Levels
@@ -23,9 +24,8 @@ from qm.model.instrument import SymbolTable
 from qm.model.market import Events, Kind
 from qm.rules.calendar import Session
 
-__all__ = ["KEPT_MINUTES", "MINUTE_NS", "Market", "Record"]
+__all__ = ["KEPT_MINUTES", "Market", "Record"]
 
-MINUTE_NS = kernel.MINUTE
 _BAR = int(Kind.BAR)
 
 Run = Callable[[Rows, Events, int, int, int, int, int], tuple[int, int]]
@@ -96,7 +96,7 @@ class Market:
 
     def mark_by_itself(self, since: int) -> None:
         """Mark each minute after `since`, a boundary in ns UTC, up to the close: nobody will do so at every one."""
-        self._first_mark = since // MINUTE_NS * MINUTE_NS + MINUTE_NS
+        self._first_mark = since // MINUTE * MINUTE + MINUTE
         self._of_minutes = (self.minutes.rings, self.minutes.five_arrays, self.minutes.ticks)
         self._run = self._marking
 
@@ -104,7 +104,7 @@ class Market:
         self, rows: Rows, events: Events, start: int, due: int, pre_ns: int, open_ns: int, close_ns: int
     ) -> tuple[int, int]:
         minutes, first = self.minutes, self._first_mark
-        before = max(minutes.marked, first - MINUTE_NS)
+        before = max(minutes.marked, first - MINUTE)
         index, why, marked = run_marking(
             rows,
             events,
@@ -198,7 +198,7 @@ class Market:
         """Remember every symbol's price and volume at a minute boundary, for moves over minutes."""
         if self._first_mark:
             # A fold comes here before the records after the boundary: those in between are due, too.
-            for each in range(max(self.marked + MINUTE_NS, self._first_mark), boundary, MINUTE_NS):
+            for each in range(max(self.marked + MINUTE, self._first_mark), boundary, MINUTE):
                 self.minutes.mark(self.rows, each)
         self.minutes.mark(self.rows, boundary, blank=self.untouched)
 
@@ -214,9 +214,9 @@ class Market:
         """
         if not len(events):
             return
-        start, times = self.now // MINUTE_NS * MINUTE_NS, events["ts"]
+        start, times = self.now // MINUTE * MINUTE, events["ts"]
         index, last = 0, int(times[-1])
-        for boundary in range(start + MINUTE_NS, last + 1, MINUTE_NS):
+        for boundary in range(start + MINUTE, last + 1, MINUTE):
             end = index + before(events[index:], boundary)
             self.replay(events[index:end])
             self.now, index = boundary, end

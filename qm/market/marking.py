@@ -7,9 +7,10 @@ from typing import Final
 import numba
 import numpy as np
 
+from qm.clock import MINUTE
 from qm.market.fives import MINUTES as FIVE
 from qm.market.fives import build, close_bars
-from qm.market.kernel import MINUTE, TIMER, run
+from qm.market.kernel import TIMER, run
 from qm.market.minutes import (
     KEPT_BARS,
     KEPT_MINUTES,

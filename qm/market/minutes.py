@@ -9,9 +9,9 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from qm.clock import MINUTE
 from qm.market.bars import Bar
 from qm.market.fives import Fives
-from qm.market.kernel import MINUTE
 from qm.market.openings import OpeningArrays, Openings
 from qm.market.rows import Rows
 from qm.rules.calendar import Session

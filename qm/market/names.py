@@ -60,7 +60,7 @@ class F(IntEnum):
     PRE_LOW = 36, "$", "lowest price from 04:00 to the open"
     PRE_HIGH_DIST_PCT = 37, "%", "from the pre-market high to the last price"
     RVOL_DAY = 38, "x", "volume so far against that of a whole day, the mean of twenty"
-    PROJ_VOLUME = 39, "shares", "volume of the whole day if it goes on as is usual for the symbol"
+    PROJ_VOLUME = 39, "shares", "volume of the whole day if it goes on as is usual for the symbol; of full days only"
     ADV_DOLLAR = 40, "$", "average volume of a day, at the prior close"
     ATR_PCT = 41, "%", "average true range against the prior close"
     MOVE_ATR = 42, "x", "from the open to the last price, in average true ranges"
@@ -128,6 +128,21 @@ class F(IntEnum):
     AVWAP_PM_HIGH = 104, "$", "volume-weighted average price since the pre-market high was made, that print with it"
     AVWAP_PM_HIGH_DIST_PCT = 105, "%", "from avwap_pm_high to the last price"
     TAPE_SPEED = 106, "x", "prints_per_min against up to twenty minutes before, in standard deviations; from 09:41"
+    HALT_REASON = 107, "", "why the exchange halted it last: the number of its code; unknown where it does not say"
+    HALT_PRICE = 108, "$", "last price before the last halt"
+    LULD_REF = 109, "$", "reference price of the limit-up limit-down bands; unknown where none are told"
+    HALT_AT = 110, "min", "from 09:30 to when the last halt began; less than 0 before"
+    QUOTES_AT = 111, "min", "from 09:30 to when quotes go on after the last halt at the earliest, as it was told"
+    TRADES_AT = 112, "min", "from 09:30 to when trading goes on after the last halt at the earliest, as it was told"
+    BB_CLOSE_PCT = 113, "%", "from the lower Bollinger band (20, 2) of 5-minute closes to the last of them"
+    RVOL_ALL_DAY = (
+        114,
+        "x",
+        "volume since 04:00 against the mean of the symbol's last 14 days by this time; from eight on",
+    )
+    FLOAT_ROTATION_ALL_DAY = 115, "x", "volume since 04:00 against the shares free to trade"
+    VWAP_ALL_DAY = 116, "$", "volume-weighted average price since 04:00"
+    VWAP_ALL_DAY_DIST_PCT = 117, "%", "from vwap_all_day to the last price"
 
 
 NAMES: Final[tuple[str, ...]] = tuple(f.name.lower() for f in F)
@@ -140,6 +155,10 @@ ABOUT: Final[dict[str, str]] = {f.name.lower(): f.about for f in F}
 """Meaning of every feature, for people."""
 FLAGS: Final[tuple[str, ...]] = tuple(f.name.lower() for f in F if f.is_flag)
 """Features that are 0 or 1, or unknown."""
+MOMENTS: Final = ("halt_at", "quotes_at", "trades_at")
+"""Features that are a time of the day, in minutes from 09:30."""
+CODES: Final = ("halt_reason",)
+"""Features that stand for a code by its number."""
 
 
 def known(values: Sequence[float | None] | Mapping[str, float]) -> dict[str, float]:

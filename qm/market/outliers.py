@@ -9,7 +9,7 @@ import numpy as np
 from qm.market.reference import Column
 from qm.market.rows import Rows
 from qm.rules.calendar import Session
-from qm.rules.limits import LULD, LuldRule
+from qm.rules.limits import LULD, LuldRule, widths
 from qm.rules.ticks import TICKS
 
 LEAST: Final = 0.05
@@ -26,11 +26,7 @@ def set_limits(rows: Rows, prior_close: Column, leverage: Column, of: Session) -
     Prices further up than the limit are far, and so are those further down; from 100 % on, as many times down as up.
     """
     rule = LULD.at(of.date) or LuldRule()
-    band = np.full(len(rows), rule.middle)
-    band[prior_close > rule.above] = rule.tier_two
-    small = prior_close < rule.penny
-    with np.errstate(divide="ignore"):
-        band[small] = np.minimum(rule.penny_usd / prior_close[small], rule.penny_fraction)
+    band = widths(rule, np.False_, prior_close, prior_close)
     wide = np.maximum(LEAST, BANDS * band * np.where(leverage >= 1.0, leverage, 1.0))
     rows["wide_up"] = 1.0 + wide
     rows["wide_down"] = np.where(wide < 1.0, 1.0 - wide, 1.0 / (1.0 + wide))

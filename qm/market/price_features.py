@@ -42,6 +42,7 @@ from qm.market.blocks import (
 )
 from qm.market.names import F
 from qm.market.usual import Course, fill_usual
+from qm.rules.ssr import EXACT
 
 PRICES: Final = (
     *(F.LAST, F.GAP_PCT, F.CHG_PCT, F.CHG_OPEN_PCT, F.OPEN, F.HIGH, F.LOW, F.LOW_CHG_PCT),
@@ -104,8 +105,8 @@ def fill_states(b: Array, prior_close: Array, ssr_carried: Array, drop: float, t
     if place[F.SSR] >= 0:
         column = out[place[F.SSR], first : first + n]
         for k in range(n):
-            # Binary fractions may put a hair between a price and the trigger.
-            trigger = prior_close[k] * (1.0 - drop) * (1.0 + 1e-9)
+            # What `ssr_trigger_usd` says, compiled.
+            trigger = prior_close[k] * (1.0 - drop) + EXACT
             restricted = ssr_carried[k] if prior_close[k] > 0.0 else np.nan
             if b[LOW, k] <= trigger or ssr_carried[k] > 0.0:
                 restricted = 1.0
@@ -130,11 +131,11 @@ def fill_quotes(b: Array, to: Target) -> None:
 
 
 @numba.njit(cache=True, error_model="numpy", nogil=True)
-def fill_pre(b: Array, course: tuple[Course, int], whole: Array, to: Target) -> None:
+def fill_pre(b: Array, course: tuple[Course, int], whole: Array, since_open: int, to: Target) -> None:
     """Compute `PRE`.
 
     `course` is what is usual before the open by now, and the row of the block's first symbol in it; `whole` is the
-    average volume before the open, shares, for symbols whose course is not known.
+    average volume before the open, shares: once it is open, all that symbols need whose course is not known.
     """
     out, place, first, n = to
     usual = b[SCRATCH, :n]
@@ -144,7 +145,8 @@ def fill_pre(b: Array, course: tuple[Course, int], whole: Array, to: Target) -> 
     if place[F.PRE_RVOL] >= 0:
         column = out[place[F.PRE_RVOL], first : first + n]
         for k in range(n):
-            column[k] = ratio(b[PRE_VOLUME, k], usual[k] if usual[k] == usual[k] else whole[k])
+            mean = usual[k] if usual[k] == usual[k] or since_open < 0 else whole[k]
+            column[k] = ratio(b[PRE_VOLUME, k], mean)
     put(to, F.PRE_HIGH, b[PRE_HIGH])
     put(to, F.PRE_LOW, b[PRE_LOW])
     put_pct(to, F.PRE_HIGH_DIST_PCT, b[LAST], b[PRE_HIGH])

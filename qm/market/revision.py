@@ -21,9 +21,10 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from qm.clock import MINUTE
 from qm.market.bars import Bar
 from qm.market.fives import MINUTES as FIVE
-from qm.market.kernel import MINUTE, MINUTE_S
+from qm.market.kernel import MINUTE_S
 from qm.market.minutes import KEPT_BARS, KEPT_MINUTES, OPENING_MINUTES, Minutes
 from qm.market.rows import NO_BAR, PRINTS, Rows
 from qm.model.market import Kind, Print
@@ -108,10 +109,15 @@ class _Revision:
             known = row[name]
             if isnan(known) or sign * value > sign * known:
                 row[second], row[name] = known, value
+                self._told_by(name, 0.0 if self.record[3] == Kind.BAR else self.record[10])
             elif not sign * row[second] >= sign * value:
                 row[second] = value
         if self.part == _REGULAR and (isnan(row["open"]) or (self.record[3] == Kind.BAR and self._first())):
             row["open"] = self.record[6]
+
+    def _told_by(self, name: str, print_id: float) -> None:
+        if self.part == _REGULAR:
+            self.row[f"{name}_id"] = print_id
 
     def _first(self) -> bool:
         """Say whether no share of regular hours was traded before this minute."""
@@ -125,6 +131,7 @@ class _Revision:
         if value == row[name]:
             known = row[second]
             row[name] = self._extreme_of_bars(sign) if abs(known) == inf else known
+            self._told_by(name, 0.0)
             # The third is not known. This is as far as any price can be, so no other one takes its place.
             row[second] = known if isnan(known) else sign * inf
             if name == "high":
@@ -154,23 +161,28 @@ class _Revision:
         if corrected and not (new_price > 0.0 and new_size >= 0.0):
             return None
         row["revised"] += 1
-        was_last = bool(told & Print.LAST) and self.at == row["at"] and price == row["last"]
+        was_last = bool(told & Print.LAST) and self._is_last(price)
         if told & Print.VOLUME:
             self._count(price, -size)
         if told & Print.HIGH_LOW:
             for side in self._sides:
                 self._without(*side, price)
         if was_last and not isnan(row["before"]):
-            row["last"], row["before"] = row["before"], nan
+            row["last"], row["before"], row["last_id"] = row["before"], nan, 0.0
         if corrected:
             if flag & Print.VOLUME:
                 self._count(new_price, new_size)
             if flag & Print.HIGH_LOW:
                 self._extremes(new_price, new_price)
             if was_last and flag & Print.LAST:
-                row["last"] = new_price
+                row["last"], row["last_id"] = new_price, self.record[10]
         now = (flag, new_price, new_size) if corrected else None
         return self._minute((told, price, size), now)
+
+    def _is_last(self, price: float) -> bool:
+        row, told = self.row, self.record[10]
+        same = self.at == row["at"] and price == row["last"]
+        return bool(same and (told == row["last_id"] or not (told and row["last_id"])))
 
     def _counted(self, flag: int, price: float) -> bool:
         # One that was set aside cannot be taken out again. Which ones were is not kept: those that the day never saw.

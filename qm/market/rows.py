@@ -38,9 +38,7 @@ ROW: Final = np.dtype(
         ("since_high", "<f8"),
         ("since_low", "<f8"),
         ("before", "<f8"),
-        ("halt", "<i2"),
-        ("halts", "<i2"),
-        ("pauses", "<i4"),
+        ("last_id", "<f8"),
         # What every bar touches besides.
         ("close_up", "<f8"),
         ("close_down", "<f8"),
@@ -85,10 +83,21 @@ ROW: Final = np.dtype(
         ("pre_high_volume", "<f8"),
         ("pre_high_pv", "<f8"),
         ("pre_high_at", "<i8"),
+        ("high_id", "<f8"),
+        ("low_id", "<f8"),
+        ("halt", "<i2"),
+        ("halts", "<i2"),
+        ("pauses", "<i4"),
+        # Halts.
+        ("halt_at", "<i8"),
+        ("halt_price", "<f8"),
+        ("threshold", "<f8"),
+        ("quotes_at", "<i8"),
+        ("trades_at", "<i8"),
+        ("reason", "<i8"),
         # A row fills whole lines, so that each begins with one.
         ("rest_1", "<i8"),
         ("rest_2", "<i8"),
-        ("rest_3", "<i8"),
     ],
     align=True,
 )
@@ -98,6 +107,7 @@ ROW: Final = np.dtype(
 |---|---|
 | last, before | last eligible price (a bar: its close), and the one before it; NaN before the first |
 | at | when the print of `last` happened |
+| last_id, high_id, low_id | ids of the prints of `last`, `high` and `low`; 0 where they have none or it is not known |
 | high, low, open | of the regular session so far; NaN before its first print |
 | second_high, second_low | the extremes without the print (or bar) that made them; infinite where that is not known |
 | opened | minute since 09:30 in which the official opening print came, the first is 1; 0 while it did not |
@@ -121,6 +131,10 @@ ROW: Final = np.dtype(
 | pre_high_* | shares, and price x shares, from 04:00 to the pre-market high, its own print left out; and its time |
 | pauses | those of them that were volatility pauses |
 | halt | `Status` of the last of them: what a halt turned into last; 0 before the first |
+| halt_at, halt_price | when the last of them began, 0 before the first; the last price before it |
+| reason | why, the number of a `HaltCode`; 0 where it is not told |
+| threshold | price at which it was due, as the exchange tells it; NaN where it does not |
+| quotes_at, trades_at | when quotes, trades go on after it at the earliest; 0 where it is not told |
 | band_low, band_high | prices outside which nothing may trade; NaN while none were told |
 | band_ref | reference price of these bands |
 | tick | smallest step between prices, by the last one at the minute boundary before; 0 where it is not known |
@@ -143,7 +157,7 @@ _LINE: Final = 64
 _UNKNOWN: Final = (
     *("last", "before", "high", "low", "second_high", "second_low", "open", "anchor", "odd"),
     *("pre_high", "pre_low", "pre_second_high", "pre_second_low", "bid", "ask", "since_high", "since_low"),
-    *("band_low", "band_high", "band_ref"),
+    *("band_low", "band_high", "band_ref", "halt_price", "threshold"),
 )
 _UNBOUNDED: Final = ("up", "close_up", "wide_up")
 

@@ -5,21 +5,20 @@ from __future__ import annotations
 from math import isfinite
 from typing import Final
 
-from qm.market.day_facts import ssr_drop
-from qm.market.market import KEPT_MINUTES, MINUTE_NS, Market
+from qm.clock import MINUTE
+from qm.market.market import KEPT_MINUTES, Market
 from qm.model.standing import Standing
 from qm.rules.auctions import EXCHANGES, Venue
 from qm.rules.borrow import TOLD, Availability
 from qm.rules.calendar import Session
 from qm.rules.limits import LULD, TIER_PROXY, Tier, luld_bands
+from qm.rules.ssr import SSR_DROP, ssr_trigger_usd
 from qm.rules.symbology import UNBANDED, named
 
 MARKET_SYMBOL: Final = "SPY"
 """Stands for the index of the circuit breakers."""
 NARROWEST: Final = 3.01
 """$: a prior close from which the narrowest bands follow; it stands for one that is unknown."""
-EXACT: Final = 1e-9
-"""What binary fractions may put between a price and a trigger."""
 
 
 def standing(market: Market, row: int) -> Standing:
@@ -106,21 +105,23 @@ def _bands(
 
 
 def restricted(market: Market, row: int) -> bool | None:
-    """Say whether short sales of a symbol are restricted now; None when its prior close is unknown.
+    """Say whether short sales of a symbol are restricted now; None where that is not known.
 
-    Carried over from the session before, or triggered by the low of regular hours so far. That a restriction was
-    carried over is known only as far as the reference data go; where they say nothing it counts as not.
+    Triggered by the low of regular hours so far, or carried over from the session before. It is not known where the
+    prior close is not, nor, until today's own fall triggers it, where nothing is known of the session before.
     """
-    drop = ssr_drop(market)
-    if not drop > 0.0:
+    if SSR_DROP.at(market.session.date) is None:
         return False
-    if market.reference.ssr_carried.item(row) == 1.0:
+    carried = market.reference.ssr_carried.item(row)
+    if carried == 1.0:
         return True
     prior = market.reference.prior_close.item(row)
     if not prior > 0.0:
         return None
     low: float = market.col["low"].item(row)
-    return low <= prior * (1.0 - drop) + EXACT
+    if low <= ssr_trigger_usd(prior, market.session.date):
+        return True
+    return False if carried == 0.0 else None
 
 
 def tier_of(day_usd: float | None, of: Session) -> Tier:
@@ -129,25 +130,25 @@ def tier_of(day_usd: float | None, of: Session) -> Tier:
 
 
 def _mean(market: Market, row: int) -> float | None:
-    first = max(market.session.open_ns, market.now - 5 * MINUTE_NS) + 1
+    first = max(market.session.open_ns, market.now - 5 * MINUTE) + 1
     bars = market.bars.of(row)
-    marks = [bar.close for bar in list(bars)[-5:] if bar.start + MINUTE_NS >= first] if bars else []
+    marks = [bar.close for bar in list(bars)[-5:] if bar.start + MINUTE >= first] if bars else []
     if not marks:
-        boundary = market.now - market.now % MINUTE_NS
+        boundary = market.now - market.now % MINUTE
         # Where nobody marks the minutes, what the ring holds is an hour old.
         while market.marked >= boundary >= first:
-            marks.append(market.closes.item(boundary // MINUTE_NS % KEPT_MINUTES, row))
-            boundary -= MINUTE_NS
+            marks.append(market.closes.item(boundary // MINUTE % KEPT_MINUTES, row))
+            boundary -= MINUTE
     marks = [price for price in marks if price > 0.0]
     if marks:
         return sum(marks) / len(marks)
-    if market.now < market.session.open_ns + 5 * MINUTE_NS:
+    if market.now < market.session.open_ns + 5 * MINUTE:
         return _known(market.col["open"].item(row))
     # Nobody asks for the minutes of a few symbols on bars: what is left is where the last bar began.
     ts, began = market.col["ts"].item(row), market.col["bar_start"].item(row)
     if ts < first:
         return None
-    return _known(market.col["bar_open" if ts - began <= 5 * MINUTE_NS else "last"].item(row))
+    return _known(market.col["bar_open" if ts - began <= 5 * MINUTE else "last"].item(row))
 
 
 def _market_pct(market: Market) -> float | None:

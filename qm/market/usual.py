@@ -12,9 +12,10 @@ from typing import Final, NamedTuple
 import numba
 import numpy as np
 
-from qm.market.kernel import MINUTE
+from qm.clock import MINUTE
 from qm.market.market import Market
 from qm.market.reference import Column, Reference, Single
+from qm.rules.calendar import SESSION_MINUTES
 
 MIN_DAYS: Final = 8
 """Sessions that must stand behind what is usual by a minute; 0 sessions are a baseline from elsewhere."""
@@ -35,9 +36,10 @@ class Between(NamedTuple):
 
 Course = tuple[Single, Single, float]
 """`Between` as a plain tuple, for compiled code."""
-Moment = tuple[Course, Course, Course, Single, tuple[float, float]]
+Moment = tuple[Course, Course, Course, Single, tuple[float, float, float]]
 """What is usual before the open by now; since the open by now, and by five boundaries ago; in the whole day; and what
-share of a day's volume the whole market has done by now (NaN before the first minute has passed), and since then."""
+share of a day's volume the whole market has done by now (NaN before the first minute has passed), since then, and by
+now of this day. Of a half day nobody knows what is usual in the whole of it."""
 
 
 def usual_share(curve: Column, since_open: int) -> float:
@@ -55,7 +57,7 @@ def usual_share(curve: Column, since_open: int) -> float:
 def moment(market: Market) -> Moment:
     """Return what is usual at the market's now; bars tell no more than the last whole minute."""
     ref, session = market.reference, market.session
-    opens, boundary = session.open_ns, market.now // MINUTE * MINUTE
+    opens, boundary, full = session.open_ns, market.now // MINUTE * MINUTE, session.minutes == SESSION_MINUTES
     told = market.now if market.prints else boundary
     ago = boundary - FIVE - opens
     now, share = between(ref, told - opens), usual_share(ref.curve, told - opens)
@@ -66,8 +68,8 @@ def moment(market: Market) -> Moment:
         _place(ref.pre_usual, (min(told, opens) - session.pre_ns) / QUARTER)[:],
         now[:],
         between(ref, ago)[:],
-        ref.usual[-1],
-        (share, share - usual_share(ref.curve, ago)),
+        ref.usual[-1] if full else np.full_like(ref.usual[-1], np.nan),
+        (share, share - usual_share(ref.curve, ago), share if full else np.nan),
     )
 
 

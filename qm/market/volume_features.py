@@ -8,6 +8,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from qm.clock import MINUTE
 from qm.market.blocks import (
     ANCHOR,
     LAST,
@@ -27,7 +28,6 @@ from qm.market.blocks import (
     put_ratio,
     ratio,
 )
-from qm.market.kernel import MINUTE
 from qm.market.names import F
 from qm.market.reference import Single
 from qm.market.usual import MIN_DAYS, Course, fill_usual
@@ -60,17 +60,18 @@ def fill_volumes(
     opening_volume: Array,
     usual: tuple[Array, Array, Array, Array, Array],
     days: Days,
-    course: tuple[Single, float],
+    course: tuple[Single, float, float],
     to: Target,
 ) -> None:
     """Compute `VOLUMES`.
 
     `usual` are average volume over 14 and 20 days, true range, opening volume and shares free to trade; `course` is
-    what is usual in a whole day, and the share that the whole market has done of it, NaN within the first minute.
+    what is usual in the whole day, the share that the whole market has done of a day, NaN within the first minute, and
+    of this day.
     """
     out, place, first, n = to
     adv, adv20, atr, or_volume, float_shares = usual
-    whole, share = course
+    whole, share, of_day = course
     by_now = b[USUAL]
     put_ratio(to, F.OPENING_RVOL, opening_volume, or_volume)
     put(to, F.VOLUME, b[VOLUME])
@@ -88,7 +89,7 @@ def fill_volumes(
         column = out[place[F.PROJ_VOLUME], first : first + n]
         for k in range(n):
             done = by_now[k] / np.float64(whole[k])
-            column[k] = ratio(b[VOLUME, k], done if done == done else share)
+            column[k] = ratio(b[VOLUME, k], done if done == done else of_day)
     _fill_vwap(b, atr, to)
 
 

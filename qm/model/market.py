@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from qm.clock import SECOND
+
 EVENT = np.dtype(
     [
         ("ts", "<i8"),
@@ -31,17 +33,19 @@ row of its symbol. The meaning of the rest depends on `kind`:
 | kind   | flag            | code             | a     | b    | c        | d        | e      |
 |--------|-----------------|------------------|-------|------|----------|----------|--------|
 | BAR    | -               | length, seconds  | open  | high | low      | close    | volume |
-| TRADE  | `Print` bits    | -                | price | size | -        | -        | -      |
+| TRADE  | `Print` bits    | -                | price | size | -        | -        | id     |
 | QUOTE  | -               | -                | bid   | ask  | bid size | ask size | -      |
-| STATUS | -               | `Status`         | -     | -    | -        | -        | -      |
+| STATUS | reason          | `Status`         | threshold | to quotes | to trades | -    | -      |
 | CLOCK  | -               | -                | -     | -    | -        | -        | -      |
 | BANDS  | -               | -                | lower | upper| reference| -        | -      |
-| CANCEL | its `Print` bits | -               | price | size | -        | -        | -      |
-| CORRECTION | `Print` bits now | `Print` bits before | price | size | price now | size now | -  |
+| CANCEL | its `Print` bits | -               | price | size | -        | -        | id     |
+| CORRECTION | `Print` bits now | `Print` bits before | price | size | price now | size now | id |
 
 Bands are the prices outside which the limit-up limit-down plan lets nothing trade; NaN takes them away. A price of 0 or
 NaN means "no such side"; it is never a price. Cancels and corrections repeat the print that they concern as it was
-told, `event_ts` included. A bar that is told again, with the same start, replaces the one told before.
+told, `event_ts` and id included; 0 is a print without an id. A bar that is told again, with the same start, replaces
+the one told before. A halt may say its reason, the number of a `qm.rules.halts.HaltCode`, the price at which it was
+due, and how many ns after `ts` quotes and trades go on at the earliest; 0 is not told. It may say so later as well.
 """
 
 Events = npt.NDArray[np.void]
@@ -90,12 +94,12 @@ def events(rows: list[tuple[Any, ...]]) -> Events:
 
 def bar(ts: int, sym: int, o: float, h: float, low: float, c: float, v: float, seconds: int = 60) -> tuple[Any, ...]:
     """Return the record of a bar that became known at `ts`, its end."""
-    return (ts, ts - seconds * 1_000_000_000, sym, Kind.BAR, 0, seconds, o, h, low, c, v)
+    return (ts, ts - seconds * SECOND, sym, Kind.BAR, 0, seconds, o, h, low, c, v)
 
 
-def trade(ts: int, sym: int, price: float, size: float, flag: int = Print.ALL) -> tuple[Any, ...]:
-    """Return the record of a trade print."""
-    return (ts, ts, sym, Kind.TRADE, flag, 0, price, size, 0.0, 0.0, 0.0)
+def trade(ts: int, sym: int, price: float, size: float, flag: int = Print.ALL, known_by: int = 0) -> tuple[Any, ...]:
+    """Return the record of a trade print; `known_by` is its id, below 2**53, 0 for none."""
+    return (ts, ts, sym, Kind.TRADE, flag, 0, price, size, 0.0, 0.0, float(known_by))
 
 
 def quote(ts: int, sym: int, bid: float, ask: float, bid_size: float = 100, ask_size: float = 100) -> tuple[Any, ...]:
@@ -103,9 +107,12 @@ def quote(ts: int, sym: int, bid: float, ask: float, bid_size: float = 100, ask_
     return (ts, ts, sym, Kind.QUOTE, 0, 0, bid, ask, bid_size, ask_size, 0.0)
 
 
-def status(ts: int, sym: int, code: Status) -> tuple[Any, ...]:
-    """Return the record of a change of trading status."""
-    return (ts, ts, sym, Kind.STATUS, 0, int(code), 0.0, 0.0, 0.0, 0.0, 0.0)
+def status(
+    ts: int, sym: int, code: Status, reason: int = 0, threshold: float = 0.0, quotes_ns: int = 0, trades_ns: int = 0
+) -> tuple[Any, ...]:
+    """Return the record of a change of trading status; `quotes_ns` and `trades_ns` are times in ns UTC, 0 unknown."""
+    quotes, trades = (float(at - ts) if at else 0.0 for at in (quotes_ns, trades_ns))
+    return (ts, ts, sym, Kind.STATUS, int(reason), int(code), threshold, quotes, trades, 0.0, 0.0)
 
 
 def bands(ts: int, sym: int, lower: float, upper: float, reference: float) -> tuple[Any, ...]:
@@ -115,12 +122,12 @@ def bands(ts: int, sym: int, lower: float, upper: float, reference: float) -> tu
 
 def cancel(ts: int, of: tuple[Any, ...]) -> tuple[Any, ...]:
     """Return the record that takes back a trade print, given as the record that told it."""
-    return (ts, of[1], of[2], Kind.CANCEL, of[4], 0, of[6], of[7], 0.0, 0.0, 0.0)
+    return (ts, of[1], of[2], Kind.CANCEL, of[4], 0, of[6], of[7], 0.0, 0.0, of[10])
 
 
 def correction(ts: int, of: tuple[Any, ...], price: float, size: float, flag: int = Print.ALL) -> tuple[Any, ...]:
     """Return the record that corrects a trade print, given as the record that told it, to what it should have been."""
-    return (ts, of[1], of[2], Kind.CORRECTION, flag, int(of[4]), of[6], of[7], price, size, 0.0)
+    return (ts, of[1], of[2], Kind.CORRECTION, flag, int(of[4]), of[6], of[7], price, size, of[10])
 
 
 def clock(ts: int) -> tuple[Any, ...]:

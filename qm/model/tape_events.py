@@ -32,7 +32,7 @@ class TapeRead(Event, frozen=True, gc=False, tag="tape_read"):
 
 
 class TradingHalted(Event, frozen=True, gc=False, tag="trading_halted"):
-    """Trading in a symbol stopped."""
+    """Trading in a symbol stopped; told again, with the same number, when more is known of the halt."""
 
     symbol: str
     paused: bool
@@ -47,14 +47,25 @@ class TradingHalted(Event, frozen=True, gc=False, tag="trading_halted"):
     """Lower of these bands, $."""
     upper: float | None = None
     """Upper of these bands, $."""
+    reason: str | None = None
+    """Code of the exchange, such as LUDP or T1; None where it is not told."""
+    threshold: float | None = None
+    """Price at which the halt was due, $, as the exchange tells it."""
+    quotes_at: int | None = None
+    """When quotes go on at the earliest, ns UTC; None while that is not known."""
+    trades_at: int | None = None
+    """When trading goes on at the earliest, ns UTC; None while that is not known."""
 
     def in_words(self, price: Callable[[float], str]) -> str:
-        """Say at which price, within which bands, and the how many-th of the day it is; `price` writes prices."""
-        at = "" if self.last is None else f" at {price(self.last)}"
+        """Say why, at which price, within which bands, how many-th of the day and until when; `price` writes prices."""
+        code = "" if self.reason is None else f" ({self.reason})"
+        at = code if self.last is None else f"{code} at {price(self.last)}"
         bands = ""
         if self.reference is not None and self.lower is not None and self.upper is not None:
             bands = f" (reference {price(self.reference)}, bands {price(self.lower)} to {price(self.upper)})"
-        return f"{at}{bands}, halt {self.number} of the day"
+        times = [("quotes", self.quotes_at), ("trades", self.trades_at)]
+        until = "".join(f", {what} from {ny(ns):%H:%M:%S}" for what, ns in times if ns is not None)
+        return f"{at}{bands}, halt {self.number} of the day{until}"
 
 
 class TradingResumed(Event, frozen=True, gc=False, tag="trading_resumed"):
@@ -83,7 +94,8 @@ class MarketHalted(Event, frozen=True, gc=False, tag="market_halted"):
         """Return what happened, in a sentence."""
         fall = 100.0 * (self.last / self.prior_close - 1.0)
         lasts = "for the rest of the day" if self.level == 3 else f"until {ny(self.until):%H:%M:%S}"
-        return f"the whole market halts at level {self.level}, {lasts}: {self.by} stands for the index at {fall:+.2f} %"
+        level = f"level {self.level} (MWC{self.level})"
+        return f"the whole market halts at {level}, {lasts}: {self.by} stands for the index at {fall:+.2f} %"
 
 
 class MarketResumed(Event, frozen=True, gc=False, tag="market_resumed"):

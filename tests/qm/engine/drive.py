@@ -14,9 +14,10 @@ import numpy as np
 from brokers.sim.exchange import SimExchange
 from brokers.sim.settings import SimSettings
 from brokers.sim.synthetic import SyntheticMarket
+from qm.clock import MINUTE
 from qm.engine.day import Day
 from qm.engine.settings import EngineSettings, RunSettings
-from qm.market.market import MINUTE_NS, Market
+from qm.market.market import Market
 from qm.model.market import Events
 from qm.risk.limits import RiskSettings
 from qm.rules.calendar import session
@@ -44,7 +45,7 @@ class Minutes:
 
     @cached_property
     def _made(self) -> list[Events]:
-        end = self.session.open_ns + self.minutes * MINUTE_NS
+        end = self.session.open_ns + self.minutes * MINUTE
         batches = self.market.minutes(self.session)
         return list(takewhile(lambda batch: not len(batch) or int(batch["ts"][0]) < end, batches))
 

@@ -54,7 +54,7 @@ def test_each_level_halts_everything_for_a_quarter_of_an_hour_and_once() -> None
     halted = on.only(MarketHalted)
     assert (halted.level, halted.last, halted.prior_close, halted.until) == (1, 465.0, 500.0, at(19, 13))
     assert on.market.col["status"].tolist() == [Status.HALTED] * 2
-    assert any("whole market halts at level 1, until 09:49:13: SPY" in notice.text for notice in on.notices)
+    assert any("whole market halts at level 1 (MWC1), until 09:49:13: SPY" in notice.text for notice in on.notices)
     on.pass_time(19, 12.9)
     assert on.all(MarketResumed) == []
     on.pass_time(19, 13)

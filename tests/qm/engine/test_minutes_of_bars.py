@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from qm.engine.settings import EngineSettings
 from qm.market.names import known
 from qm.model.events import Minute, Signal, TapeRead
@@ -25,9 +27,10 @@ class AtMinute(EntrySignals):
         return [Enter(Side.BUY, 5.0, f"{len(seen[0])} bars", row=group.rows.tolist()[0])]
 
 
-def stage(*scans: str) -> Stage:
+def stage(*scans: str, symbols: Sequence[str] = SYMBOLS) -> Stage:
     asks = Strategy("asks", "1", "experimental", "buys at minute 38", Params(), AtMinute(), ExitSignals())
-    return Stage(asks, settings=EngineSettings(strategies=(), scans=scans, risk=WIDE), known={"prior_close": 9.0})
+    settings = EngineSettings(strategies=(), scans=scans, risk=WIDE)
+    return Stage(asks, settings=settings, symbols=symbols, known={"prior_close": 9.0})
 
 
 def tape() -> list[Row]:
@@ -88,7 +91,8 @@ def test_asking_for_a_feature_works_as_with_scans() -> None:
 
 def test_the_kind_of_market_is_known_without_scans() -> None:
     busy = [minute(n, 10 + 0.01 * n, 10.5 + 0.01 * n, 9.9, 10 + 0.01 * n, 1e6) for n in range(WHEN + 3)]
-    plain, scanning = stage().feed(*busy), stage("halts").feed(*busy)
+    funds = ("AAA", "SPY")
+    plain, scanning = stage(symbols=funds).feed(*busy), stage("halts", symbols=funds).feed(*busy)
     found, wanted = plain.all(TapeRead), scanning.all(TapeRead)
     # Who begins at the open did not mark it, and knows nothing of the minute that began there.
     assert [(each.due, each.read) for each in found[1:]] == [(each.due, each.read) for each in wanted[1 : len(found)]]

@@ -9,6 +9,7 @@ from qm.model.events import Filled, Intended, PrintBusted, Signal, TradeClosed, 
 from qm.model.market import Print, Status, bands, cancel, correction, events, trade
 from qm.model.market import status as status_of
 from qm.model.order import Side
+from qm.rules.halts import HaltCode
 from qm.strategies.api import Enter, EntrySignals, Exit, ExitSignals, Group, Params, Plan, Strategy, View, Wishes
 from tests.qm.strategies.stage import RUN, Row, Stage, at, minute
 
@@ -71,6 +72,37 @@ def test_a_pause_tells_the_bands_that_it_began_at_and_their_reference() -> None:
     (step,) = told.steps
     said = "AAA is paused for volatility at 10.00 (reference 10.00, bands 9.00 to 11.00), halt 1 of the day"
     assert step.text == said
+
+
+def test_what_the_exchange_says_of_a_halt_later_is_told_and_what_it_says_again_is_not() -> None:
+    on = Stage().feed(minute(0, 10, 10, 10, 10), status_of(at(3), 0, Status.HALTED, HaltCode.T1))
+    on.feed(status_of(at(4), 0, Status.HALTED, HaltCode.T1), status_of(at(5), 0, Status.HALTED, HaltCode.T2))
+    resumes = status_of(at(6), 0, Status.HALTED, HaltCode.T3, quotes_ns=at(20), trades_ns=at(25))
+    on.feed(resumes, resumes, status_of(at(25), 0, Status.TRADING))
+    assert on.all(TradingHalted) == [
+        TradingHalted("AAA", False, 1, 10.0, reason="T1"),
+        TradingHalted("AAA", False, 1, 10.0, reason="T2"),
+        TradingHalted("AAA", False, 1, 10.0, reason="T3", quotes_at=at(20), trades_at=at(25)),
+    ]
+    # It began with the first of them.
+    assert on.all(TradingResumed) == [TradingResumed("AAA", 22 * 60.0)]
+    told = explain(on.journal, RUN, "AAA")
+    assert told is not None
+    assert [step.text for step in told.steps][1:] == [
+        "AAA is halted (T2) at 10.00, halt 1 of the day",
+        "AAA is halted (T3) at 10.00, halt 1 of the day, quotes from 09:50:00, trades from 09:55:00",
+        "AAA trades again after 22 min",
+    ]
+    assert told.steps[0].details == ("T1: news is pending",)
+
+
+def test_the_price_at_which_a_pause_was_due_is_told() -> None:
+    on = Stage().feed(minute(0, 10, 10, 10, 10))
+    on.feed(status_of(at(3), 0, Status.PAUSED, HaltCode.LUDP, 11.0, trades_ns=at(8)))
+    assert on.only(TradingHalted) == TradingHalted("AAA", True, 1, 10.0, reason="LUDP", threshold=11.0, trades_at=at(8))
+    told = explain(on.journal, RUN, "AAA")
+    assert told is not None
+    assert told.steps[0].details == ("LUDP: volatility pause", "due at 11.00")
 
 
 def test_a_halt_of_a_symbol_stands_in_its_story() -> None:
@@ -140,6 +172,29 @@ def test_a_print_that_is_taken_back_fills_nothing() -> None:
     on.feed(cancel(at(1), SETTING_OFF))
     assert len(on.all(PrintBusted)) == 1
     assert len(on.all(Filled)) == before
+
+
+@pytest.mark.parametrize(("of", "roles"), [(1, ["the high of the day"]), (2, []), (0, ["the high of the day"])])
+def test_where_the_feed_tells_ids_another_print_of_the_same_price_is_not_taken_for_the_one_decided_by(
+    of: int, roles: list[str]
+) -> None:
+    def high(second: float, number: int) -> Row:
+        return trade(at(0, second), 0, 11.05, 100, flag=Print.HIGH_LOW | Print.VOLUME, known_by=number)
+
+    on = on_prints(QUIET, high(3, 1), high(3.5, 2), trade(at(0, 4), 0, 11.0, 100, known_by=3))
+    # The print that made the high, another one at that price, and one of a feed that lost its id.
+    on.feed(cancel(at(1), high(3, of) if of != 2 else high(3.5, 2)))
+    assert [busted.role for busted in on.all(PrintBusted)] == roles
+
+
+def test_of_two_prints_of_one_moment_and_price_the_id_tells_which_was_the_last() -> None:
+    first, last = (trade(at(0, 3), 0, 11.00, 100, known_by=number) for number in (7, 8))
+    on = on_prints(QUIET, HIGH, first, last)
+    # The first of them woke the strategy.
+    on.feed(cancel(at(1), last))
+    assert on.all(PrintBusted) == []
+    on.feed(cancel(at(1, 1), first))
+    assert [busted.role for busted in on.all(PrintBusted)] == ["the last price"]
 
 
 def test_a_resumed_run_knows_what_was_decided_by() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from decimal import Decimal
 
+from qm.clock import MINUTE
 from qm.market.market import Market
 from qm.market.reference import Reference
 from qm.model.events import Allocated, FlattenStarted
@@ -73,7 +74,7 @@ def test_refused_exits_are_repeated_in_the_second_session_too() -> None:
         for _ in range(3):
             story.tell(*[Refusal(name, 0, "no") for name in story.orders(*EXITS)])
     before = len(story.orders(*EXITS))
-    story.stage.feed(clock(TOMORROW.open_ns + 5 * 60_000_000_000))
+    story.stage.feed(clock(TOMORROW.open_ns + 5 * MINUTE))
     assert len(story.orders(*EXITS)) > before
 
 

@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from qm.clock import MINUTE, SECOND
 from qm.market.reference import Reference
 from qm.model.market import Events, Kind, Print
 from qm.rules.calendar import Session
 
-MINUTE = 60_000_000_000
-NS = 1_000_000_000
 NAN = float("nan")
 
 
@@ -126,7 +125,7 @@ def expected(tape: Tape, spy: Tape | None, of: Session, ref: Reference, row: int
             pct(spy.until(now).last, float(market.told["open"].iloc[0])) if len(market.told) else NAN
         )
     found |= _highs(seen, regular, high, prior, now)
-    found |= _before(pre, of, ref, row, now, last)
+    found |= _before(pre, of, ref, row, now, last) | _all_day(pre, regular, of, ref, row, now)
     found |= _openings(regular, of, now, last, atr) | _since_pm_high(pre, regular, last) | _speed(seen, of, now)
     found |= _volumes(regular, of, ref, row, now, last)
     found |= _moves(seen, regular, of, ref, row, now)
@@ -143,7 +142,7 @@ def _highs(seen: Tape, regular: Tape, high: float, prior: float, now: int) -> di
             before = seen.until((int(ts) - 1) // MINUTE * MINUTE).last
             count += raised >= 0.99 * (0.0001 if (before if before > 0 else prior) < 1 else 0.01)
     return {
-        "high_age_s": (now - at) / NS if at else NAN,
+        "high_age_s": (now - at) / SECOND if at else NAN,
         "highs_today": float(count),
         "new_high": float(count > 0 and now - at < MINUTE) if at else NAN,
     }
@@ -165,7 +164,10 @@ def _before(pre: Tape, of: Session, ref: Reference, row: int, now: int, last: fl
     high = float(pre.told["high"].max())
     own = pd.Series(ref.pre_usual[:, row].astype(float), index=range(-330, 1, 15))
     minute = min((now - of.open_ns) / MINUTE, 0.0)
-    usual = float(ref.pre_volume[row]) if own.isna().any() else float(np.interp(minute, own.index, own))
+    usual = float(np.interp(minute, own.index, own))
+    if own.isna().any():
+        # Part of the time before the open is compared with the same part of it, never with the whole.
+        usual = float(ref.pre_volume[row]) if minute == 0 else NAN
     return {
         "pre_volume": pre.volume,
         "pre_dollar_volume": pre.money,
@@ -173,6 +175,23 @@ def _before(pre: Tape, of: Session, ref: Reference, row: int, now: int, last: fl
         "pre_high": high,
         "pre_low": float(pre.told["low"].min()),
         "pre_high_dist_pct": pct(last, high),
+    }
+
+
+def _all_day(pre: Tape, regular: Tape, of: Session, ref: Reference, row: int, now: int) -> dict[str, float]:
+    early, own = ref.pre_usual[:, row].astype(float), ref.usual[:, row]
+    minute = (now - of.open_ns) / MINUTE
+    usual = float(np.interp(min(minute, 0.0), range(-330, 1, 15), early))
+    if minute >= 0:
+        # From the open to the end of the first minute nobody knows what is usual.
+        usual += course(ref, row, minute) if minute >= 1 and not np.isnan(own).any() else NAN
+    volume, money = pre.volume + regular.volume, pre.money + regular.money
+    vwap = ratio(money, volume)
+    return {
+        "rvol_all_day": ratio(volume, usual),
+        "float_rotation_all_day": ratio(volume, float(ref.float_shares[row])),
+        "vwap_all_day": vwap,
+        "vwap_all_day_dist_pct": pct((regular if len(regular.told) else pre).last, vwap),
     }
 
 
@@ -286,6 +305,7 @@ def _fives(regular: Tape, of: Session, now: int, last: float) -> dict[str, float
         "green_bars_5m": _in_a_row(closes > bars["open"]),
         "rsi2_5m": _rsi(closes, 2),
         "bb_low_dist_pct": pct(last, float(band.iloc[-1])),
+        "bb_close_pct": pct(float(closes.iloc[-1]), float(band.iloc[-1])),
         "new_5m_high": float(last > bars["high"].iloc[-1]),
     }
 

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from qm.market.market import MINUTE_NS
+from qm.clock import MINUTE
 from qm.market.reference import Reference
 from qm.model.instrument import SymbolTable
 from qm.model.market import EVENT, Events, Kind, Print
@@ -31,7 +31,7 @@ def bars(folder: str, date: dt.date) -> tuple[SymbolTable, Session, Events]:
     symbols = SymbolTable(sorted(set(table["symbol"].to_pylist())))
     records = np.zeros(table.num_rows, EVENT)
     records["event_ts"] = table["ts"].to_numpy()
-    records["ts"] = records["event_ts"] + MINUTE_NS
+    records["ts"] = records["event_ts"] + MINUTE
     records["sym"] = symbols.rows(table["symbol"].to_pylist())
     records["kind"], records["code"] = Kind.BAR, 60
     for field, name in zip("abcde", ("open", "high", "low", "close", "volume"), strict=True):

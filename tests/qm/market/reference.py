@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from math import inf, isnan, nan
 from typing import Any
 
+from qm.clock import MINUTE
 from qm.model.market import Kind, Print, Status
 
-MINUTE = 60_000_000_000
 TOUCH, CLOSE, BAR, NEXT, STATUS, TIMER, REVISED = 1, 2, 4, 8, 16, 32, 64
 IGNORED = -1
 

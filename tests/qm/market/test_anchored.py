@@ -7,7 +7,8 @@ from math import nan
 import numpy as np
 import pytest
 
-from qm.market.market import MINUTE_NS, Market
+from qm.clock import MINUTE
+from qm.market.market import Market
 from qm.market.reference import Reference
 from qm.market.symbol_features import features_of
 from qm.model.instrument import SymbolTable
@@ -23,7 +24,7 @@ def lived(records: list[tuple[object, ...]], until: int, skipped: int = -1) -> M
     made = Market(SymbolTable(["AAA"]), SESSION, Reference.empty(1))
     for minute in range(until + 1):
         end = at(minute)
-        made.replay(events([r for r in records if end - MINUTE_NS <= int(str(r[0])) < end]))
+        made.replay(events([r for r in records if end - MINUTE <= int(str(r[0])) < end]))
         made.now = end
         if minute != skipped:
             made.mark_minute(end)

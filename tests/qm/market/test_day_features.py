@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from qm.clock import MINUTE
 from qm.errors import NotFoundError
 from qm.market.features import features
-from qm.market.market import MINUTE_NS, Market
+from qm.market.market import Market
 from qm.market.reference import Reference
 from qm.market.symbol_features import features_of
 from qm.model.instrument import SymbolTable
@@ -35,6 +36,8 @@ def test_the_spread_about_the_vwap_is_that_of_the_worked_example() -> None:
     assert found["vwap"] == pytest.approx(10.10)
     assert found["vwap_sigma"] == pytest.approx(sqrt(0.004))
     assert found["vwap_z"] == pytest.approx((10.20 - 10.10) / sqrt(0.004))
+    bands = (found["vwap"] - found["vwap_sigma"], found["vwap"] + found["vwap_sigma"])
+    assert bands == pytest.approx((10.0368, 10.1632), abs=5e-5)
 
 
 @pytest.mark.parametrize(("low", "ssr"), [(18.01, 0.0), (18.0, 1.0), (17.5, 1.0)])
@@ -147,7 +150,7 @@ def test_a_boundary_marked_twice_counts_once() -> None:
     made.mark_minute(at(7))
     made.mark_minute(at(6))
     assert np.array_equal(made.minutes.fives.building, before)
-    assert made.marked == SESSION.open_ns + 7 * MINUTE_NS
+    assert made.marked == SESSION.open_ns + 7 * MINUTE
 
 
 def test_a_feature_that_is_none_is_named() -> None:

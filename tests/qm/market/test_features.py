@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from brokers.sim.synthetic import SyntheticMarket
+from qm.clock import MINUTE
 from qm.market.blocks import BLOCK
 from qm.market.features import ABOUT, NAMES, UNITS, features
-from qm.market.market import MINUTE_NS, Market, before
+from qm.market.market import Market, before
 from qm.market.reference import Reference
 from qm.market.symbol_features import features_of
 from qm.market.usual import usual_share
@@ -30,7 +31,7 @@ def advance(market: Market, records: Events, minutes: int) -> None:
     """Consume records as the core does, with every boundary marked."""
     index = 0
     for k in range(-BEFORE, minutes + 1):
-        boundary = market.session.open_ns + k * MINUTE_NS
+        boundary = market.session.open_ns + k * MINUTE
         end = index + before(records[index:], boundary)
         market.replay(records[index:end])
         market.now = boundary
@@ -185,7 +186,7 @@ def test_a_surge_needs_ten_whole_minutes() -> None:
 
 def test_the_usual_share_goes_evenly_through_a_minute_and_stays_within_the_day() -> None:
     curve = np.array([0.4, 0.6, 1.0])
-    shares = [usual_share(curve, int(minute * MINUTE_NS)) for minute in (-1, 0, 0.5, 1, 1.5, 3, 99)]
+    shares = [usual_share(curve, int(minute * MINUTE)) for minute in (-1, 0, 0.5, 1, 1.5, 3, 99)]
     assert shares == pytest.approx([0, 0, 0.2, 0.4, 0.5, 1, 1])
 
 
@@ -212,10 +213,10 @@ def test_what_is_asked_for_is_what_all_features_say(minutes: int) -> None:
     synthetic = SyntheticMarket(2 * BLOCK + 1, seed=3)
     of = session(DATE)
     market = Market(synthetic.table, of, synthetic.reference(of))
-    records = synthetic.minutes(of, of.open_ns - 40 * MINUTE_NS, "trades")
+    records = synthetic.minutes(of, of.open_ns - 40 * MINUTE, "trades")
     for minute, batch in enumerate(records, -39):
         market.replay(batch)
-        market.now = of.open_ns + minute * MINUTE_NS
+        market.now = of.open_ns + minute * MINUTE
         market.mark_minute(market.now)
         if minute == minutes:
             break
@@ -234,13 +235,13 @@ def test_an_empty_market_is_one_until_its_first_record() -> None:
     asked = ("last", "pre_volume", "mom_5_pct")
     empty = features(market, needed=asked)
     for minute in range(1, 8):
-        market.now = of.pre_ns + minute * MINUTE_NS
+        market.now = of.pre_ns + minute * MINUTE
         market.mark_minute(market.now)
         empty = features(market, needed=asked)
         assert [empty[name][0] for name in asked] == pytest.approx([np.nan, 0.0, np.nan], nan_ok=True)
     for minute in range(8, 15):
-        market.replay(events([trade(of.pre_ns + minute * MINUTE_NS - 1, 0, 10.0 + minute, 100)]))
-        market.now = of.pre_ns + minute * MINUTE_NS
+        market.replay(events([trade(of.pre_ns + minute * MINUTE - 1, 0, 10.0 + minute, 100)]))
+        market.now = of.pre_ns + minute * MINUTE
         market.mark_minute(market.now)
     found = features(market, needed=asked)
     # 24 $ after 19 $ five minutes ago; nobody traded at the boundaries that were empty.

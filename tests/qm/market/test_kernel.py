@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from qm.clock import MINUTE, SECOND
 from qm.market import kernel
 from qm.market.features import features
 from qm.market.market import Market
@@ -18,8 +19,8 @@ from qm.market.rows import Rows, new_rows
 from qm.market.timers import NEVER
 from qm.model.instrument import SymbolTable
 from qm.model.market import Kind, Print, Status, bands, bar, cancel, clock, correction, events, quote, status, trade
-from tests.qm.market.reference import MINUTE, Symbol
 from tests.qm.market.reference import Reference as Expected
+from tests.qm.market.reference import Symbol
 from tests.qm.strategies.stage import SESSION, at
 
 SYMBOLS = 3
@@ -53,13 +54,13 @@ def bars(draw: st.DrawFn) -> Record:
 def trades(draw: st.DrawFn) -> Record:
     made = trade(0, draw(rows), draw(prices), draw(sizes), draw(st.integers(0, 7)))
     # Some are told late: they happened up to three minutes ago.
-    return (0, -draw(st.sampled_from([0, 0, 0, 1, 40, 70, 180])) * 1_000_000_000, *made[2:])
+    return (0, -draw(st.sampled_from([0, 0, 0, 1, 40, 70, 180])) * SECOND, *made[2:])
 
 
 bandings = st.builds(lambda row, low, high: bands(0, row, low, high, 10.0), rows, prices, prices)
 quotes = st.builds(lambda row, bid, ask: quote(0, row, bid, ask), rows, prices, prices)
 statuses = st.builds(lambda row, code: status(0, row, code), rows, st.sampled_from(Status))
-steps = st.sampled_from([0, 1, 1_000_000_000, 20_000_000_000, 61_000_000_000])
+steps = st.sampled_from([0, 1, SECOND, 20_000_000_000, 61_000_000_000])
 tapes = st.lists(st.tuples(steps, st.one_of(trades(), trades(), bars(), quotes, statuses, bandings)), max_size=40)
 levels = st.tuples(
     st.one_of(st.just(inf), cents), st.one_of(st.just(-inf), cents), st.one_of(st.just(inf), cents),

@@ -16,6 +16,7 @@ from qm.model.inputs import Why
 from qm.model.instrument import SymbolTable
 from qm.model.market import Print, Status, bands, events, quote, status, trade
 from qm.rules.calendar import session
+from qm.rules.halts import HaltCode
 from tests.qm.market import real
 from tests.qm.strategies.stage import SESSION, at
 
@@ -178,6 +179,32 @@ def test_halts_are_counted_once_and_their_end_is_timed() -> None:
     halted.replay(events([status(at(11), 0, Status.PAUSED)]))
     assert features_of(halted, 0)["halts_today"] == 2
     assert "mins_since_resume" not in features_of(halted, 0)
+
+
+def test_a_halt_tells_why_at_which_price_and_when_it_ends_and_what_is_not_told_is_not_known() -> None:
+    told = ("halt_reason", "halt_price", "luld_ref", "halt_at", "quotes_at", "trades_at")
+    halted = market(trade(at(0), 0, 10.0, 100), status(at(1), 0, Status.HALTED))
+    assert {name: features_of(halted, 0).get(name) for name in told} == dict.fromkeys(told) | {
+        "halt_price": 10.0,
+        "halt_at": 1.0,
+    }
+    # The exchange says why, and later when it goes on; what it said before still holds.
+    halted.replay(events([status(at(2), 0, Status.HALTED, HaltCode.T1), bands(at(2), 0, 9.0, 11.0, 10.05)]))
+    halted.replay(events([status(at(3), 0, Status.HALTED, HaltCode.T3, quotes_ns=at(20), trades_ns=at(25))]))
+    assert [features_of(halted, 0)[name] for name in told] == [HaltCode.T3, 10.0, 10.05, 1.0, 20.0, 25.0]
+    assert halted.rows["halts"][0] == 1
+    # Of the next halt nothing of this is known.
+    halted.replay(events([status(at(25), 0, Status.TRADING), trade(at(25), 0, 9.5, 100)]))
+    halted.replay(events([status(at(30), 0, Status.PAUSED, HaltCode.LUDP, 9.0)]))
+    assert {name: features_of(halted, 0).get(name) for name in told} == {
+        "halt_reason": HaltCode.LUDP,
+        "halt_price": 9.5,
+        "luld_ref": 10.05,
+        "halt_at": 30.0,
+        "quotes_at": None,
+        "trades_at": None,
+    }
+    assert halted.rows["threshold"][0] == 9.0
 
 
 def test_before_the_plan_its_present_widths_stand_for_it() -> None:

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from qm.clock import MINUTE, SECOND
 from qm.market.features import NAMES
-from qm.market.market import MINUTE_NS, Market
+from qm.market.market import Market
 from qm.market.reference import Reference
 from qm.market.symbol_features import features_of
 from qm.model.instrument import SymbolTable
@@ -53,7 +54,7 @@ def live(records: list[Record], until: int) -> Market:
     """Consume records and mark every minute, as the core does."""
     market = empty()
     tape = events(sorted(records, key=lambda record: record[0]))
-    for boundary in range(SESSION.open_ns - 5 * MINUTE_NS, until + 1, MINUTE_NS):
+    for boundary in range(SESSION.open_ns - 5 * MINUTE, until + 1, MINUTE):
         due = (
             (tape["ts"] > market.now) & (tape["ts"] <= boundary)
             if market.now != SESSION.pre_ns
@@ -87,7 +88,7 @@ def told_bars(draw: st.DrawFn) -> tuple[list[Record], list[Record], int]:
         versions = []
         for n in range(draw(st.sampled_from([1, 1, 1, 2, 3]))):
             low, o, c, h = sorted(draw(cents) for _ in range(4))
-            late = MINUTE_NS * draw(st.integers(0, 4)) * n + n * 1_000_000
+            late = MINUTE * draw(st.integers(0, 4)) * n + n * 1_000_000
             versions.append((at(k + 1) + late, *bar(at(k + 1), 0, o, h, low, c, draw(sizes))[1:]))
         told += versions
         final = max(versions, key=lambda version: version[0])
@@ -131,7 +132,7 @@ def tapes(draw: st.DrawFn, mistakes: int) -> tuple[list[Record], list[Record], i
     right: list[Record | None] = list(told)
     later: list[Record] = []
     for n in draw(st.lists(st.integers(0, count - 1), max_size=mistakes, unique=True)):
-        ts = told[n][0] + 1_000_000 + draw(st.integers(0, 200)) * 1_000_000_000
+        ts = told[n][0] + 1_000_000 + draw(st.integers(0, 200)) * SECOND
         if draw(st.booleans()):
             later.append(cancel(ts, told[n]))
             right[n] = None

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qm.market.market import MINUTE_NS, Market
+from qm.clock import MINUTE
+from qm.market.market import Market
 from qm.market.reference import Reference
 from qm.market.standing import bands_of, restricted, standing
 from qm.model.instrument import SymbolTable
@@ -31,7 +32,7 @@ def market(of: Session = OF, prints: bool = False, **known: Any) -> Market:
 
 
 def at(minute: float, of: Session = OF) -> int:
-    return of.open_ns + int(minute * MINUTE_NS)
+    return of.open_ns + int(minute * MINUTE)
 
 
 def feed(on: Market, *rows: Any) -> Market:
@@ -98,7 +99,7 @@ def test_marks_of_an_hour_ago_are_not_taken_for_now() -> None:
     assert bands_of(on, AAA)[0] == 20.0
     hourly = feed(market(prior_close=[10, 1]), bar(at(60), AAA, 10, 14, 10, 14, 100.0, seconds=3600))
     assert bands_of(hourly, AAA)[0] == 14.0
-    on.now += 5 * MINUTE_NS
+    on.now += 5 * MINUTE
     assert bands_of(on, AAA) == (None, None, None, False)
 
 
@@ -134,7 +135,10 @@ def test_a_restriction_is_carried_over_or_triggered_or_unknown() -> None:
     assert restricted(market(), AAA) is None
     assert restricted(market(ssr_carried=[1, 0]), AAA) is True
     on = market(prior_close=[20, 20], ssr_carried=[0, np.nan])
-    assert [restricted(on, row) for row in (AAA, SPY)] == [False, False]
+    # Of the second nothing is known of the session before: only a fall of today would tell.
+    assert [restricted(on, row) for row in (AAA, SPY)] == [False, None]
+    feed(on, trade(at(1), SPY, 17.9, 100))
+    assert restricted(on, SPY) is True
     feed(on, trade(at(-1), AAA, 17.0, 100), trade(at(1), AAA, 18.01, 100))
     assert restricted(on, AAA) is False
     feed(on, trade(at(2), AAA, 18.0, 100), trade(at(3), AAA, 19.5, 100))
@@ -150,7 +154,7 @@ CENTS = st.integers(100, 30_000).map(lambda n: n / 100)
 def test_the_low_of_the_day_restricts_when_the_rule_itself_does(prior: float, per_cents: list[int]) -> None:
     # What is far off is set aside as an error of the tape; these are near enough to one another.
     prices = [round(prior * n / 100, 2) for n in per_cents]
-    on = market(prior_close=[prior, 1])
+    on = market(prior_close=[prior, 1], ssr_carried=[0, 0])
     rule = ShortSaleRestriction(OF, round_to_tick(prior, Rounding.NEAREST, OF.date))
     for n, price in enumerate(prices):
         feed(on, trade(at(n + 1), AAA, price, 100))

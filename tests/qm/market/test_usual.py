@@ -83,6 +83,15 @@ def test_a_day_like_the_others_is_usual_at_every_five_minutes_and_twice_as_much_
         assert seen["pre_rvol"][0] == pytest.approx(2.0)
 
 
+def test_of_a_half_day_nobody_knows_how_it_goes_on() -> None:
+    half = dt.date(2025, 11, 28)
+    assert session(half).minutes == 210
+    seen = features(market(past(14).reference(SymbolTable(NAMES), DATES[14]), half, 60, times=2.0))
+    # Its morning is compared with other mornings; what comes after one o'clock on other days it has not.
+    assert seen["rvol"][0] > 0
+    assert np.isnan(seen["proj_volume"]).all()
+
+
 def test_before_the_open_the_same_time_of_earlier_days_counts() -> None:
     reference = past(9).reference(SymbolTable(NAMES), DATES[9])
     made = Market(SymbolTable(NAMES), session(DATES[9]), reference)
@@ -132,6 +141,44 @@ def test_a_half_day_is_no_day_of_a_course() -> None:
         builder.add(day(date, 50.0 if date == half else 1.0))
     known = builder.reference(SymbolTable(NAMES), dt.date(2025, 7, 9))
     assert known.usual[12] == pytest.approx([60 * 300.0, 60 * 100.0])
+
+
+def test_a_morning_without_a_share_of_who_is_busy_is_no_day_of_a_course() -> None:
+    builder = past(9)
+    halted = day(DATES[9])
+    held = (halted.events["sym"] == 0) & (halted.events["event_ts"] < session(DATES[9]).open_ns + 200 * MINUTE)
+    still = (halted.events["sym"] == 1) & (halted.events["event_ts"] >= session(DATES[9]).open_ns + 200 * MINUTE)
+    builder.add(day_of([tuple(record) for record in halted.events[~held & ~still].tolist()], NAMES, DATES[9]))
+    known = builder.reference(SymbolTable(NAMES), DATES[10])
+    # EARLY was halted until 12:50, which says nothing of other days; LATE was halted after it, and its morning counts.
+    assert known.usual[:, 0] == pytest.approx(past(9).reference(SymbolTable(NAMES), DATES[9]).usual[:, 0])
+    assert known.or_volume == pytest.approx([1_500.0, 500.0])
+    assert known.usual[-1, 1] < 78_000.0
+    # The shares of the day itself were traded.
+    assert known.adv[0] < 78_000.0
+    assert known.days.tolist() == [10, 10]
+
+
+def test_a_quiet_morning_of_who_is_never_busy_counts() -> None:
+    builder = ReferenceBuilder()
+    for date in DATES[:9]:
+        builder.add(day(date, 0.1))
+    quiet = day(DATES[9], 0.1)
+    held = quiet.events["event_ts"] < session(DATES[9]).open_ns + 200 * MINUTE
+    builder.add(day_of([tuple(record) for record in quiet.events[~held].tolist()], NAMES, DATES[9]))
+    # EARLY usually has 4,500 shares by noon, LATE 1,500: a morning without one is a day like others.
+    assert builder.reference(SymbolTable(NAMES), DATES[10]).usual[30] == pytest.approx([4_050.0, 1_350.0])
+
+
+def test_part_of_the_pre_market_is_not_compared_with_the_whole() -> None:
+    known = replace(Reference.empty(1), pre_volume=np.array([1_000.0]), days=np.array([14]))
+    made = Market(SymbolTable(["A"]), session(DATES[0]), known)
+    opens = session(DATES[0]).open_ns
+    made.backfill(events([trade(opens - 100 * MINUTE, 0, 10.0, 500.0)]))
+    made.now = opens - MINUTE
+    assert "pre_rvol" not in features_of(made, 0)
+    made.now = opens
+    assert features_of(made, 0)["pre_rvol"] == pytest.approx(0.5)
 
 
 def test_a_course_goes_over_a_split_in_the_new_shares() -> None:
