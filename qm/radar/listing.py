@@ -116,20 +116,14 @@ def _weakest(rows: Indices, ways: Codes, strength: Array, lacks: Codes) -> int:
 
 def after(members: Mapping[int, Member], done: Change, ts: int) -> Mapping[int, Member]:
     """Return the list after a change, the longest there first; the same one when there is nothing to change."""
-    recovered = any(member.missing for member in members.values())
-    if not (recovered or any(done)):
+    missed = [row for row, member in members.items() if member.missing]
+    if not (missed or any(done)):
         return members
     kept = dict(members)
     for row in done.left:
         kept.pop(row, None)
-    if done.missing or recovered:
-        missing = dict.fromkeys(done.missing)
-        kept = {row: _counted(member, missed=row in missing) for row, member in kept.items()}
+    # What was missed last time is there again, unless it is missed once more.
+    kept.update((row, Member(kept[row].since)) for row in missed if row in kept)
+    kept.update((row, Member(members[row].since, members[row].missing + 1)) for row in done.missing)
     kept.update((row, Member(ts)) for row in done.entered)
     return kept
-
-
-def _counted(member: Member, *, missed: bool) -> Member:
-    if missed:
-        return Member(member.since, member.missing + 1)
-    return Member(member.since) if member.missing else member

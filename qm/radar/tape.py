@@ -9,7 +9,8 @@ from typing import Final
 import numba
 import numpy as np
 
-from qm.market.market import MINUTE_NS, Market
+from qm.clock import MINUTE
+from qm.market.market import Market
 from qm.radar.index import index_bars
 from qm.radar.parts import Array
 
@@ -40,7 +41,7 @@ def read(market: Market, marked: int) -> dict[str, float]:
     | range_atr | high less low of SPY in average true ranges |
     | net_highs_pct | new highs of regular hours less new lows in this minute, % of the symbols that traded in it |
     """
-    now, before = market.minutes.day_at(marked), market.minutes.day_at(marked - MINUTE_NS)
+    now, before = market.minutes.day_at(marked), market.minutes.day_at(marked - MINUTE)
     if now is None or before is None:
         return {}
     last, volume, pv, high, low = now

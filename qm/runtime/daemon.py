@@ -12,13 +12,12 @@ from typing import Any
 
 from msgspec import structs
 
-from qm.clock import MS, monotonic_ns, now_ns
+from qm.clock import MINUTE, MS, monotonic_ns, now_ns
 from qm.config import Paths, create
 from qm.errors import QmError
 from qm.history.retention import SnapshotSettings, prune
 from qm.history.snapshots import SnapshotWriter
 from qm.log import logger
-from qm.market.market import MINUTE_NS
 from qm.model.commands import AnyCommand
 from qm.model.effects import Notify
 from qm.model.events import Commanded, Entry
@@ -36,7 +35,7 @@ from qm.store.journal import Journal
 
 FRAME_NS = 200 * MS
 """Between two frames to the screens: five a second."""
-BEFORE_OPEN_NS = 5 * MINUTE_NS
+BEFORE_OPEN_NS = 5 * MINUTE
 """The pace of a replay begins so long before the open; a thin premarket is not waited for."""
 STALE_MS = 2000
 """A price older than this is marked on the screen."""
@@ -201,7 +200,7 @@ class Daemon:
         rest = skipped(day.batches, fed)
         start = run.market.now if run.market.consumed else 0
         try:
-            slices = sliced(rest, width, start, day.session.close_ns + 2 * MINUTE_NS)
+            slices = sliced(rest, width, start, day.session.close_ns + 2 * MINUTE)
             async for part in paced(slices, speed, day.session.open_ns - BEFORE_OPEN_NS):
                 run.feed(part)
                 self.health.fed(run.market.consumed, run.session.wakes)

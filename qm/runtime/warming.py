@@ -19,6 +19,7 @@ from qm.market.symbol_features import features_of
 from qm.model.events import Entry
 from qm.model.instrument import SymbolTable
 from qm.model.market import Events, bar, clock, events, quote, trade
+from qm.radar.marks import FEW, ranks_among
 from qm.rules.calendar import session
 from qm.runtime.run import Setup
 from qm.strategies.likeness import correlation
@@ -56,6 +57,7 @@ def warm(setup: Setup) -> None:
     correlation(market, 0, 1)
     assert core.ranking is not None
     core.ranking.lines(range(len(table)))
+    ranks_among(core.ranking.scores, np.zeros(FEW + 1, np.int64))
     next(iter(setup.day.batches), None)
 
 

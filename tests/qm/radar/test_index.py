@@ -1,57 +1,81 @@
-"""Slope and directional index of the index funds equal plain pandas."""
+"""What the index funds say of a minute equals plain pandas and does not depend on when it is asked."""
 
 from __future__ import annotations
+
+from functools import cache
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from qm.market.market import MINUTE_NS
-from qm.radar.index import adx, slope
+from qm.clock import MINUTE
+from qm.market.market import Market
 from qm.radar.tape import read
+from tests.qm.market.frames import Tape
 from tests.qm.market.test_equivalence import day, lived
+from tests.qm.market.test_trend import by_pandas
+
+NAN = float("nan")
+FUNDS = ("SPY", "QQQ")
 
 
-def by_pandas(bars: pd.DataFrame, n: int) -> float:
-    up, down = bars["high"].diff().iloc[1:], -bars["low"].diff().iloc[1:]
-    before = bars["close"].shift().iloc[1:]
-    ranges = np.maximum(bars["high"].iloc[1:], before) - np.minimum(bars["low"].iloc[1:], before)
-
-    def wilder(each: pd.Series) -> pd.Series:
-        seeded = pd.concat([pd.Series([each.iloc[:n].mean()]), each.iloc[n:]])
-        return seeded.ewm(alpha=1 / n, adjust=False).mean()
-
-    plus = 100 * wilder(up.where((up > down) & (up > 0), 0.0)) / wilder(ranges)
-    minus = 100 * wilder(down.where((down > up) & (down > 0), 0.0)) / wilder(ranges)
-    return float(wilder(100 * (plus - minus).abs() / (plus + minus)).iloc[-1])
+@cache
+def minutes(name: str) -> pd.DataFrame:
+    """Minute bars of regular hours by their number since the open."""
+    symbols, of, records, _ = day("ib59_1m")
+    told = Tape.of(records, symbols.row(name)).between(of.open_ns, of.close_ns).told
+    return told.set_index((told["at"] - of.open_ns) // MINUTE)
 
 
-def test_the_directional_index_is_wilders() -> None:
-    rng = np.random.default_rng(1)
-    close = 600 + np.cumsum(rng.normal(0.05, 0.4, 78))
-    opened = np.concatenate([[600.0], close[:-1]])
-    high, low = np.maximum(opened, close) + rng.random(78) * 0.3, np.minimum(opened, close) - rng.random(78) * 0.3
-    frame = pd.DataFrame({"open": opened, "high": high, "low": low, "close": close})
-    assert np.isnan(adx(frame.to_numpy()[:27], 14))
-    for count in (28, 40, 78):
-        assert adx(frame.to_numpy()[:count], 14) == pytest.approx(by_pandas(frame.iloc[:count], 14), rel=1e-9)
+def of_fund(name: str, minute: int) -> dict[str, float]:
+    seen = minutes(name)
+    seen = seen[seen.index < minute]
+    first = seen[seen.index < 15]
+    top, bottom, last = first["high"].max(), first["low"].min(), seen["close"].iloc[-1]
+    fives = seen.groupby(seen.index // 5).agg({"open": "first", "high": "max", "low": "min", "close": "last"})
+    fives = fives[fives.index < minute // 5]
+    found = {"or_state": float(last > top) - float(last < bottom) if minute >= 15 else NAN}
+    for length in (9, 20):
+        mean = fives["close"].ewm(span=length, adjust=False).mean()
+        found[f"ema{length}_bp"] = 1e4 * (mean.iloc[-1] / mean.iloc[-2] - 1) if len(fives) >= length else NAN
+    return found | {"adx_5m": by_pandas(fives, 14) if len(fives) >= 28 else NAN}
 
 
-def test_the_slope_is_that_of_the_exponential_mean() -> None:
-    closes = np.array([10.0, 10.2, 10.1, 10.4, 10.3, 10.6, 10.5, 10.8, 10.7, 11.0])
-    means = pd.Series(closes).ewm(span=9, adjust=False).mean()
-    assert slope(closes, 9) == pytest.approx(1e4 * (means.iloc[-1] / means.iloc[-2] - 1))
-    assert np.isnan(slope(closes[:8], 9))
+def expected(minute: int, atr: float) -> dict[str, float]:
+    both = pd.DataFrame([of_fund(name, minute) for name in FUNDS]).mean()
+    spy = minutes("SPY")
+    spy = spy[spy.index < minute]
+    return {**both.to_dict(), "range_atr": float(spy["high"].max() - spy["low"].min()) / atr}
+
+
+def test_the_bars_of_the_index_equal_plain_pandas_lived_and_after_a_restart() -> None:
+    symbols, of, records, reference = day("ib59_1m")
+    atr = float(reference.atr[symbols.row("SPY")])
+    compared: dict[str, int] = {}
+    for market, now in lived(day("ib59_1m")):
+        minute = (now - of.open_ns) // MINUTE
+        if minute not in (1, 14, 15, 16, 45, 46, 99, 100, 141, 222, 389, 390):
+            continue
+        again = Market(symbols, of, reference)
+        again.backfill(records[records["ts"] <= now])
+        again.now = now
+        again.mark_minute(now)
+        for found in (read(market, now), read(again, now)):
+            for name, value in expected(minute, atr).items():
+                assert found.get(name, NAN) == pytest.approx(value, rel=1e-6, abs=2e-6, nan_ok=True), (minute, name)
+                compared[name] = compared.get(name, 0) + bool(np.isfinite(value))
+    assert len(compared) == 5
+    assert min(compared.values()) >= 4
 
 
 def test_a_minute_read_later_says_what_it_said_at_its_end() -> None:
     ends: list[int] = []
     said = {}
-    for market, now in lived(day("us99_1m")):
+    for market, now in lived(day("ib59_1m")):
         if now <= market.session.open_ns:
             continue
         said[now] = read(market, now)
         ends.append(now)
         if len(ends) % 40 == 0:
             for ago in range(14):
-                assert read(market, now - ago * MINUTE_NS) == said[now - ago * MINUTE_NS]
+                assert read(market, now - ago * MINUTE) == said[now - ago * MINUTE]

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from qm.clock import MINUTE, at_ny
@@ -14,7 +15,8 @@ from qm.market.reference import Reference
 from qm.model.events import AnyEvent, Entry, Minute, SessionStarted, TapeRead
 from qm.model.instrument import SymbolTable
 from qm.model.market import bar, events
-from qm.radar.regime import HOLD, LABELS, LEAST, UNKNOWN, Regime, classify
+from qm.radar.leaning import LABELS, LEAST, classify, row_of
+from qm.radar.regime import FEWEST, HOLD, UNKNOWN, Regime
 from qm.radar.tape import read as read_tape
 from qm.rules.calendar import session, stretch
 
@@ -25,8 +27,8 @@ BEAR = {"index_vwap_bp": -25.0, "above_vwap_pct": 25.0, "up_dollars": -0.4, "net
 EVEN = {"index_vwap_bp": 0.0, "above_vwap_pct": 50.0, "up_dollars": 0.0, "net_highs_pct": 0.0}
 
 
-def minutes(moves: Sequence[float], breadth: Mapping[str, float]) -> list[dict[str, float]]:
-    return [{"move_bp": move, **breadth} for move in moves]
+def minutes(moves: Sequence[float], breadth: Mapping[str, float]) -> npt.NDArray[np.float64]:
+    return np.array([row_of({"move_bp": move, **breadth}) for move in moves])
 
 
 def best(moves: Sequence[float], breadth: Mapping[str, float]) -> str:
@@ -80,7 +82,7 @@ def test_parts_that_are_not_known_are_left_out_of_the_mean() -> None:
 
 def test_nothing_is_said_of_too_few_minutes() -> None:
     assert classify(minutes([3.0] * (LEAST - 1), BULL)) == ({}, ())
-    assert classify([BULL] * 30) == ({}, ())
+    assert classify(np.array([row_of(BULL)] * 30)) == ({}, ())
 
 
 @pytest.mark.parametrize("moves", [[0.0] * 30, [1.0] * 12, [-6.0, 7.0] * 12, [50.0] * 10 + [-50.0] * 10])
@@ -259,7 +261,7 @@ def test_outside_regular_hours_nothing_is_read() -> None:
 
 def test_the_context_of_a_decision_names_phase_regime_scores_and_parts() -> None:
     driven = Driven()
-    assert driven.regime.context(OPEN + MINUTE) == {"phase": "open_drive", "regime": UNKNOWN}
+    assert driven.regime.context(OPEN + MINUTE) == {"phase": "open_drive", "regime": UNKNOWN, "occasions": "opex"}
     for number, closes in enumerate(rising(20), 1):
         driven.minute(number, closes)
     context = driven.regime.context(OPEN + 20 * MINUTE + MINUTE // 2)
@@ -274,13 +276,25 @@ def test_what_was_known_before_the_open_is_in_every_context_and_moves_no_label()
     plain, driven = Driven(), Driven()
     driven.market.reference.climate[:3] = [1.5, np.nan, -2.00004]
     driven.regime.open(driven.market)
-    before = {"spy_sma20_pct": 1.5, "spy_sma200_pct": -2.0}
-    assert driven.regime.context(OPEN - MINUTE) == {"phase": "opening_cross", "regime": UNKNOWN, **before}
+    before: dict[str, str | float] = {"spy_sma20_pct": 1.5, "spy_sma200_pct": -2.0}
+    assert driven.regime.context(OPEN - MINUTE) == {
+        "phase": "opening_cross",
+        "regime": UNKNOWN,
+        **before,
+        "occasions": "opex",
+    }
     for number, closes in enumerate(rising(20), 1):
         assert driven.minute(number, closes) == plain.minute(number, closes)
     now = OPEN + 20 * MINUTE
     assert driven.regime.context(now) == plain.regime.context(now) | before
     assert driven.regime.state() == plain.regime.state()
+
+
+def test_an_expiry_is_in_the_context_and_an_ordinary_day_is_not() -> None:
+    for day, expected in ((dt.date(2026, 11, 20), "opex"), (dt.date(2026, 11, 19), None)):
+        regime = Regime()
+        regime.open(Market(SymbolTable(["SPY"]), session(day), Reference.empty(1)))
+        assert regime.context(session(day).open_ns).get("occasions") == expected
 
 
 @pytest.mark.parametrize(
@@ -301,3 +315,13 @@ def test_the_phase_is_scaled_on_half_days(day: dt.date, wall: str, expected: str
     regime = Regime()
     regime.open(Market(SymbolTable(["SPY"]), of, Reference.empty(1)))
     assert regime.context(at_ny(day, wall))["phase"] == expected == str(stretch(of, at_ny(day, wall)))
+
+
+def test_a_few_symbols_without_an_index_fund_are_no_market() -> None:
+    few, enough = Driven([f"S{i:02d}" for i in range(FEWEST - 1)]), Driven([f"S{i:02d}" for i in range(FEWEST)])
+    for each in (few, enough):
+        for number, closes in enumerate(rising(20), 1):
+            each.minute(number, (closes * FEWEST)[: len(each.market.table)])
+    assert not few.reads
+    assert few.regime.context(few.market.now)["regime"] == UNKNOWN
+    assert enough.regime.label == "trend_up"

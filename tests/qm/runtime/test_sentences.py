@@ -125,7 +125,7 @@ LINES: list[tuple[Any, tuple[str, str]]] = [
     (ev.TradingHalted("ABCD", False, 1, None), ("warn", "ABCD halted, halt 1 of the day")),
     (
         ev.MarketHalted(1, "SPY", 465.0, 500.0, 1_792_769_700_000_000_000),
-        ("warn", "the whole market halts at level 1, until 11:35:00: SPY stands for the index at -7.00 %"),
+        ("warn", "the whole market halts at level 1 (MWC1), until 11:35:00: SPY stands for the index at -7.00 %"),
     ),
     (ev.MarketResumed(2, 900.0), ("info", "the market trades again after its halt at level 2")),
     (ev.TradingResumed("ABCD", 300.0), ("info", "ABCD trades again after 5 min")),

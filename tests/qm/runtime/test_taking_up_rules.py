@@ -28,7 +28,7 @@ class Buy(EntrySignals):
         self.params = params
 
     def on_start(self, group):
-        return [Plan(rows=group.rows.tolist(), wake_at=group.open_ns + self.params.minutes * 60_000_000_000)]
+        return [Plan(rows=group.rows.tolist(), wake_at=group.open_ns + self.params.minutes * MINUTE)]
 
 def strategy(params=None):
     p = params or Mine()
