@@ -11,10 +11,11 @@ from backtest.aftermath import SILENT_MIN, caution, fell_silent, moves, stopped
 from backtest.scans import Found, Result, Seen
 from cli.markets import Chosen
 from cli.output import emit, facts, table
-from qm.clock import ny
+from qm.clock import MINUTE, ny
 from qm.errors import NotFoundError
-from qm.market.features import ABOUT, FLAGS, UNITS
+from qm.market.features import ABOUT, CODES, FLAGS, MOMENTS, UNITS
 from qm.model.events import Check
+from qm.rules.halts import coded
 from qm.scanner.cadence import Trigger
 from qm.scanner.conditions import Condition
 from qm.scanner.presets import Scan
@@ -25,6 +26,8 @@ SCHEMA: Final = 1
 SHOWN: Final = 20
 A_DAY_S: Final = 24 * 60 * 60
 """A cool-down so long lasts for the rest of the day."""
+_OPEN_S: Final = (9 * 60 + 30) * 60
+"""09:30 in seconds after midnight."""
 _HEADS: Final = {
     "min_5_pct": "after 5 min",
     "min_15_pct": "after 15 min",
@@ -53,6 +56,7 @@ def scan_data(scan: Scan, *, own: bool = False) -> dict[str, Any]:
         "rearm_s": scan.rearm_s,
         "rearm_by": scan.rearm_by,
         "trigger": str(scan.trigger),
+        "shows": list(scan.shows),
         "own": own,
     }
 
@@ -256,6 +260,9 @@ def _hit(found: Found, *, after: bool) -> dict[str, Any]:
     data: dict[str, Any] = msgspec.to_builtins(found)
     if not after:
         del data["after"]
+    told = {name: _told(name, value) for name, value in found.values.items() if name in (*CODES, *MOMENTS)}
+    if told:
+        data["told"] = {name: None if text == "?" else text for name, text in told.items()}
     return {"session": found.session, "time": f"{ny(found.ts):%H:%M:%S}", **data}
 
 
@@ -277,7 +284,18 @@ def _columns(scan: Scan) -> list[str]:
 
 
 def _cells(values: Mapping[str, float | None], names: Sequence[str]) -> list[str]:
-    return [_amount(values.get(name), UNITS[name]) for name in names]
+    return [_told(name, values.get(name)) for name in names]
+
+
+def _told(name: str, value: float | None) -> str:
+    """Write the value of a feature as people do: codes by name, moments by the clock of New York."""
+    if value is not None and name in CODES:
+        code = coded(value)
+        return "?" if code is None else code.name
+    if value is not None and name in MOMENTS:
+        seconds = round(60 * value) + _OPEN_S
+        return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
+    return _amount(value, UNITS[name])
 
 
 def _amount(value: float | None, unit: str) -> str:
@@ -337,5 +355,5 @@ def _span(seconds: int) -> str:
 
 
 def _clock(ns: int) -> str:
-    minutes = ns // 60_000_000_000
+    minutes = ns // MINUTE
     return f"{minutes // 60:02d}:{minutes % 60:02d}"

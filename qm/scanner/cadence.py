@@ -26,6 +26,7 @@ OF_BARS: Final = (
     "red_bars_5m",
     "green_bars_5m",
     "rsi2_5m",
+    "bb_close_pct",
 )
 """Features that tell of whole bars, and change at their close only."""
 OF_NO_TRADE: Final = (
@@ -35,6 +36,7 @@ OF_NO_TRADE: Final = (
     *(f"or_{minutes}_{what}" for minutes in (1, 15, 30, 60) for what in ("high", "low", "width_atr", "dir")),
     "late_open",
     *("mins_since_open", "halted", "halts_today", "mins_since_resume", "ssr", "quarantined", "revised"),
+    *("halt_reason", "halt_price", "luld_ref", "halt_at", "quotes_at", "trades_at"),
 )
 """Features that a single trade does not move: of earlier days, of the opening range once it is whole, of the clock, and
 of what the exchange says. They go with everything; all features besides these and `OF_BARS` move with each trade."""

@@ -21,6 +21,7 @@ from typing import Any, Final
 
 from qm.errors import NotFoundError, UsageError
 from qm.market.features import FLAGS, UNITS, Features
+from qm.market.untold import no_feature
 from qm.model.events import Check
 from qm.scanner.program import Mask, Program, Step
 
@@ -39,7 +40,8 @@ class Condition(ABC):
 
     def mask(self, features: Features) -> Mask:
         """Return for each row whether the condition is true; unknown is not."""
-        return _program(self).mask(features)
+        found: Mask = _program(self).masks(features)[0]
+        return found
 
     @abstractmethod
     def steps(self) -> list[Step]:
@@ -271,7 +273,7 @@ def _joined(parts: tuple[Condition, ...], sign: str) -> list[Step]:
 
 @lru_cache(maxsize=512)
 def _program(condition: Condition) -> Program:
-    return Program(condition.steps())
+    return Program([condition.steps()])
 
 
 def _parts(condition: Condition, join: type[_All | _Any]) -> tuple[Condition, ...]:
@@ -280,7 +282,7 @@ def _parts(condition: Condition, join: type[_All | _Any]) -> tuple[Condition, ..
 
 def _known(feature: str) -> str:
     if feature not in UNITS:
-        raise NotFoundError.of("feature", feature, UNITS)
+        raise no_feature(feature)
     return feature
 
 

@@ -16,8 +16,9 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from qm.errors import NotFoundError, UsageError
+from qm.errors import UsageError
 from qm.market.features import UNITS, Features
+from qm.market.untold import no_feature
 from qm.scanner.text import known
 
 SCORE: Final = "score"
@@ -112,5 +113,5 @@ def _factor(part: str, text: str) -> Factor:
         return Factor(SCORE, bool(found["log"]))
     name = known(written)
     if not name:
-        raise NotFoundError.of("feature", written, (SCORE, *UNITS))
+        raise no_feature(written, (SCORE, *UNITS))
     return Factor(name, bool(found["log"]))

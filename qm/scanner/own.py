@@ -39,6 +39,9 @@ class ScanSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     trigger: Literal["beat", "bar_close"] | None = None
     """When it is asked: at every beat, or where a minute ends; none for as often as its features allow."""
 
+    shows: tuple[str, ...] = ()
+    """Features that are told with a find besides those that it asks for."""
+
     def __post_init__(self) -> None:
         try:
             self.scan()
@@ -61,6 +64,7 @@ class ScanSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             rearm_s=self.rearm_s,
             rearm_by=self.rearm_by,
             trigger=Trigger(self.trigger) if self.trigger else None,
+            shows=self.shows,
         )
 
 

@@ -8,8 +8,8 @@ from math import isfinite
 from typing import Final
 
 from qm.clock import DAY, HOUR, MINUTE, SECOND, ny_time_of_day_ns
-from qm.errors import NotFoundError, UsageError
-from qm.market.features import UNITS
+from qm.errors import UsageError
+from qm.market.untold import no_feature
 from qm.scanner.cadence import Trigger, trigger_for
 from qm.scanner.conditions import Condition
 from qm.scanner.order import SCORE, canonical, names
@@ -49,11 +49,14 @@ class Scan:
     told last, such as `day_high` for each new high. Empty for none."""
     trigger: Trigger | None = None
     """When it is asked; None for as often as its features allow, which is what stands here afterwards."""
+    shows: tuple[str, ...] = ()
+    """Features that are told with a find besides those that it asks for."""
 
     def __post_init__(self) -> None:
         # The dataclass is frozen: what follows from the fields is settled before anybody sees them.
         object.__setattr__(self, "rank_by", canonical(self.rank_by))
-        object.__setattr__(self, "rearm_by", self._rearm_by())
+        object.__setattr__(self, "rearm_by", self._feature(self.rearm_by))
+        object.__setattr__(self, "shows", tuple(self._feature(name) for name in self.shows))
         object.__setattr__(self, "trigger", self._trigger())
         if self.start_ns > self.end_ns:
             raise UsageError(f"{_of(self.name)}the window ends before it starts.")
@@ -68,10 +71,10 @@ class Scan:
         except UsageError as error:
             raise UsageError(f"{_of(self.name)}{error.problem}", error.remedy) from None
 
-    def _rearm_by(self) -> str:
-        name = known(self.rearm_by)
-        if self.rearm_by and not name:
-            raise NotFoundError.of("feature", self.rearm_by, UNITS)
+    def _feature(self, called: str) -> str:
+        name = known(called)
+        if called and not name:
+            raise no_feature(called)
         return name
 
     @property
@@ -81,8 +84,9 @@ class Scan:
 
     @property
     def asks(self) -> tuple[str, ...]:
-        """Features that it asks for, ranks by or is told again by, each once."""
-        return tuple(dict.fromkeys((*self.condition.names(), *names(self.rank_by), *filter(None, [self.rearm_by]))))
+        """Features that it asks for, ranks by, is told again by or shows, each once."""
+        by = (*names(self.rank_by), *filter(None, [self.rearm_by]), *self.shows)
+        return tuple(dict.fromkeys((*self.condition.names(), *by)))
 
     @property
     def start_ns(self) -> int:
@@ -125,6 +129,7 @@ _RUNNING: Final = "rvol >= 2 & chg_pct >= 4 & mom_5_pct >= 1 & last in 2..100 & 
 _GAPPING: Final = "gap_pct >= 4 & last in 2..500 & pre_volume >= 100K & pre_dollar_volume >= 1M & ~halted"
 _SMALL_GAPPING: Final = _GAPPING.replace("2..500", "2..20")
 _BY_DOLLARS: Final = "gap_pct * log(pre_dollar_volume)"
+_HALT: Final = ("halt_reason", "halt_price", "luld_ref", "quotes_at", "trades_at")
 _A_DAY: Final = 24 * 60 * 60
 
 
@@ -151,7 +156,8 @@ _SCANS: Final = (
     Scan(
         name="stocks_in_play",
         condition=parse("open > 5 & adv >= 1M & atr > 0.5 & opening_rvol >= 1"),
-        window=(5, 5),
+        # A minute, because the last of the five bars is known a moment after its end.
+        window=(5, 6),
         rank_by="opening_rvol",
         top=20,
         cooldown_s=0,
@@ -175,11 +181,11 @@ _SCANS: Final = (
     Scan(
         name="low_float_runner",
         condition=parse(
-            "float_shares <= 20M & chg_pct >= 10 & last in 2..20 & ~halted"
-            " & (rvol >= 5 & float_rotation >= 0.1 | mins_since_open < 0 & pre_rvol >= 5)"
+            "float_shares <= 20M & chg_pct >= 10 & last in 2..20 & float_rotation_all_day >= 0.1 & ~halted"
+            " & (rvol >= 5 | mins_since_open < 0 & pre_rvol >= 5)"
         ),
         window=("04:00", "11:30"),
-        rank_by="float_rotation",
+        rank_by="float_rotation_all_day",
         # At each new high since 04:00.
         rearm_by="day_high",
     ),
@@ -200,11 +206,11 @@ _SCANS: Final = (
         window=("09:30", "16:00"),
         rank_by="rvol_5m",
     ),
-    # Sellers are tired: four red bars, oversold, and the first price above the high of the last of them.
+    # Sellers are tired: four red bars, the last of them oversold, and the first price above its high.
     Scan(
         name="reversal_bounce",
         condition=parse(
-            "red_bars_5m >= 4 & (rsi2_5m < 5 | bb_low_dist_pct < 0) & new_5m_high & range_atr >= 1.5 & ~halted"
+            "red_bars_5m >= 4 & (rsi2_5m < 5 | bb_close_pct < 0) & new_5m_high & range_atr >= 1.5 & ~halted"
         ),
         window=("09:45", "15:30"),
         rank_by="range_atr",
@@ -273,26 +279,28 @@ _SCANS: Final = (
         rank_by="chg_pct",
         trigger=Trigger.BAR_CLOSE,
     ),
-    # Over as soon as it trades again. The number of halts stands among the reasons.
+    # Over as soon as it trades again; each halt is told. The number of halts stands among the reasons.
     Scan(
         name="halts",
         condition=parse("halted & halts_today >= 1"),
         window=("04:00", "16:00"),
-        rank_by="dollar_volume",
+        rank_by="halt_at",
         top=100,
         cooldown_s=0,
         hold_s=0,
         rearm_by="halts_today",
+        shows=_HALT,
     ),
     Scan(
         name="resumptions",
         condition=parse("mins_since_resume <= 1 & halts_today >= 1 & ~halted"),
         window=("04:00", "16:00"),
-        rank_by="dollar_volume",
+        rank_by="halt_at",
         top=100,
         cooldown_s=0,
         hold_s=0,
         rearm_by="halts_today",
+        shows=_HALT,
     ),
 )
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from itertools import takewhile
 from math import isfinite, nan
 from typing import Final, NamedTuple
-
-import numpy as np
 
 from qm.clock import SECOND
 from qm.errors import UsageError
 from qm.market.features import Features
 from qm.model.events import Check, Entry, Event, Hit, HitEnded, HitRefreshed, HitRejected, SessionStarted, Watched
+from qm.model.instrument import SymbolTable
 from qm.radar.ranking import Ranking
 from qm.scanner.order import largest, values
 from qm.scanner.presets import Scan
-from qm.scanner.program import Mask
+from qm.scanner.program import Mask, Program
 
 Key = tuple[str, str]
 """Scan and symbol; a find that is alive is not born a second time."""
@@ -55,6 +54,15 @@ class Over(NamedTuple):
     """The scan's `rearm_by` when it was told last."""
 
 
+class _Alive(NamedTuple):
+    """The finds of one scan that are alive, in columns, in the order in which they were born."""
+
+    table: SymbolTable
+    symbols: list[str]
+    rows: list[int]
+    since: list[int]
+
+
 class Scanner:
     """Asks every scan at every beat that it wants, and keeps the opportunities that are alive.
 
@@ -75,6 +83,10 @@ class Scanner:
         self._staying = {scan.name: scan.condition.staying() for scan in self.scans}
         self._alike = {scan.name for scan in self.scans if self._staying[scan.name] == scan.condition}
         self._asks = {scan.name: scan.asks for scan in self.scans}
+        self._programs: dict[tuple[str, ...], Program] = {}
+        """By the scans that are asked together: in the hours of a day there are few sets of them."""
+        self._columns: dict[str, _Alive] = {}
+        """By scan, as long as nothing is born or over."""
         self._session = ""
         self._over: dict[Key, Over] = {}
         """Kept as long as the session, for the cool-down."""
@@ -111,16 +123,18 @@ class Scanner:
 
     def on_beat(self, features: Features, ranking: Ranking, now: int) -> list[News]:
         """Return what is over, told again and born at this beat, scan by scan, the strongest first."""
+        masks = self._masks(features, now)
         asked: list[tuple[Scan, list[HitEnded | HitRefreshed], list[int]]] = []
         for scan in self.scans:
-            if not scan.asked_at(now):
+            mask = masks.get(scan.name)
+            if mask is None:
                 if not scan.open_at(now):
-                    ripe = self._ripe(scan, now)
+                    alive = self._alive(scan, ranking.table)
+                    gone = alive.symbols[: _ripe(scan, alive, now)]
                     asked.append(
-                        (scan, [HitEnded(each, scan.name, "the hours of the scan are over") for each in ripe], [])
+                        (scan, [HitEnded(each, scan.name, "the hours of the scan are over") for each in gone], [])
                     )
                 continue
-            mask = scan.condition.mask(features)
             news: list[HitEnded | HitRefreshed] = []
             if self._active[scan.name]:
                 news += self._ended(scan, mask, features, ranking, now)
@@ -145,32 +159,43 @@ class Scanner:
             ]
         return out
 
-    def _ripe(self, scan: Scan, now: int) -> list[str]:
-        latest = now - scan.hold_s * SECOND
-        # They stand in the order in which they were born.
-        return [
-            symbol for symbol, _ in takewhile(lambda each: each[1].since <= latest, self._active[scan.name].items())
-        ]
+    def _masks(self, features: Features, now: int) -> dict[str, Mask]:
+        """Return where the condition of each scan that is asked now holds, by scan."""
+        asked = [scan for scan in self.scans if scan.asked_at(now)]
+        if not asked:
+            return {}
+        names = tuple(scan.name for scan in asked)
+        if names not in self._programs:
+            self._programs[names] = Program([scan.condition.steps() for scan in asked])
+        return dict(zip(names, self._programs[names].masks(features), strict=True))
+
+    def _alive(self, scan: Scan, table: SymbolTable) -> _Alive:
+        found = self._columns.get(scan.name)
+        if found is None or found.table is not table:
+            alive = self._active[scan.name]
+            since = [each.since for each in alive.values()]
+            found = self._columns[scan.name] = _Alive(table, list(alive), table.rows(alive), since)
+        return found
 
     def _ended(self, scan: Scan, mask: Mask, features: Features, ranking: Ranking, now: int) -> list[HitEnded]:
-        ripe = self._ripe(scan, now)
+        alive = self._alive(scan, ranking.table)
+        ripe = alive.rows[: _ripe(scan, alive, now)]
         if not ripe:
             return []
         staying = self._staying[scan.name]
-        stays = mask if scan.name in self._alike else staying.mask(features)
-        rows = ranking.table.rows(ripe)
+        stays = (mask if scan.name in self._alike else staying.mask(features)).data
         return [
             HitEnded(symbol, scan.name, _why_over(staying.fails(features, row)))
-            for symbol, row, stay in zip(ripe, rows, stays[rows].tolist(), strict=True)
-            if not stay
+            for symbol, row in zip(alive.symbols, ripe, strict=False)
+            if not stays[row]
         ]
 
     def _told_again(self, scan: Scan, mask: Mask, features: Features, ranking: Ranking, now: int) -> list[HitRefreshed]:
-        out = []
-        for symbol, found in self._active[scan.name].items():
-            row = ranking.table.row(symbol)
+        out, alive = [], self._alive(scan, ranking.table)
+        for symbol, row in zip(alive.symbols, alive.rows, strict=True):
             if not mask[row]:
                 continue
+            found = self._active[scan.name][symbol]
             last, mark = float(features["last"][row]), _mark(scan, features, row)
             waited = 0 < scan.rearm_s * SECOND <= now - found.told_at
             if waited or _has_gone_on(scan, found, last, mark):
@@ -180,17 +205,17 @@ class Scanner:
 
     def _born(self, scan: Scan, mask: Mask, features: Features, ranking: Ranking, now: int) -> list[int]:
         # What has no price yet can be neither shown nor traded.
-        last = features["last"]
-        rows = np.flatnonzero(mask & (last > 0))
+        rows = mask.nonzero()[0]
+        rows = rows[features["last"][rows] > 0]
         if not len(rows):
             return []
         best = rows[largest(values(scan.rank_by, features, ranking.scores)[rows], scan.top)].tolist()
-        names = ranking.table.names
-        return [row for row in best if self._may_be_born(scan, names[row], features, row, now)]
+        names, alive = ranking.table.names, self._active[scan.name]
+        return [
+            row for row in best if names[row] not in alive and self._may_be_born(scan, names[row], features, row, now)
+        ]
 
     def _may_be_born(self, scan: Scan, symbol: str, features: Features, row: int, now: int) -> bool:
-        if symbol in self._active[scan.name]:
-            return False
         over = self._over.get((scan.name, symbol))
         if over is None or now >= over.at + scan.cooldown_s * SECOND:
             return True
@@ -221,6 +246,7 @@ class Scanner:
         self._active.setdefault(body.scan, {})[body.symbol] = Opportunity(
             entry.seq, entry.ts, body.row.last, told_at=entry.ts, mark=body.mark
         )
+        self._columns.pop(body.scan, None)
         self._over.pop((body.scan, body.symbol), None)
 
     def _apply_refreshed(self, entry: Entry) -> None:
@@ -250,6 +276,7 @@ class Scanner:
         body = entry.body
         assert isinstance(body, HitEnded)
         found = self._active.get(body.scan, {}).pop(body.symbol, None)
+        self._columns.pop(body.scan, None)
         self._over[body.scan, body.symbol] = Over(entry.ts, found.told, found.mark) if found else Over(entry.ts, 0.0)
 
     def _apply_session(self, entry: Entry) -> None:
@@ -258,7 +285,13 @@ class Scanner:
             self._session = entry.body.session
             for alive in self._active.values():
                 alive.clear()
+            self._columns.clear()
             self._over.clear()
+
+
+def _ripe(scan: Scan, alive: _Alive, now: int) -> int:
+    """Return how many finds have lived for as long as they must; they stand in the order in which they were born."""
+    return bisect_right(alive.since, now - scan.hold_s * SECOND)
 
 
 def _mark(scan: Scan, features: Features, row: int) -> float | None:

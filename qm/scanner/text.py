@@ -24,6 +24,7 @@ from typing import Final, NamedTuple, NoReturn
 
 from qm.errors import UsageError, did_you_mean, nearest
 from qm.market.features import FLAGS, UNITS
+from qm.market.untold import UNTOLD
 from qm.scanner.conditions import Condition, above, at_least, at_most, below, flag, tighter, within
 
 CHARS_MAX: Final = 2000
@@ -343,6 +344,9 @@ class _Parser:
             self._expected("a feature")
         feature = known(token.text)
         if not feature:
+            if token.text.lower() in UNTOLD:
+                why, remedy = UNTOLD[token.text.lower()]
+                self._refuse(f"{token.text!r} is no feature. {why}", remedy)
             close = nearest(token.text, (*UNITS, *ALIASES))
             remedy = did_you_mean(dict.fromkeys(map(known, close))) or "All of them: qm scan features."
             self._refuse(f"no feature is called {token.text!r}.", remedy)

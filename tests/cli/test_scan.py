@@ -49,6 +49,7 @@ def test_the_list_has_every_preset_and_the_scans_of_the_settings(capsys: pytest.
             "rearm_s",
             "rearm_by",
             "trigger",
+            "shows",
             "own",
         }
         assert set(each) == fields
@@ -57,7 +58,7 @@ def test_the_list_has_every_preset_and_the_scans_of_the_settings(capsys: pytest.
     assert (mine["window"], mine["rank_by"], mine["top"]) == (["09:35", "11:00"], "mom_5_pct", 3)
     out = inside(capsys, "scan", "list").out
     assert "mine  (yours)" in out
-    assert "at 09:35, the 20 with the most opening_rvol" in out
+    assert "from 09:35 to 09:36 at every beat, the 20 with the most opening_rvol" in out
     assert "from 10:00 to 15:30 where a minute ends, the 20 with the most high_dist_atr" in out
     assert "from 09:30 to 15:30 at every beat, the 20 with the most mom_5_pct * rvol" in out
     told_again = "is told again 1 % higher or after 60 s"

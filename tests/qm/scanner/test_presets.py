@@ -33,9 +33,9 @@ def scan(**changes: Any) -> Scan:
     return Scan(**{"name": "gap", "condition": at_least("gap_pct", 4), "window": ("09:30", "16:00"), **changes})
 
 
-def test_stocks_in_play_is_asked_at_one_beat_only() -> None:
+def test_stocks_in_play_is_asked_for_a_minute_from_0935() -> None:
     asked = [second for second in range(900) if PRESETS["stocks_in_play"].open_at(OPEN + second * SECOND)]
-    assert asked == [300]
+    assert asked == list(range(300, 361))
 
 
 def test_momentum_is_asked_from_0935_to_1530() -> None:
@@ -124,7 +124,7 @@ NEEDS: list[tuple[str, Needs]] = [
             "float_shares": (20e6, 21e6),
             "chg_pct": (10, 9.9),
             "rvol": (5, 4.9),
-            "float_rotation": (0.1, 0.09),
+            "float_rotation_all_day": (0.1, 0.09),
             "last": (20, 21),
             "mins_since_open": (0, None),
             "pre_rvol": (9, None),
@@ -138,7 +138,7 @@ NEEDS: list[tuple[str, Needs]] = [
             "float_shares": (20e6, 21e6),
             "chg_pct": (10, 9.9),
             "rvol": (NAN, None),
-            "float_rotation": (0, None),
+            "float_rotation_all_day": (0.1, 0.09),
             "last": (2, 1.9),
             "mins_since_open": (-1, 0),
             "pre_rvol": (5, 4.9),
@@ -163,7 +163,7 @@ NEEDS: list[tuple[str, Needs]] = [
         {
             "red_bars_5m": (4, 3),
             "rsi2_5m": (4.9, 5),
-            "bb_low_dist_pct": (0, None),
+            "bb_close_pct": (0, None),
             "new_5m_high": (1, 0),
             "range_atr": (1.5, 1.4),
             **_RUN,
@@ -174,7 +174,7 @@ NEEDS: list[tuple[str, Needs]] = [
         {
             "red_bars_5m": (5, None),
             "rsi2_5m": (NAN, None),
-            "bb_low_dist_pct": (-0.1, 0),
+            "bb_close_pct": (-0.1, 0),
             "new_5m_high": (1, None),
             "range_atr": (2, None),
             **_RUN,
@@ -340,5 +340,6 @@ def test_a_preset_can_be_written_in_the_settings(name: str) -> None:
         rearm_s=scan_.rearm_s,
         rearm_by=scan_.rearm_by,
         trigger="bar_close" if scan_.trigger is Trigger.BAR_CLOSE else "beat",
+        shows=scan_.shows,
     )
     assert own.scan(name) == scan_
