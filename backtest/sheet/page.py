@@ -21,6 +21,7 @@ from backtest.sheet.story import Story, stories
 from backtest.summary import DayResult, Summary
 from qm.clock import ny
 from qm.engine.day import Day
+from qm.journal.quality import efficiency_of
 from qm.market.climate import AS_VIX
 from qm.market.names import known
 from qm.model.events import Entry, TradeClosed
@@ -84,6 +85,8 @@ def environment() -> Environment:
     env.filters["usd"] = lambda value: "unknown" if value is None else f"{value:+,.2f}"
     env.filters["num"] = lambda value: "unknown" if value is None else f"{value:,.2f}"
     env.filters["pct"] = lambda value: "unknown" if value is None else f"{value:.1%}"
+    env.filters["taken"] = lambda trade: None if (found := efficiency_of(trade)) is None else found.total
+    env.filters["kept"] = lambda trade: None if (found := efficiency_of(trade)) is None else found.capture
     env.filters["signed_pct"] = lambda value: "" if value is None else f"{value:+.2%}"
     env.filters["time"] = lambda ns: f"{ny(ns):%Y-%m-%d %H:%M:%S}"
     env.filters["sign"] = lambda value: "" if value is None or value == 0 else "up" if value > 0 else "down"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import msgspec
 
 from qm.clock import SECOND, ny
 from qm.journal import wording
+from qm.journal.quality import efficiency_of, shortfall
 from qm.journal.rulings import rulings
 from qm.journal.wording import Words
 from qm.market import climate
@@ -60,6 +61,13 @@ class Reader(Protocol):
         ...
 
 
+TOLD: Final = (
+    *("last", "chg_pct", "gap_pct", "rvol", "dollar_volume", "mom_5_pct", "vwap_dist_pct", "range_pos", "high_age_s"),
+    *("atr", "spread_bps", "rs_spy_pct"),
+)
+"""Features that a terminal shows of a decision: what the screen shows, and where a price stands."""
+
+
 class Step(msgspec.Struct, frozen=True):
     """One link of the explanation."""
 
@@ -69,6 +77,8 @@ class Step(msgspec.Struct, frozen=True):
     """radar, hit, watch, allocation, plan, signal, order, broker, execution, stop, result, refusal, halt ..."""
     text: str
     details: tuple[str, ...] = ()
+    features: dict[str, float] = {}
+    """What was known of the symbol by who decided; what was not known is left out."""
 
 
 class Explanation(msgspec.Struct, frozen=True):
@@ -84,7 +94,7 @@ class Explanation(msgspec.Struct, frozen=True):
         for step in self.steps:
             clock = ny(step.ts).strftime("%H:%M:%S") if step.ts else "        "
             lines.append(f"{clock}  {step.what:<10} {step.text}   #{step.seq}")
-            lines += [f"{'':22}{detail}" for detail in step.details]
+            lines += [f"{'':22}{detail}" for detail in (*step.details, *_known(step.features))]
         return "\n".join(lines)
 
 
@@ -99,7 +109,13 @@ def explain_trade(reader: Reader, run: str, trade: str) -> Explanation | None:
     for entry in about:
         for cause in reader.chain_of_causes(run, entry.seq):
             walked[cause.seq] = cause
-    return Explanation(f"Trade {trade}", run, tuple(steps([walked[seq] for seq in sorted(walked)])))
+    told = steps([walked[seq] for seq in sorted(walked)])
+    cost = _entering(about)
+    told = [
+        msgspec.structs.replace(each, details=(*each.details, *cost[each.seq])) if each.seq in cost else each
+        for each in told
+    ]
+    return Explanation(f"Trade {trade}", run, tuple(told))
 
 
 def explain_symbol(reader: Reader, run: str, symbol: str, limit: int = 200) -> Explanation | None:
@@ -155,7 +171,8 @@ def steps(entries: Iterable[Entry]) -> list[Step]:
 def step(entry: Entry) -> Step:
     """Put one entry into words."""
     what, text, details = _words(entry)
-    return Step(entry.seq, entry.ts, what, text, (*details, *rulings(entry)))
+    features = known(entry.body.features) if isinstance(entry.body, Signal) else {}
+    return Step(entry.seq, entry.ts, what, text, (*details, *rulings(entry)), features)
 
 
 def _words(entry: Entry) -> Words:
@@ -221,13 +238,19 @@ def _assigned(body: Assigned) -> Words:
 
 
 def _signal(body: Signal) -> Words:
-    features = [f"{name} {_number(value)}" for name, value in known(body.features).items()]
     way = "in" if body.entry else "out"
     size = "" if body.entry or body.shares is None else f" {body.shares:,}"
     at = "" if body.price is None else f" at {body.price:g}"
     text = f"{body.strategy} wants {way}: {body.side}{size} {body.symbol}{at}: {body.reason}"
     stop = [f"stop {body.stop:g}"] if body.stop is not None else []
-    return "signal", text, [*stop, *([", ".join(features)] if features else []), *_context(body.context)]
+    return "signal", text, [*stop, *_context(body.context)]
+
+
+def _known(features: Mapping[str, float]) -> list[str]:
+    if not features:
+        return []
+    told = [f"{name} {_number(features[name])}" for name in TOLD if name in features]
+    return [f"knew {len(features)} features (all with --json): {', '.join(told)}"]
 
 
 def _context(context: Mapping[str, str | float]) -> list[str]:
@@ -236,6 +259,8 @@ def _context(context: Mapping[str, str | float]) -> list[str]:
     since = f" for {context['regime_min']:.3g} min" if "regime_min" in context else ""
     version = f" (classifier {context['classifier']})" if "classifier" in context else ""
     said = f"market {context.get('regime', 'unknown')}{since}{version}, session in {context.get('phase', 'unknown')}"
+    if "occasions" in context:
+        said += f", a day of {context['occasions']}"
     told = [(k, v) for k, v in context.items() if k not in ("regime_min", *climate.NAMES)]
     numbers = [f"{k} {_number(v)}" for k, v in told if isinstance(v, int | float)]
     before = climate.said(context)
@@ -271,8 +296,43 @@ def _closed(body: TradeClosed) -> Words:
     r = f" = {body.r:+.2f}R" if body.r is not None else ""
     text = f"{body.symbol} {body.net_usd:+.2f} ${r}: {body.reason}"
     held = (body.closed - body.opened) / 60e9
-    way = f"best {body.mfe_usd:+.2f} $, worst {-body.mae_usd:+.2f} $"
-    return "result", text, (f"{way}, held {held:.0f} min, risk ${body.risk_usd:.2f}",)
+    best, worst = f"best {body.mfe_usd:+.2f} $", f"worst {-body.mae_usd:+.2f} $"
+    if body.risk_usd > 0:
+        best, worst = (
+            f"{best} = {body.mfe_usd / body.risk_usd:+.2f}R",
+            f"{worst} = {-body.mae_usd / body.risk_usd:+.2f}R",
+        )
+    way = f"{best}, {worst}, held {held:.0f} min, risk ${body.risk_usd:.2f}"
+    return "result", text, (way, *_efficiency(body))
+
+
+def _efficiency(body: TradeClosed) -> list[str]:
+    found = efficiency_of(body)
+    if found is None:
+        return []
+    kept = "" if found.capture is None else f", kept {found.capture:.0%} of the best"
+    return [
+        f"of the range it went through: entry {found.entry:.0%}, exit {found.exit:.0%}, {found.total:.0%} taken{kept}"
+    ]
+
+
+def _entering(about: Sequence[Entry]) -> dict[int, list[str]]:
+    """Tell what getting in cost beside the price at the decision, by the entry that closed the trade."""
+    bodies = [entry.body for entry in about]
+    opening = next((b for b in bodies if isinstance(b, Intended) and b.order.purpose is Purpose.ENTRY), None)
+    closed = next(((entry.seq, entry.body) for entry in about if isinstance(entry.body, TradeClosed)), None)
+    if opening is None or closed is None or opening.price is None:
+        return {}
+    order, decided = opening.order, opening.price
+    fills = [b.execution for b in bodies if isinstance(b, Filled) and b.execution.order == order.id]
+    filled = sum(each.qty for each in fills)
+    if not filled:
+        return {}
+    paid = float(sum(each.price * each.qty for each in fills)) / filled
+    cost = shortfall(order.side, order.qty, decided, filled, paid, float(closed[1].exit_price))
+    missed = order.qty - filled
+    parts = f", {cost.opportunity:+.2f} $ of it for {missed:,} shares that did not come, by the exit" if missed else ""
+    return {closed[0]: [f"getting in cost {cost.total:+.2f} $ beside {wording.price(decided)} at the decision{parts}"]}
 
 
 def _order(body: Intended) -> str:

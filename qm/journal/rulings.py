@@ -74,6 +74,7 @@ def _lines(applies: Applies, seen: Standing, side: Side | None) -> list[str]:
         _sourced(f"tick ${applies.tick}" if applies.tick else "tick not known", applies, "tick size"),
         _sourced(_lot(applies), applies, "round lots"),
         _sourced(_bands(applies, seen), applies, "limit-up limit-down plan"),
+        *_tier(applies, seen),
         _sourced(_market(applies, seen), applies, "market-wide circuit breakers"),
     ]
     if side is not Side.BUY:
@@ -117,10 +118,20 @@ def _bands(applies: Applies, seen: Standing) -> str:
         return "no volatility bands: the plan leaves warrants and rights out"
     if seen.lower is None or seen.upper is None:
         return "no volatility bands known" if applies.phase == "open" else "no volatility bands in these hours"
-    how = "estimated from prices at minute boundaries" if seen.estimated else "as the feed has them"
+    how = "estimated from prices at minute boundaries" if seen.estimated else "as the feed or its prints have them"
     width = "" if applies.band is None else f", {applies.band:.0%} around {seen.reference:g} as tier {seen.tier}"
     unknown = "" if seen.prior_close is not None else "; the prior close is not known, so that the narrowest are taken"
     return f"volatility bands {seen.lower:g} to {seen.upper:g}{width}, {how}{unknown}"
+
+
+def _tier(applies: Applies, seen: Standing) -> list[str]:
+    """Say what stands for the lists of the plan's tiers, where bands were known."""
+    if seen.lower is None:
+        return []
+    traded = "is not known" if seen.day_usd is None else f"was ${seen.day_usd:,.0f}"
+    least = f"${applies.tier_one_usd:,.0f}"
+    text = f"tier {seen.tier} by proxy: the average day's trading {traded}, tier 1 from {least}"
+    return [_sourced(text, applies, "stand-in for the lists of tier one")]
 
 
 def _market(applies: Applies, seen: Standing) -> str:
@@ -135,7 +146,8 @@ def _market(applies: Applies, seen: Standing) -> str:
 
 def _shorts(applies: Applies, seen: Standing) -> str:
     if seen.restricted is None:
-        return "short sales: not known whether restricted, for want of a prior close"
+        want = "a prior close" if seen.prior_close is None else "the session before"
+        return f"short sales: not known whether restricted, for want of {want}"
     if seen.restricted:
         return f"short sales restricted: not below {applies.lowest_short}"
     trigger = (

@@ -36,6 +36,7 @@ from qm.model.events import (
     WentUnknown,
 )
 from qm.model.order import Side
+from qm.rules.halts import meaning, numbered
 
 Words = tuple[str, str, Iterable[str]]
 """What it is, what is said of it, and details."""
@@ -92,7 +93,10 @@ def _unbanned(body: Unbanned) -> Words:
 
 def _halted(body: TradingHalted) -> Words:
     how = "paused for volatility" if body.paused else "halted"
-    return "halt", f"{body.symbol} is {how}{body.in_words(price)}", ()
+    means = meaning(numbered(body.reason)) if body.reason else None
+    due = None if body.threshold is None else f"due at {price(body.threshold)}"
+    details = (f"{body.reason}: {means}" if means else None, due)
+    return "halt", f"{body.symbol} is {how}{body.in_words(price)}", filter(None, details)
 
 
 def _trades_again(body: TradingResumed) -> Words:

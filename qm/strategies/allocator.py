@@ -20,7 +20,8 @@ from qm.model.events import (
     SessionStarted,
     StrategyFailed,
 )
-from qm.radar.regime import LABELS, UNKNOWN
+from qm.radar.leaning import LABELS
+from qm.radar.regime import UNKNOWN
 from qm.rules.calendar import Stretch
 from qm.strategies.api import Strategy
 from qm.strategies.attempts import Attempts

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec.structs import force_setattr
 
+from qm.clock import MINUTE
 from qm.market.bars import Bar
 from qm.market.features import UNITS
 from qm.market.market import Market
@@ -323,7 +324,7 @@ class View:
     @property
     def minute(self) -> int:
         """Whole minutes since the open; negative before it."""
-        return (self.now - self.market.session.open_ns) // 60_000_000_000
+        return (self.now - self.market.session.open_ns) // MINUTE
 
 
 class Group:

@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from math import inf, isfinite, nan
 from typing import NamedTuple
 
+from qm.clock import MINUTE
 from qm.strategies.api import Exit, ExitSignals, Held, Plan, Protect, View, Wish, Wishes
 from qm.strategies.reading import ema, recent, vwaps
 
-MINUTE = 60_000_000_000
 Note = dict[str, float]
 Line = Callable[[View, int], Sequence[float]]
 """The line at each of the last closes, oldest first."""
@@ -178,6 +178,53 @@ class SwingTrail(ExitPart):
         else:
             stop = max(bar.high for bar in bars) + self.tick
         return Protect(stop, f"beyond the swing of {self.bars} bars")
+
+
+class AtrTrail(ExitPart):
+    """Moves the stop to some daily ATR(14) from the best price of the trade, at each bar; never away from it."""
+
+    follows = True
+
+    def __init__(self, atr: float) -> None:
+        self.atr = atr
+
+    def barred(self, asked: Asked) -> Wish | None:
+        """Move the stop; an unknown ATR moves nothing."""
+        away = self.atr * asked.view.atr
+        stop = asked.view.since_high - away if asked.long else asked.view.since_low + away
+        return Protect(stop, f"{self.atr:g} ATR from the best price") if away > 0 and isfinite(stop) else None
+
+
+class BreakEven(ExitPart):
+    """Moves the stop to what was paid once the trade is some R ahead."""
+
+    def __init__(self, r: float) -> None:
+        self.r = r
+
+    def level(self, asked: Asked) -> float:
+        """Return the price of so many R, until it was reached."""
+        return nan if asked.note.get("even") else round(asked.held.at_r(self.r), 6)
+
+    def touched(self, asked: Asked) -> list[Wish]:
+        """Move the stop when the price was reached."""
+        price = self.level(asked)
+        up, down = (price, -inf) if asked.long else (inf, price)
+        if not isfinite(price) or not asked.view.market.reached(asked.view.row, up, down):
+            return []
+        asked.note["even"] = 1.0
+        return [Protect(asked.held.price, f"even after {self.r:g} R")]
+
+
+class FromFill(ExitPart):
+    """Puts the stop some daily ATR(14) from what was paid, where a gap was."""
+
+    def __init__(self, atr: float) -> None:
+        self.atr = atr
+
+    def opened(self, asked: Asked) -> Wish | None:
+        """Move the stop."""
+        away = self.atr * asked.view.atr
+        return Protect(asked.held.price + (-away if asked.long else away), "as far from the fill")
 
 
 class AgainstAfter(ExitPart):

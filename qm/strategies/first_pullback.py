@@ -12,6 +12,7 @@ from typing import Annotated, NamedTuple
 
 from msgspec import Meta
 
+from qm.clock import MINUTE
 from qm.market.bars import Bar
 from qm.model.order import OrderType, Side
 from qm.rules.calendar import SESSION_MINUTES
@@ -20,7 +21,6 @@ from qm.strategies.contract import Need, Rules
 from qm.strategies.exits import AgainstAfter, Exits, Price
 from qm.strategies.reading import ema, fives, recent, vwaps
 
-MINUTE = 60_000_000_000
 TICK = 0.01
 ATR_BARS = 14
 """Five-minute bars of the average range."""

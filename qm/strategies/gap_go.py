@@ -12,6 +12,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from qm.clock import MINUTE
 from qm.market.bars import Bar
 from qm.model.order import OrderType, Side
 from qm.strategies.api import Done, Enter, EntrySignals, Group, Params, Plan, Strategy, View, Wishes
@@ -19,7 +20,6 @@ from qm.strategies.contract import Need, Rules
 from qm.strategies.exits import ClosesBeyond, Exits, Targets, TimeStop, ema_line, vwap_line
 from qm.strategies.reading import enough
 
-MINUTE = 60_000_000_000
 TICK = 0.01
 STOP_BARS = 5
 """The low of so many minutes is one of the places for the stop."""

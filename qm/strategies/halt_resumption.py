@@ -12,7 +12,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from qm.market.market import MINUTE_NS
+from qm.clock import MINUTE
 from qm.model.market import Status
 from qm.model.order import Side
 from qm.strategies.api import Alert, Done, Enter, EntrySignals, Group, Params, Plan, Strategy, View, Wish, Wishes
@@ -20,7 +20,7 @@ from qm.strategies.contract import Need, Rules
 from qm.strategies.exits import Exits, Targets
 from qm.strategies.reading import recent, tick
 
-BEFORE_NS = 5 * MINUTE_NS
+BEFORE_NS = 5 * MINUTE
 """A pause is one on the way up when the price was lower so long before."""
 
 
@@ -54,9 +54,9 @@ class HaltEntry(EntrySignals):
         p, note = self.params, view.note
         if view.status >= Status.HALTED or not view.resumed > 0 or "low" in note:
             return []
-        bars = [bar for bar in recent(view, p.wait_min + 2) if bar.start + MINUTE_NS > view.resumed]
+        bars = [bar for bar in recent(view, p.wait_min + 2) if bar.start + MINUTE > view.resumed]
         # A bar that trading resumed in is shorter than a minute: it counts together with the one after it.
-        if not bars or view.now - view.resumed < MINUTE_NS:
+        if not bars or view.now - view.resumed < MINUTE:
             return []
         if view.halts != note["halts"] or view.halt != Status.PAUSED:
             # It was paused again before a minute was over, or the pause became a halt.
@@ -72,14 +72,14 @@ class HaltEntry(EntrySignals):
         if not p.trade:
             return [Alert(told), Done("alert only")]
         level = high + tick(view, high)
-        until = int(view.resumed) + p.wait_min * MINUTE_NS
+        until = int(view.resumed) + p.wait_min * MINUTE
         return [Alert(told), Plan(up=[level], wake_at=until, note={**note, "low": low})]
 
     def on_touch(self, view: View) -> Wishes:
         """Buy the break, with a stop at the low since the resumption."""
         if view.halts != view.note["halts"] or view.status >= Status.HALTED:
             return [Done("paused or halted again")]
-        since = [bar.low for bar in recent(view, self.params.wait_min + 1) if bar.start + MINUTE_NS > view.resumed]
+        since = [bar.low for bar in recent(view, self.params.wait_min + 1) if bar.start + MINUTE > view.resumed]
         # The minute under way is no bar yet where bars are built from prints.
         stop = min(view.note["low"], *since, view.last)
         return [Plan(note=dict(view.note)), Enter(Side.BUY, stop, "broke the first minute after the pause")]
@@ -104,11 +104,11 @@ def halted_at(view: View) -> tuple[float, float]:
     """Return the last price before the last halt and that of five minutes before, $; NaN where it is not known."""
     minutes, row = view.market.minutes, view.row
     end = view.now if view.status >= Status.HALTED else int(view.resumed)
-    last = min(end // MINUTE_NS * MINUTE_NS, minutes.marked)
+    last = min(end // MINUTE * MINUTE, minutes.marked)
     price = view.last if view.status >= Status.HALTED else float(minutes.close_at(last)[row])
     # Nothing trades in a halt: go back to the minute before it.
-    while minutes.knows(last - MINUTE_NS) and minutes.volume_at(last - MINUTE_NS)[row] == minutes.volume_at(last)[row]:
-        last -= MINUTE_NS
+    while minutes.knows(last - MINUTE) and minutes.volume_at(last - MINUTE)[row] == minutes.volume_at(last)[row]:
+        last -= MINUTE
     if not minutes.knows(last):
         return price, nan
     before = float(minutes.close_at(last - BEFORE_NS)[row])

@@ -11,6 +11,7 @@ from typing import Annotated, NamedTuple
 
 from msgspec import Meta
 
+from qm.clock import MINUTE, SECOND
 from qm.market.bars import Bar
 from qm.market.rows import BARS
 from qm.model.order import OrderType, Side
@@ -32,8 +33,6 @@ from qm.strategies.contract import Need, Rules
 from qm.strategies.exits import Asked, ExitPart, Exits, SwingTrail, Targets
 from qm.strategies.reading import FIVE_NS, enough, fives, recent
 
-MINUTE = 60_000_000_000
-SECOND = 1_000_000_000
 TICK = 0.01
 
 

@@ -9,7 +9,8 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from qm.market.market import KEPT_MINUTES, MINUTE_NS, Market
+from qm.clock import MINUTE
+from qm.market.market import KEPT_MINUTES, Market
 
 Array = npt.NDArray[np.float64]
 
@@ -32,7 +33,7 @@ class Likeness(NamedTuple):
 
 def correlation(market: Market, row: int, other: int) -> float | None:
     """Return the correlation of the last one-minute returns of two symbols; None where too few are known."""
-    found = _correlation(market.closes, market.now // MINUTE_NS, row, other)
+    found = _correlation(market.closes, market.now // MINUTE, row, other)
     return found if found == found else None
 
 

@@ -13,7 +13,7 @@ from typing import Annotated, Final
 
 from msgspec import Meta
 
-from qm.market.market import MINUTE_NS
+from qm.clock import MINUTE
 from qm.model.order import Side
 from qm.strategies.api import (
     Done,
@@ -35,7 +35,7 @@ from qm.strategies.reading import prior_close
 STEP_MIN: Final = 30
 """Minutes between decisions; the band is known at these times only."""
 TO_SIGMA: Final = sqrt(pi / 2.0)
-FLIP_NS: Final = 5 * MINUTE_NS
+FLIP_NS: Final = 5 * MINUTE
 """A flip that could not be entered by then waits for the next half hour."""
 
 
@@ -69,7 +69,7 @@ def band(view: View, vm: float) -> tuple[float, float]:
 
     UB = max(O, C1) (1 + VM s), LB = min(O, C1) (1 - VM s), s the mean |C / O - 1| of 14 days at this time of day.
     """
-    slot, rest = divmod(view.now - view.market.session.open_ns, STEP_MIN * MINUTE_NS)
+    slot, rest = divmod(view.now - view.market.session.open_ns, STEP_MIN * MINUTE)
     noise = view.market.reference.noise
     if rest or not 1 <= slot <= len(noise):
         return nan, nan
@@ -108,7 +108,7 @@ class NoiseEntry(EntrySignals):
                 continue
             # Once: what is stopped out a minute later is not turned round again.
             wishes.append(Plan(plan.rows, wake_at=plan.wake_at, note={"flip": 0.0}))
-            if group.now <= int(view.note["since"]) * MINUTE_NS + FLIP_NS:
+            if group.now <= int(view.note["since"]) * MINUTE + FLIP_NS:
                 wishes += self._enter(view, side)
         return wishes
 
@@ -158,7 +158,7 @@ class NoiseExit(ExitSignals):
         if not isfinite(edge) or not side * (view.last - self._stop(view, edge, side)) < 0:
             return [waiting(view, p.exit_min)]
         other = beyond(view, p)
-        note = {"flip": float(other), "since": float(view.now // MINUTE_NS)} if other == -side else {"flip": 0.0}
+        note = {"flip": float(other), "since": float(view.now // MINUTE)} if other == -side else {"flip": 0.0}
         plan = waiting(view, p.exit_min)
         return [
             Plan(rows=plan.rows, wake_at=plan.wake_at, note=note),
@@ -174,9 +174,9 @@ class NoiseExit(ExitSignals):
 def waiting(view: View, until_min: int = 0) -> Plan:
     """Return the plan that wakes at the next half hour from 10:00, or at `until_min` if that is earlier."""
     opens = view.market.session.open_ns
-    slot = max((view.now - opens) // (STEP_MIN * MINUTE_NS) + 1, 1)
-    wake = opens + slot * STEP_MIN * MINUTE_NS
-    end = opens + until_min * MINUTE_NS
+    slot = max((view.now - opens) // (STEP_MIN * MINUTE) + 1, 1)
+    wake = opens + slot * STEP_MIN * MINUTE
+    end = opens + until_min * MINUTE
     if view.now < end < wake:
         wake = end
     return Plan((view.row,), wake_at=wake)

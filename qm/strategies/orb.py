@@ -17,28 +17,26 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Meta
 
-from qm.market.market import MINUTE_NS, Market
+from qm.clock import MINUTE
+from qm.market.market import Market
 from qm.market.usual import usual_by
 from qm.model.order import OrderType, Side
 from qm.strategies.api import (
     Done,
     Enter,
     EntrySignals,
-    Exit,
-    ExitSignals,
     Group,
     Params,
     Plan,
-    Protect,
     Strategy,
     View,
     Wish,
     Wishes,
 )
 from qm.strategies.contract import Need, Rules
+from qm.strategies.exits import AtMinute, AtrTrail, BreakEven, ExitPart, Exits, FromFill, Targets
 
 Column = npt.NDArray[np.float64]
-MINUTE = 60_000_000_000
 PAPER_MIN = 5
 """The range whose usual volume is known by itself; that of others follows from the usual course of a day's volume."""
 COLUMNS = ("atr", "adv", "or_volume")
@@ -77,6 +75,12 @@ class OrbParams(Params, frozen=True):
     """A range whose close is this near to its open has no direction, basis points."""
     stop_from_fill: bool = False
     """The stop keeps its distance from the price that was paid, and not from the trigger."""
+    target_r: Annotated[float, Meta(ge=0, le=20)] = 0.0
+    """All of it is sold at so many R; 0 holds it."""
+    even_r: Annotated[float, Meta(ge=0, le=20)] = 0.0
+    """Once so many R ahead, the stop moves to what was paid; 0 leaves it."""
+    trail_atr: Annotated[float, Meta(ge=0, le=5)] = 0.0
+    """The stop follows the best price at so many daily ATR(14), minute by minute; 0 leaves it."""
     risk: Annotated[float, Meta(gt=0, le=0.02)] = 0.005
     """What a stopped-out trade may lose, as a share of equity; never more than the settings allow."""
 
@@ -162,26 +166,14 @@ class OrbEntry(EntrySignals):
         return f"relative volume {rv:.2f} is only number {rank}" if rank > p.top_n else ""
 
 
-class OrbExit(ExitSignals):
-    """Holds to the close; the resting stop is the only other way out. Targets and trails cost money here."""
-
-    def __init__(self, params: OrbParams) -> None:
-        self.params = params
-
-    def on_open(self, view: View) -> Wishes:
-        """Wake at the exit time; put the stop where it belongs when a gap was paid for."""
-        p, held = self.params, view.held
-        plan = Plan(wake_at=view.market.session.open_ns + p.exit_min * MINUTE)
-        if held is None or not p.stop_from_fill:
-            return [plan]
-        away = p.stop_atr * view.atr
-        return [plan, Protect(held.price - away if held.qty > 0 else held.price + away, "as far from the fill")]
-
-    def on_time(self, view: View) -> Wishes:
-        """Leave at the exit time."""
-        if view.minute >= self.params.exit_min:
-            return [Exit("end of day")]
-        return []
+def leave(p: OrbParams) -> Exits:
+    """Return the exit: held to the close, unless parameters ask for more. Targets and trails cost money here."""
+    parts: list[ExitPart] = [AtMinute(p.exit_min)]
+    parts += [FromFill(p.stop_atr)] if p.stop_from_fill else []
+    parts += [Targets((p.target_r, 1.0))] if p.target_r else []
+    parts += [BreakEven(p.even_r)] if p.even_r else []
+    parts += [AtrTrail(p.trail_atr)] if p.trail_atr else []
+    return Exits(*parts)
 
 
 def relative_volumes(market: Market, params: OrbParams) -> Column:
@@ -190,7 +182,7 @@ def relative_volumes(market: Market, params: OrbParams) -> Column:
     Those with price, average volume and ATR in bounds qualify. It is a relative volume of the range when that ends now.
     """
     ref, col, p = market.reference, market.col, params
-    usual = ref.or_volume if p.range_min == PAPER_MIN else usual_by(ref, p.range_min * MINUTE_NS)
+    usual = ref.or_volume if p.range_min == PAPER_MIN else usual_by(ref, p.range_min * MINUTE)
     # At the open of the session: one that opened late is compared with the others as it stands.
     fits = (col["open"] > p.px_min) & (ref.adv >= p.adv_min) & (ref.atr > p.atr_min) & (usual > 0)
     rvs: Column = np.full(len(usual), np.nan)
@@ -200,6 +192,8 @@ def relative_volumes(market: Market, params: OrbParams) -> Column:
 
 def rules(p: OrbParams) -> Rules:
     """Return the rules in words."""
+    even = f"to what was paid once {p.even_r:g} R ahead" if p.even_r else ""
+    trail = f"{p.trail_atr:g} ATR from the best price" if p.trail_atr else ""
     below = f"short below its low{' where that is not restricted' if p.ssr_off else ''}"
     side = f"above its high, or {below}," if p.shorts else "above its high"
     limit = f", limit {p.limit_off:g} $ beyond" if p.stop_limit else ""
@@ -211,6 +205,8 @@ def rules(p: OrbParams) -> Rules:
         trigger=f"the end of the first {p.range_min} minutes, unless they closed within {p.doji_bp:g} bp of the open",
         entry=f"stop order {side} in the direction of the range{limit}, until minute {p.cutoff_min}",
         stop=f"{p.stop_atr:g} ATR from the {'fill' if p.stop_from_fill else 'trigger'}",
+        targets=f"all of it at {p.target_r:g} R" if p.target_r else "",
+        trail="; ".join(filter(None, (even, trail))),
         time_stop=f"minute {p.exit_min}",
         sizing=f"a stopped-out trade loses {p.risk:.2%} of equity, or what the settings allow",
     )
@@ -226,7 +222,7 @@ def orb_robust(params: OrbParams | None = None) -> Strategy:
         about="opening-range breakout, both sides: 1 ATR stop, stop-limit entry until 10:30, held to the close",
         params=p,
         entry=OrbEntry(p),
-        exit=OrbExit(p),
+        exit=leave(p),
         scans=("stocks_in_play",),
         needs=(Need.BARS,),
         columns=COLUMNS,
@@ -254,7 +250,7 @@ def orb_paper(params: OrbParams | None = None) -> Strategy:
         about="opening-range breakout exactly as published: 0.1 ATR stop, both sides, held to the close",
         params=p,
         entry=OrbEntry(p),
-        exit=OrbExit(p),
+        exit=leave(p),
         scans=("stocks_in_play",),
         needs=(Need.BARS,),
         columns=COLUMNS,

@@ -14,8 +14,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from qm.clock import MINUTE
 from qm.market.bars import Bar
-from qm.market.market import MINUTE_NS
 from qm.model.market import Status
 from qm.model.order import OrderType, Side
 from qm.strategies.api import (
@@ -44,7 +44,7 @@ LIMIT_TICKS = 2
 STOP_TICKS = 2
 STOP_SLIP = 0.001
 """What a stop of such a stock must be expected to slip at least, as a share of its price."""
-WORKS_NS = MINUTE_NS
+WORKS_NS = MINUTE
 """An order that has not filled by then is taken back."""
 EMA_FIVES = 9
 LOST_CLOSES = 2
@@ -129,7 +129,7 @@ class ParabolicEntry(EntrySignals):
         if view.status >= Status.HALTED or view.feature("ssr") == 1.0:
             return False
         quiet_ns = view.now - view.resumed
-        return view.halts == 0 or (view.resumed > 0 and quiet_ns >= self.params.halt_min * MINUTE_NS)
+        return view.halts == 0 or (view.resumed > 0 and quiet_ns >= self.params.halt_min * MINUTE)
 
     def _worth_its_slip(self, view: View, low: float) -> bool:
         stop = stop_over(view)

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from math import nan, sqrt
 from typing import Final
 
+from qm.clock import MINUTE
 from qm.market.bars import Bar
-from qm.market.market import MINUTE_NS
 from qm.market.minutes import KEPT_BARS
 from qm.market.rows import PRINTS
 from qm.market.usual import usual_of
@@ -19,7 +19,7 @@ from qm.strategies.api import View
 
 SPY: Final = "SPY"
 """Stands for the market."""
-FIVE_NS: Final = 5 * MINUTE_NS
+FIVE_NS: Final = 5 * MINUTE
 
 
 def enough(value: float, least: float) -> bool:
@@ -36,7 +36,7 @@ def recent(view: View, count: int) -> list[Bar]:
     bars = [bar for bar in view.bars if bar.start >= opens][-count:]
     if len(bars) == count:
         return bars
-    return _before(view, bars[0].start if bars else view.now // MINUTE_NS * MINUTE_NS, count - len(bars)) + bars
+    return _before(view, bars[0].start if bars else view.now // MINUTE * MINUTE, count - len(bars)) + bars
 
 
 def vwaps(view: View, bars: Sequence[Bar]) -> list[float]:
@@ -47,7 +47,7 @@ def vwaps(view: View, bars: Sequence[Bar]) -> list[float]:
     """
     market = view.market
     if market.col["source"].item(view.row) == PRINTS:
-        minutes, ends = market.minutes, [bar.start + MINUTE_NS for bar in bars]
+        minutes, ends = market.minutes, [bar.start + MINUTE for bar in bars]
         known = [minutes.vwap_at(end, view.row) for end in ends]
         if ends and ends[-1] > minutes.marked:
             # The minute has just ended, or goes on.
@@ -74,7 +74,7 @@ def rvol_of(view: View, bars: Sequence[Bar]) -> float:
     if not bars:
         return nan
     reference, opens = view.market.reference, view.market.session.open_ns
-    since, until = bars[0].start - opens, bars[-1].start + MINUTE_NS - opens
+    since, until = bars[0].start - opens, bars[-1].start + MINUTE - opens
     usual = usual_of(reference, view.row, until) - usual_of(reference, view.row, since)
     return sum(bar.volume for bar in bars) / usual if usual > 0 else nan
 
@@ -121,7 +121,7 @@ def fives(bars: Sequence[Bar], opens: int) -> list[Bar]:
     # The first may lack its beginning, the last its end.
     if found and bars[0].start != found[0].start:
         del found[0]
-    if found and bars[-1].start + MINUTE_NS < found[-1].start + FIVE_NS:
+    if found and bars[-1].start + MINUTE < found[-1].start + FIVE_NS:
         del found[-1]
     return found
 
@@ -139,10 +139,10 @@ def _before(view: View, boundary: int, count: int) -> list[Bar]:
     minutes, opens = view.market.minutes, view.market.session.open_ns
     boundary = min(boundary, minutes.marked)
     made: list[Bar] = []
-    while len(made) < count and boundary - MINUTE_NS >= opens and minutes.knows(boundary, KEPT_BARS):
-        o, h, low, c, volume = minutes.bars[boundary // MINUTE_NS % KEPT_BARS, :, view.row].tolist()
+    while len(made) < count and boundary - MINUTE >= opens and minutes.knows(boundary, KEPT_BARS):
+        o, h, low, c, volume = minutes.bars[boundary // MINUTE % KEPT_BARS, :, view.row].tolist()
         # A minute without a trade has no bar.
         if volume > 0:
-            made.append(Bar(boundary - MINUTE_NS, o, h, low, c, volume))
-        boundary -= MINUTE_NS
+            made.append(Bar(boundary - MINUTE, o, h, low, c, volume))
+        boundary -= MINUTE
     return made[::-1]

@@ -11,8 +11,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from qm.clock import MINUTE
 from qm.market.bars import Bar
-from qm.market.market import MINUTE_NS
 from qm.model.order import Side
 from qm.strategies.api import Done, Enter, EntrySignals, Group, Params, Plan, Strategy, View, Wishes
 from qm.strategies.contract import Need, Rules
@@ -51,7 +51,7 @@ class RedToGreenEntry(EntrySignals):
 
     def on_start(self, group: Group) -> Wishes:
         """Arm each symbol for the dip or, where that was made, for the cross."""
-        until = group.open_ns + self.params.cutoff_min * MINUTE_NS
+        until = group.open_ns + self.params.cutoff_min * MINUTE
         if group.now >= until:
             return self.on_time(group)
         if self.params.with_spy and SPY not in group.market.table:
@@ -64,7 +64,7 @@ class RedToGreenEntry(EntrySignals):
 
     def on_time(self, group: Group) -> Wishes:
         """Begin with the open, give up at the cut-off."""
-        until = group.open_ns + self.params.cutoff_min * MINUTE_NS
+        until = group.open_ns + self.params.cutoff_min * MINUTE
         if group.now < until:
             return self._arm(group, until)
         reason = f"no cross within {self.params.cutoff_min} minutes"
@@ -95,7 +95,7 @@ class RedToGreenEntry(EntrySignals):
 
     def _crossed(self, view: View) -> Wishes:
         p, close = self.params, prior_close(view)
-        if view.market.now >= view.market.session.open_ns + p.cutoff_min * MINUTE_NS:
+        if view.market.now >= view.market.session.open_ns + p.cutoff_min * MINUTE:
             return []
         if not (enough(rvol(view), p.rvol) and self._market_holds(view)):
             # Not this time: it has to be red again first.

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from qm.clock import MINUTE
 from qm.market.bars import Bar
 from qm.model.order import Side
 from qm.strategies.api import (
@@ -24,8 +25,6 @@ from qm.strategies.api import (
     Wishes,
 )
 from qm.strategies.reading import enough
-
-MINUTE = 60_000_000_000
 
 
 class ThrustParams(Params, frozen=True):

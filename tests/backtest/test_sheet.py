@@ -102,6 +102,14 @@ def some() -> list[TradeClosed]:
     return [closed(5, "100.00", 2.0), closed(12, "-50.00", -1.0), closed(70, "-25.00", None, ambiguous=True)]
 
 
+def test_each_trade_tells_what_it_took_of_its_range_and_kept_of_its_best() -> None:
+    # From 10.00 to 10.60 between 9.80 and 11.00: five sixths and two thirds are good for half of the range.
+    one = closed(5, "60.00", 2.0, exit_price=Decimal("10.60"), mfe_usd=100.0, mae_usd=20.0)
+    assert "<td>50.0%</td><td>60.0%</td>" in render(sheet([one]))
+    never_ahead = closed(5, "-10.00", -0.3, exit_price=Decimal("9.90"), mfe_usd=0.0, mae_usd=10.0)
+    assert "<td>-100.0%</td><td>unknown</td>" in render(sheet([never_ahead]))
+
+
 def test_the_page_needs_nothing_else_and_runs_no_script(some: list[TradeClosed]) -> None:
     text = render(sheet(some))
     page = Page(text)

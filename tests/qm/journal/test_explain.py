@@ -6,8 +6,10 @@ from decimal import Decimal
 
 import pytest
 
+from qm.clock import SECOND
 from qm.journal.explain import Explanation, Step, explain, explain_symbol, explain_trade, steps
 from qm.journal.explain import step as told_as
+from qm.journal.quality import efficiency_of
 from qm.journal.wording import lasted
 from qm.market import climate
 from qm.model.events import (
@@ -112,7 +114,24 @@ def test_executions_and_result_carry_price_fees_and_r(told: Explanation, trade: 
     assert f"{trade.net_usd:+.2f} $" in result.text
     assert f"{trade.r:+.2f}R" in result.text
     assert trade.reason in result.text
-    assert f"best {trade.mfe_usd:+.2f} $" in result.details[0]
+    assert f"best {trade.mfe_usd:+.2f} $ = {trade.mfe_usd / trade.risk_usd:+.2f}R" in result.details[0]
+    took = efficiency_of(trade)
+    assert took is not None
+    assert f"entry {took.entry:.0%}, exit {took.exit:.0%}, {took.total:.0%} taken" in result.details[1]
+
+
+def test_the_result_tells_what_getting_in_cost_beside_the_price_at_the_decision(
+    told: Explanation, trade: TradeClosed
+) -> None:
+    bodies = [entry.body for entry in whole()]
+    (order,) = [body for body in bodies if isinstance(body, Intended) and body.order.id == trade.trade]
+    fills = [body.execution for body in bodies if isinstance(body, Filled) and body.execution.order == trade.trade]
+    assert order.price is not None
+    decided = Decimal(str(order.price))
+    cost = order.order.side.sign * sum((fill.price - decided) * fill.qty for fill in fills)
+    missed = order.order.qty - sum(fill.qty for fill in fills)
+    cost += order.order.side.sign * (trade.exit_price - decided) * missed
+    assert f"getting in cost {cost:+.2f} $ beside {order.price:.2f} at the decision" in first(told, "result").details[2]
 
 
 def test_an_order_id_leads_to_the_whole_trade(journal: MemoryJournal, trade: TradeClosed, told: Explanation) -> None:
@@ -163,6 +182,16 @@ def test_a_signal_tells_what_kind_of_market_it_was() -> None:
     signal = Signal("ABCD", "orb", Side.BUY, True, "broke out", 10.0, context={**context, "classifier": "1"})
     details = told_as(Entry(1, 0, 0, 0, signal)).details
     assert details[-2:] == ("market trend_up for 12 min (classifier 1), session in morning", "efficiency 0.42")
+    told = told_as(Entry(1, 0, 0, 0, Signal("ABCD", "orb", Side.BUY, True, "", 10.0, context={"occasions": "opex"})))
+    assert told.details[-1] == "market unknown, session in unknown, a day of opex"
+
+
+def test_a_signal_shows_the_features_that_count_and_keeps_all() -> None:
+    knew = {"last": 10.25, "rvol": 3.5, "halts_today": 0.0, "or_60_dir": 1.0}
+    found = told_as(Entry(1, 0, 0, 0, Signal("ABCD", "orb", Side.BUY, True, "broke out", 10.0, features=knew)))
+    assert found.features == knew
+    line = Explanation("ABCD", "sim-1", (found,)).text().splitlines()[-1].strip()
+    assert line == "knew 4 features (all with --json): last 10.25, rvol 3.5"
 
 
 def test_a_signal_tells_in_one_line_what_kind_of_days_came_before() -> None:
@@ -218,7 +247,7 @@ def test_how_a_find_a_halt_and_a_bad_print_are_told() -> None:
         TradingResumed("ABCD", 309.2): ("halt", "ABCD trades again after 5 min 9 s"),
         MarketHalted(3, "SPY", 400.0, 500.0, 0): (
             "halt",
-            "the whole market halts at level 3, for the rest of the day: SPY stands for the index at -20.00 %",
+            "the whole market halts at level 3 (MWC3), for the rest of the day: SPY stands for the index at -20.00 %",
         ),
         MarketResumed(1, 12.0, disproved=True): (
             "halt",
@@ -242,7 +271,7 @@ def test_how_long_something_took(seconds: float, words: str) -> None:
 def part(seq: int, order: str, qty: int, price: str, seconds: int = 0) -> Entry:
     execution = Execution(f"X{seq}", order, qty, Decimal(price), Decimal("0.01"), 0)
     filled = Filled(execution, "ABCD", Side.BUY, qty, Decimal(0))
-    return Entry(seq, seconds * 1_000_000_000, 0, 0, filled)
+    return Entry(seq, seconds * SECOND, 0, 0, filled)
 
 
 def test_the_parts_in_which_an_order_fills_are_told_as_one() -> None:

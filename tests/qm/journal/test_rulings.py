@@ -37,7 +37,9 @@ def test_each_rule_is_told_with_its_value_its_dates_and_its_source() -> None:
         "used for the years before it as well, fractions are not modelled]"
     )
     bands = line(entry, "volatility bands")
-    assert "9 to 11, 10% around 10 as tier 2, as the feed has them [limit-up limit-down plan, from 2020-02-24" in bands
+    assert "9 to 11, 10% around 10 as tier 2, as the feed or its prints have them [limit-up" in bands
+    assert "tier 2 by proxy: the average day's trading was $" in line(entry, "by proxy")
+    assert "stand-in for the lists of tier one, from 1998-01-01: Own assumption" in line(entry, "by proxy")
     assert "at 9 or below restricts them" in line(entry, "short sales")
     assert "-7 %, -13 %, -20 %; it stood at -0.50 % by SPY" in line(entry, "the market halts")
     assert "round lot 100" in line(entry, "round lot")
@@ -66,6 +68,8 @@ def test_what_was_not_known_says_so() -> None:
         ("the market halts", "without SPY in the feed"),
     ):
         assert word in line(entry, about)
+    alone = Standing(10.0, 10.0, None, restricted=None)
+    assert "whether restricted, for want of the session before" in line(refusal(alone), "short sales")
     assert "narrowest" in line(refusal(Standing(10.0, None, None, reference=10.0, lower=9.0, upper=11.0)), "bands 9")
     assert "in these hours" in line(refusal(Standing(10.0, 10.0, None), NOVEMBER.close_ns + 1), "no volatility bands")
 

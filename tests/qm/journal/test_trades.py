@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 
+from qm.clock import SECOND
 from qm.journal.trades import Trades
 from qm.market.market import Market
 from qm.market.reference import Reference
@@ -79,7 +80,7 @@ class Floor:
     def prices(self, *prices: float, row: int = 0) -> None:
         """Prints, a second apart."""
         start = max(self.market.now, at(0))
-        self.feed([trade(start + (k + 1) * 1_000_000_000, row, price, 100.0) for k, price in enumerate(prices)])
+        self.feed([trade(start + (k + 1) * SECOND, row, price, 100.0) for k, price in enumerate(prices)])
 
     def feed(self, rows: Sequence[tuple[object, ...]]) -> None:
         self.market.replay(events(list(rows)))

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from brokers.sim.exchange import SimExchange
 from brokers.sim.settings import SimSettings
+from qm.clock import SECOND
 from qm.engine.core import Core
 from qm.engine.session import Session
 from qm.engine.settings import EngineSettings
@@ -37,7 +38,6 @@ from qm.strategies.api import Strategy
 DATE = dt.date(2024, 3, 5)
 SESSION = session(DATE)
 OPEN = SESSION.open_ns
-SECOND = 1_000_000_000
 MINUTE = 60 * SECOND
 RUN = "stage"
 SYMBOLS = ("AAA", "BBB", "CCC")

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qm.market.market import KEPT_MINUTES, MINUTE_NS, Market
+from qm.clock import MINUTE
+from qm.market.market import KEPT_MINUTES, Market
 from qm.strategies.likeness import RETURNS, RETURNS_MIN, alike, correlation
 from tests.qm.radar.day import OPEN, market_of
 
@@ -22,9 +23,9 @@ THREE_AS_ONE = (0.01, -0.01, 0.01, 0.01)
 def moved(*patterns: Sequence[float], returns: int = RETURNS) -> Market:
     """A market an hour and a half after the open whose symbols repeat their moves; earlier minutes are not known."""
     market = market_of(len(patterns))
-    market.now = OPEN + 90 * MINUTE_NS + 20
+    market.now = OPEN + 90 * MINUTE + 20
     market.closes[:] = np.nan
-    last = market.now // MINUTE_NS
+    last = market.now // MINUTE
     for row, pattern in enumerate(patterns):
         path = 10 * np.exp(np.concatenate([[0.0], np.cumsum(np.resize(pattern, returns))]))
         for k, price in enumerate(path[::-1]):
@@ -50,7 +51,7 @@ def test_a_correlation_is_that_of_the_last_hour(pattern: Sequence[float], expect
 def test_it_is_the_plain_correlation_of_the_minutes_that_both_know(seed: int, unknown: int) -> None:
     rng = np.random.default_rng(seed)
     market = moved(UP_DOWN, UP_DOWN)
-    last = market.now // MINUTE_NS
+    last = market.now // MINUTE
     slots = [(last - RETURNS + k) % KEPT_MINUTES for k in range(RETURNS + 1)]
     paths = 10 * np.exp(np.cumsum(rng.normal(0, 0.01, (RETURNS + 1, 2)), axis=0))
     paths[rng.integers(0, RETURNS + 1, unknown), rng.integers(0, 2, unknown)] = np.nan

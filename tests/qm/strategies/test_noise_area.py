@@ -96,6 +96,15 @@ def test_what_leaves_the_band_and_what_nearly(what: str, price: float, more: dic
     assert bool(play(price, on=stage(**more)).all(Signal)) is enters, what
 
 
+@pytest.mark.parametrize(("price", "side"), [(502.00, 0), (502.01, 1), (496.01, 0), (496.00, -1)])
+def test_the_band_of_the_worked_example_runs_from_496_008_to_502(price: float, side: int) -> None:
+    # Four thousandths about an open of 500.00 and a close before of 498.00: 498 x 0.996, 500 x 1.004.
+    on = stage({"prior_close": 498.0, "noise": np.full((13, 1), 0.004)}, atr=10.0)
+    on.feed(*(flat(n, 500.0) for n in range(29)), flat(29, price), flat(30, price))
+    assert [signal.side.sign for signal in on.all(Signal)] == ([side] if side else [])
+    assert [entry.ts for entry in on.entries if isinstance(entry.body, Signal)] == ([at(30)] if side else [])
+
+
 def test_above_the_band_and_below_vwap_it_waits_unless_told_otherwise() -> None:
     # 28 minutes at 102.00 put VWAP at (100 + 28 x 102 + 101.01) / 30 = 101.90.
     assert play(101.01, between=102.0).all(Signal) == []

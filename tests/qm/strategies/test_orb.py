@@ -99,6 +99,35 @@ def test_robust_is_stopped_out_one_atr_below_the_trigger() -> None:
     assert on.only(Released).reason == "no attempts left today"
 
 
+def test_a_target_sells_all_of_it() -> None:
+    on = stage(robust(target_r=1)).feed(minute(5, 20.45, 20.60, 20.40, 20.55))
+    on.feed(minute(6, 21.0, 22.49, 21.0, 22.4))
+    assert on.held() == 245
+    on.feed(minute(7, 22.4, 22.5, 22.3, 22.45), minute(8, 22.44, 22.6, 22.3, 22.5))
+    closed = on.only(TradeClosed)
+    assert (closed.reason, closed.exit_price) == ("1 R reached", Decimal("22.44"))
+
+
+def test_a_trade_that_is_ahead_is_even_at_worst() -> None:
+    on = stage(robust(even_r=0.5)).feed(minute(5, 20.45, 20.60, 20.40, 20.55))
+    on.feed(minute(6, 20.6, 21.49, 20.6, 21.4))
+    assert not on.all(StopMoved)
+    on.feed(minute(7, 21.4, 21.5, 21.3, 21.4))
+    assert on.only(StopMoved).stop == 20.5
+    on.feed(minute(8, 21.0, 21.0, 20.4, 20.45))
+    closed = on.only(TradeClosed)
+    assert (closed.reason, closed.exit_price) == ("moved stop", Decimal("20.50"))
+
+
+def test_a_trail_follows_the_best_price() -> None:
+    on = stage(robust(trail_atr=0.5)).feed(minute(5, 20.45, 20.60, 20.40, 20.55))
+    on.feed(minute(6, 21.0, 22.0, 21.0, 21.9), minute(7, 21.9, 21.95, 21.5, 21.6))
+    # The ATR is 2 $. The minute of the entry moves nothing, and no stop moves away.
+    assert [moved.stop for moved in on.all(StopMoved)] == [21.0]
+    on.feed(minute(8, 21.5, 21.5, 20.9, 20.95))
+    assert on.only(TradeClosed).exit_price == Decimal("21.00")
+
+
 def test_robust_does_not_chase_a_gap_over_its_limit() -> None:
     on = stage(robust()).feed(minute(5, 20.80, 20.90, 20.70, 20.80))
     assert on.held() == 0

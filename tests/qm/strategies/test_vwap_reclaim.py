@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from qm.clock import SECOND
 from qm.model.events import Filled, NotStarted, Refused, Released, Signal, TradeClosed
 from qm.model.market import trade
 from qm.strategies.presets import strategy
@@ -123,7 +124,7 @@ def test_late_in_the_day_it_lets_go() -> None:
 
 def prints(rows: list[Row]) -> list[Row]:
     """The same minutes as one print each, a second before their ends."""
-    return [trade(row[0] - 1_000_000_000, row[2], row[9], row[10]) for row in rows]
+    return [trade(row[0] - SECOND, row[2], row[9], row[10]) for row in rows]
 
 
 def retested(price: float) -> Stage:
