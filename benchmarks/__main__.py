@@ -29,13 +29,14 @@ def section(result: dict[str, Any]) -> str:
     return f"{head}\n{table(result['columns'], result['rows'])}\n"
 
 
-def write() -> None:
-    """Put the kept results into the README, in the order of `ALL`."""
-    files = [RESULTS / f"{name}.json" for name in ALL]
-    sections = [section(json.loads(file.read_text())) for file in files if file.exists()]
+def write(names: Sequence[str]) -> None:
+    """Put the results of some benchmarks into the README, in the order of `ALL`; the others stay as they are."""
     before, _, rest = README.read_text().partition(BEGIN)
-    _, _, after = rest.partition(END)
-    README.write_text(f"{before}{BEGIN}\n\n" + "\n".join(sections) + f"\n{END}{after}")
+    told, _, after = rest.partition(END)
+    sections = {part.partition("\n")[0].strip(): f"### {part.strip()}\n" for part in told.split("### ")[1:]}
+    sections |= {name: section(json.loads((RESULTS / f"{name}.json").read_text())) for name in names}
+    found = [sections[name] for name in ALL if name in sections]
+    README.write_text(f"{before}{BEGIN}\n\n" + "\n".join(found) + f"\n{END}{after}")
 
 
 def main() -> None:
@@ -55,7 +56,7 @@ def main() -> None:
         # A peer that cannot be built is told in the table, and the others are measured.
         run("setup")
     failed = [name for name in names if not run(name, job if name == "common_job" else ())]
-    write()
+    write([name for name in names if name not in failed])
     if failed:
         sys.exit(f"failed: {', '.join(failed)}")
 

@@ -19,9 +19,10 @@ import numpy as np
 
 from benchmarks import stream
 from benchmarks.measure import percentile, pin, report
+from qm.clock import MINUTE
 from qm.history.snapshots import SnapshotWriter
 from qm.market.features import SHOWN, features
-from qm.market.market import MINUTE_NS, Market
+from qm.market.market import Market
 from qm.market.reference import Reference
 from qm.market.timers import NEVER
 from qm.model.events import Beat, Entry
@@ -54,7 +55,7 @@ def market() -> Market:
     bars = stream.bars(SYMBOLS, SYMBOLS * MINUTES, start_ns=session.open_ns)
     for minute in range(MINUTES):
         made.run(bars[minute * SYMBOLS : (minute + 1) * SYMBOLS], 0)
-        made.mark_minute(session.open_ns + (minute + 1) * MINUTE_NS)
+        made.mark_minute(session.open_ns + (minute + 1) * MINUTE)
     last, volume = made.col["last"], made.col["volume"]
     known.prior_close[:] = last * np.exp(rng.normal(0.0, 0.02, SYMBOLS))
     known.adv[:] = volume * 390 / MINUTES * np.exp(rng.normal(0.0, 0.7, SYMBOLS))
@@ -111,7 +112,7 @@ def beats(count: int) -> tuple[dict[str, list[tuple[float, float]]], int]:
         marks.append(_now())
         ranking = radar.beat(whole, seen)
         names = ranking.names_of(*ranking.change)
-        fold(Entry(0, whole.now, whole.consumed, 0, Beat(beat * MINUTE_NS, ranking.count, "", *names)))
+        fold(Entry(0, whole.now, whole.consumed, 0, Beat(beat * MINUTE, ranking.count, "", *names)))
         marks.append(_now())
         for found in scanner.on_beat(seen, ranking, whole.now):
             seq += 1

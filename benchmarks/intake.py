@@ -24,7 +24,7 @@ import uvloop
 from aiohttp import web
 
 from benchmarks.measure import ROOT, percentile, pin, report
-from qm.clock import perf_ns
+from qm.clock import SECOND, perf_ns
 from qm.market.market import Market
 from qm.market.reference import Reference
 from qm.model.instrument import SymbolTable
@@ -112,7 +112,7 @@ class Receiver:
         second = self._seconds.get(text[:19])
         if second is None:
             # As good as always the second of the message before: it is read by the calendar once.
-            second = self._seconds[text[:19]] = int(datetime.fromisoformat(text[:19] + "Z").timestamp()) * 1_000_000_000
+            second = self._seconds[text[:19]] = int(datetime.fromisoformat(text[:19] + "Z").timestamp()) * SECOND
         return second + int(text[20:-1].ljust(9, "0"))
 
 
@@ -186,7 +186,7 @@ async def receive(port: int) -> tuple[Receiver, float, list[float]]:
     ):
         async for message in socket:
             receiver.frame(message.data)
-            if perf_ns() - noted > 1_000_000_000:
+            if perf_ns() - noted > SECOND:
                 noted = perf_ns()
                 memory.append(rss_mb())
     return receiver, (perf_ns() - start) / 1e9, memory

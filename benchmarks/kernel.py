@@ -7,6 +7,7 @@ import statistics
 
 from benchmarks import stream
 from benchmarks.measure import pin, report, seconds
+from qm.clock import MINUTE
 from qm.market import kernel
 from qm.market.rows import new_rows
 from qm.model.market import Events
@@ -34,7 +35,7 @@ def woken(events: Events, symbols: int) -> tuple[float, int]:
         while index < len(events):
             index, why = kernel.run(rows, events, index, due, 0, 0, NEVER)
             if why:
-                due += kernel.MINUTE
+                due += MINUTE
                 wakes += 1
 
     return seconds(work), wakes

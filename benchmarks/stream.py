@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from qm.market.kernel import MINUTE
+from qm.clock import MINUTE
 from qm.model.market import EVENT, Events, Kind, Print
 
 Prices = npt.NDArray[np.float64]

@@ -3,7 +3,8 @@
 Every symbol has a bar in every minute of regular hours. A session runs as `qm backtest run` runs it: loaded from the
 day cache or decoded from Parquet, what is known before it gathered, radar and scans at every minute (those before the
 open see an empty market), watchlist, allocator, a strategy, ledger, risk gate, and the journal from which every trade
-is explained. The usual volumes of the symbols are the generator's, so that the first session finds and trades like any.
+is explained. A past of as many sessions as a beta looks back on makes what is known before each as dear as in mid-year;
+it has a bar a symbol, so that the usual volumes are the generator's, and the first session finds and trades like any.
 """
 
 from __future__ import annotations
@@ -40,8 +41,10 @@ from qm.history.known import Known
 from qm.history.layout import BAR_COLUMNS, bars
 from qm.history.manifest import Manifest
 from qm.history.source import BARS, Columns
+from qm.market.betas import BETA_DAYS
 from qm.market.reference import Reference
 from qm.model.market import Kind
+from qm.rules import calendar
 from qm.rules.calendar import Session, next_session, session
 from qm.strategies.presets import strategy
 
@@ -52,6 +55,7 @@ SESSIONS: Final = 5
 FEW: Final = 3
 """Sessions of the smaller markets."""
 BEFORE: Final = dt.date(2026, 3, 2)
+"""The last session that is past."""
 NAME: Final = "whole"
 STRATEGY: Final = "orb_robust"
 SCANS: Final = ("stocks_in_play", "momentum_bars")
@@ -64,26 +68,39 @@ def make(folder: Path, symbols: int, sessions: int) -> None:
     market, of = SyntheticMarket(symbols), next_session(BEFORE)
     catalogue = Catalogue(folder / "history", folder / "days")
     order = np.argsort(np.array(market.table.names))
+    for past in calendar.sessions(BEFORE - dt.timedelta(days=2 * BETA_DAYS), BEFORE)[-BETA_DAYS:]:
+        _store(catalogue, past, _one_bar(market, past, order))
     for _ in range(sessions):
-        columns = _filled(market, of, order)
-        about = Manifest(
-            dataset=NAME,
-            kind=bars(60),
-            session=of.date.isoformat(),
-            seconds=60,
-            rows=len(columns.ts),
-            symbols=symbols,
-            first=int(columns.ts[0]),
-            last=int(columns.ts[-1]),
-            source="generated",
-            fetched_at=0,
-        )
-        storing.store(catalogue, about, columns, replace=False, dry_run=False)
+        _store(catalogue, of, _filled(market, of, order))
         known = market.reference(of).of(order.tolist())
         np.savez(
             _beside(folder, of.date), allow_pickle=False, **{f.name: getattr(known, f.name) for f in fields(known)}
         )
         of = next_session(of.date)
+
+
+def _store(catalogue: Catalogue, of: Session, columns: Columns) -> None:
+    about = Manifest(
+        dataset=NAME,
+        kind=bars(60),
+        session=of.date.isoformat(),
+        seconds=60,
+        rows=len(columns.ts),
+        symbols=len(columns.names),
+        first=int(columns.ts[0]),
+        last=int(columns.ts[-1]),
+        source="generated",
+        fetched_at=0,
+    )
+    storing.store(catalogue, about, columns, replace=False, dry_run=False)
+
+
+def _one_bar(market: SyntheticMarket, of: Session, order: np.ndarray[Any, np.dtype[np.int64]]) -> Columns:
+    """Return a session that is past, told by a bar at the open of every symbol."""
+    names = tuple(market.table.names[row] for row in order)
+    prices = np.maximum(market.universe.price[order], 0.01)
+    values = dict.fromkeys(BAR_COLUMNS, prices) | {"volume": np.full(len(names), SHARES)}
+    return Columns(BARS, np.full(len(names), of.open_ns), np.arange(len(names), dtype=np.int32), names, values)
 
 
 def _filled(market: SyntheticMarket, of: Session, order: np.ndarray[Any, np.dtype[np.int64]]) -> Columns:
@@ -110,7 +127,7 @@ def _beside(folder: Path, date: dt.date) -> Path:
 def days(folder: Path) -> Iterator[Day]:
     """Yield the sessions as a backtest gets them."""
     store = Catalogue(folder / "history", folder / "days")
-    dates = store.sessions(NAME)
+    dates = store.sessions(NAME, since=next_session(BEFORE).date)
     known = Known(store, NAME, store.kinds(NAME), dates[0])
     for date in dates:
         data = store.load(NAME, date)
@@ -152,12 +169,15 @@ def in_a_process(folder: Path, cpu: int, *, decoded: bool = False, snapshots: bo
     if decoded:
         shutil.rmtree(folder / "days" / NAME / bars(60), ignore_errors=True)
     kept = folder / "snapshots"
-    asked = [sys.executable, "-m", "benchmarks.year", "--run", str(folder), "--cpu", str(cpu)]
-    asked += ["--snapshots", str(kept)] if snapshots else []
-    done = subprocess.run(asked, capture_output=True, text=True, check=True)
+    told = _python("--run", str(folder), "--cpu", str(cpu), *(["--snapshots", str(kept)] if snapshots else []))
     shutil.rmtree(kept, ignore_errors=True)
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    found: dict[str, Any] = json.loads(told.splitlines()[-1])
     return found
+
+
+def _python(*options: str) -> str:
+    asked = [sys.executable, "-m", "benchmarks.year", *options]
+    return subprocess.run(asked, capture_output=True, text=True, check=True).stdout
 
 
 def row(name: str, found: dict[str, Any]) -> list[str]:
@@ -180,14 +200,18 @@ def row(name: str, found: dict[str, Any]) -> list[str]:
 
 
 def main() -> None:
-    """Generate, run and report; `--run` measures one folder in this process."""
+    """Generate, run and report; `--make` and `--run` do one folder's part in this process."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sessions", type=int, default=SESSIONS)
     parser.add_argument("--symbols", type=int, default=SYMBOLS)
     parser.add_argument("--cpu", type=int, default=0)
+    parser.add_argument("--make", type=Path)
     parser.add_argument("--run", type=Path)
     parser.add_argument("--snapshots", type=Path)
     arguments = parser.parse_args()
+    if arguments.make:
+        make(arguments.make, arguments.symbols, arguments.sessions)
+        return
     if arguments.run:
         pin(arguments.cpu)
         print(json.dumps(measure(arguments.run, arguments.snapshots)))
@@ -197,7 +221,9 @@ def main() -> None:
     try:
         for symbols in (*SMALLER, arguments.symbols):
             folder = home / str(symbols)
-            make(folder, symbols, arguments.sessions if symbols == arguments.symbols else FEW)
+            sessions = arguments.sessions if symbols == arguments.symbols else FEW
+            # A process inherits the peak of memory of the one that starts it: this one must stay small.
+            _python("--make", str(folder), "--symbols", str(symbols), "--sessions", str(sessions))
             ways: dict[str, dict[str, bool]] = {"Parquet": {"decoded": True}, "day cache": {}}
             if symbols == arguments.symbols:
                 ways["day cache, with snapshots of the list"] = {"snapshots": True}
