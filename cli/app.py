@@ -54,6 +54,15 @@ class Root(TyperGroup):
         # Typer suggests names for a mistyped command out of these keys.
         self.commands = dict.fromkeys(MODULES, get_command_later())
 
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; a reader that has seen enough, as `head` does, ends it with success."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # Further out, the library would end the process with 1 and no message.
+            silence_pipe()
+            raise typer.Exit from None
+
     def list_commands(self, ctx: Any) -> list[str]:
         """Return the names that help shows, in its order."""
         return [name for name in MODULES if name not in HIDDEN]
@@ -116,9 +125,6 @@ def main() -> int:
     except QmError as error:
         complain(error)
         return error.exit_code
-    except BrokenPipeError:
-        silence_pipe()
-        return 0
     except Exception as error:  # noqa: BLE001 - the last resort: a person gets a sentence, the log gets the trace
         return _unexpected(error)
     return 0

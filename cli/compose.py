@@ -46,7 +46,7 @@ class AccountSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     equity_usd: Decimal = Decimal(100_000)
     """At the start, $; more than 0."""
-    commission: Literal["zero", "ibkr_fixed"] = "zero"
+    commission: Literal["zero", "ibkr_fixed", "ibkr_tiered", "alpaca_elite"] = "zero"
     """Price list of the broker."""
 
     def __post_init__(self) -> None:

@@ -26,7 +26,7 @@ from qm.history.layout import FACTS, QUOTES, SessionData, length_of
 from qm.history.reference import YEAR
 from qm.market.reference import Reference
 from qm.model.instrument import SymbolTable
-from qm.model.market import Events
+from qm.model.market import Events, Kind, Print
 from qm.rules.calendar import Session, next_session, session, sessions
 from qm.rules.luld_tape import LuldTape
 from qm.rules.symbology import UNBANDED, named
@@ -163,7 +163,9 @@ def _stored_day(data: SessionData, known: Reference, prints: bool) -> Day:
     events = data.events[:upto]
     if not prints:
         return Day(data.symbols, of, known, prints, [events])
-    # A stored tape has neither statuses nor bands: both follow from its prints.
+    # A stored tape has neither statuses nor bands: both follow from its prints. Whether it marks those of auctions is a
+    # fact about the feed.
+    openings = bool(((events["kind"] == Kind.TRADE) & ((events["flag"] & Print.OPENING) != 0)).any())
     day_usd = known.adv * known.prior_close
     banded = np.array([named(name).security not in UNBANDED for name in data.symbols], bool)
     prior = np.where(banded, known.prior_close, np.nan)
@@ -172,7 +174,7 @@ def _stored_day(data: SessionData, known: Reference, prints: bool) -> Day:
         of,
         known,
         prints,
-        Batches(lambda: LuldTape(of, prior, day_usd, known.leverage).over([events])),
+        Batches(lambda: LuldTape(of, prior, day_usd, known.leverage, openings).over([events])),
     )
 
 

@@ -186,11 +186,15 @@ def _at(
 ) -> None:
     from cli.radar_places import moment
     from cli.radar_show import show_lines
+    from qm.clock import ny
+    from qm.errors import UsageError
     from qm.history import radar_days
 
     where = _kept(session, run, mode)
     first, last = radar_days.span(where.path)
     asked = last if time is None else moment(time, where.date)
+    if ny(asked).date() != where.date:
+        raise UsageError(f"{time} is not a time of {where.date}.", "Name its session: --session YYYY-MM-DD.")
     found = radar_days.at(where.path, asked, whole)
     if symbol is not None:
         found = [line for line in found if line.symbol == symbol.upper()]

@@ -115,6 +115,9 @@ class Watched:
 @contextmanager
 def watched(*arguments: str) -> Iterator[Watched]:
     """Start it with its stderr on a terminal of its own."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A shell has what it starts in the background ignore Ctrl-C; what is started here would take that over.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     ours, its = pty.openpty()
     process = subprocess.Popen(
         [PROGRAM, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=its, text=True

@@ -1,5 +1,6 @@
 """The first thing that anybody sees: help, version, and answers to typing errors."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -133,3 +134,16 @@ def test_a_defect_is_told_in_one_line_and_logged() -> None:
 def test_no_colour_reaches_a_pipe_or_a_terminal_without_colours() -> None:
     assert "\x1b" not in started("doctor", check=None).out
     assert "\x1b" not in started("--help", FORCE_COLOR="", NO_COLOR="1").out
+
+
+def test_a_reader_that_has_seen_enough_ends_a_command_with_success() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        program = "import sys; from cli.app import main; sys.argv = ['qm', 'scan', 'list']; sys.exit(main())"
+        done = subprocess.run(
+            [sys.executable, "-c", program], stdout=writing, stderr=subprocess.PIPE, text=True, check=False
+        )
+    finally:
+        os.close(writing)
+    assert (done.returncode, done.stderr) == (0, "")

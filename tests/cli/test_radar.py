@@ -85,6 +85,9 @@ def test_a_backtest_leaves_snapshots_that_answer(capsys: pytest.CaptureFixture[s
     early = inside(capsys, "radar", "at", "03:00")
     assert early.code != 0
     assert "Nothing was kept before" in early.err
+    saturday = inside(capsys, "radar", "at", "2025-03-15 10:31")
+    assert saturday.code == 2
+    assert "is not a time of 2025-03-10" in saturday.err
     far = inside(capsys, "radar", "at", "10:31", "--session", "2025-03-11")
     assert "There are no radar snapshots of 2025-03-11" in far.err
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import msgspec
 import numpy as np
 
+from qm.clock import SECOND
 from qm.wire.diff import diff
 from qm.wire.protocol import Delta, Snapshot
 from qm.wire.replica import Replica
@@ -22,7 +23,6 @@ from qm.wire.views import (
     WatchView,
 )
 
-SECOND = 1_000_000_000
 OPEN_TS = 1_763_130_600 * SECOND
 """2025-11-14 09:30:00 in New York."""
 START_TS = OPEN_TS + 667 * SECOND

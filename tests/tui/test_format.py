@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from qm.clock import SECOND
 from tui import format as form
 from tui.format import UNKNOWN, clean, fit
 
 ANY_FLOAT = st.none() | st.floats()
-NS = 1_000_000_000
 
 
 @pytest.mark.parametrize(
@@ -114,8 +114,8 @@ def test_an_age_never_takes_more_than_four_columns(ms: float) -> None:
 @pytest.mark.parametrize(
     ("ns", "text"),
     [
-        (1_763_130_600 * NS, "09:30:00"),  # winter: five hours behind UTC
-        (1_752_499_800 * NS, "09:30:00"),  # summer: four
+        (1_763_130_600 * SECOND, "09:30:00"),  # winter: five hours behind UTC
+        (1_752_499_800 * SECOND, "09:30:00"),  # summer: four
         (None, UNKNOWN),
         (0, UNKNOWN),
         (2**62, "20:00:00"),
